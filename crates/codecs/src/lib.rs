@@ -1,0 +1,3 @@
+//! CRC-32C, gzip, snappy, lz4 and zstd as pure functions.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,8 @@
+//! The controller: owns the metadata log.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;

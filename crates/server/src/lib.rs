@@ -1,0 +1,1 @@
+//! The native shell: TCP, Kafka's files, the wall clock.

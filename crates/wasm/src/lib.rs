@@ -1,0 +1,1 @@
+//! The browser shell: bindings to the world, partition logs in IndexedDB.

@@ -1,0 +1,3 @@
+//! Set up, build, serve and test Brooklet.
+
+fn main() {}
