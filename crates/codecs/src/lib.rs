@@ -1,10 +1,20 @@
 //! CRC-32C, gzip, snappy, lz4 and zstd as pure functions.
+//!
+//! The only crate below the shells that may use `std`, because the codecs it wraps do. Compressed
+//! bytes come from strangers: a [`Decoder`] holds a bounded window whatever they claim, and whoever
+//! reads from it counts what comes out.
 
 #![forbid(unsafe_code)]
 
 mod crc;
+mod decode;
+mod encode;
+mod snappy;
+mod zstd;
 
 pub use crc::{crc32c, crc32c_append};
+pub use decode::{Corrupt, Decoder, decompress};
+pub use encode::compress;
 
 /// How the records of a batch are compressed: the low three bits of its attributes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -54,5 +64,13 @@ impl Compression {
             Compression::Lz4 => "lz4",
             Compression::Zstd => "zstd",
         }
+    }
+
+    /// The codec of that name; `None` for any other word, `producer` and `uncompressed` included.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Compression> {
+        Compression::ALL
+            .into_iter()
+            .find(|codec| codec.name() == name)
     }
 }
