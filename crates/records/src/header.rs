@@ -20,11 +20,9 @@ pub(crate) const LOG_OVERHEAD: u32 = 12;
 /// The least batch length of magic 2.
 const MIN_BATCH_LENGTH: i32 = (HEADER_LEN - LOG_OVERHEAD) as i32;
 /// Where the checksum is.
-pub(crate) const CRC_AT: usize = 17;
+const CRC_AT: usize = 17;
 /// Where the part begins that the checksum covers.
 pub(crate) const CRC_FROM: usize = 21;
-/// Where the highest timestamp is.
-pub(crate) const MAX_TIMESTAMP_AT: usize = 35;
 
 /// What the header of a batch says; numbers as they stand in the bytes, unchecked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,12 +108,32 @@ impl Header {
             attributes: Attributes(i16::from_be_bytes(field(head, CRC_FROM))),
             last_offset_delta: i32::from_be_bytes(field(head, 23)),
             base_timestamp: i64::from_be_bytes(field(head, 27)),
-            max_timestamp: i64::from_be_bytes(field(head, MAX_TIMESTAMP_AT)),
+            max_timestamp: i64::from_be_bytes(field(head, 35)),
             producer_id: ProducerId(i64::from_be_bytes(field(head, 43))),
             producer_epoch: ProducerEpoch(i16::from_be_bytes(field(head, 51))),
             base_sequence: i32::from_be_bytes(field(head, 53)),
             count: i32::from_be_bytes(field(head, 57)),
         })
+    }
+
+    /// The 61 bytes that say this.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; HEADER_LEN as usize] {
+        let mut head = [0; HEADER_LEN as usize];
+        put(&mut head, 0, self.base_offset.0.to_be_bytes());
+        put(&mut head, 8, self.batch_length.to_be_bytes());
+        put(&mut head, 12, self.partition_leader_epoch.0.to_be_bytes());
+        put(&mut head, 16, self.magic.to_be_bytes());
+        put(&mut head, CRC_AT, self.crc.to_be_bytes());
+        put(&mut head, CRC_FROM, self.attributes.0.to_be_bytes());
+        put(&mut head, 23, self.last_offset_delta.to_be_bytes());
+        put(&mut head, 27, self.base_timestamp.to_be_bytes());
+        put(&mut head, 35, self.max_timestamp.to_be_bytes());
+        put(&mut head, 43, self.producer_id.0.to_be_bytes());
+        put(&mut head, 51, self.producer_epoch.0.to_be_bytes());
+        put(&mut head, 53, self.base_sequence.to_be_bytes());
+        put(&mut head, 57, self.count.to_be_bytes());
+        head
     }
 
     /// Bytes of the whole batch: 12 and the batch length; at least 61.
@@ -226,4 +244,9 @@ impl Attributes {
 #[inline(always)]
 fn field<const N: usize>(head: &[u8; HEADER_LEN as usize], at: usize) -> [u8; N] {
     core::array::from_fn(|i| head[at + i])
+}
+
+#[inline(always)]
+fn put<const N: usize>(head: &mut [u8; HEADER_LEN as usize], at: usize, bytes: [u8; N]) {
+    head[at..at + N].copy_from_slice(&bytes);
 }

@@ -12,9 +12,25 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod builder;
+mod control;
 mod header;
+mod invalid;
+mod record;
+pub mod spans;
+mod stream;
+mod valid;
+mod validate;
+mod varint;
 mod view;
 
-pub use codecs::Compression;
+pub use builder::{BatchBuilder, BatchOptions, Full, HeaderPair};
+pub use codecs::{Compression, Corrupt};
+pub use control::{ControlType, EndTxnMarker};
 pub use header::{Attributes, HEADER_LEN, Header, HeaderError, TimestampType};
+pub use invalid::{Invalid, MAX_REJECTIONS, Rejected, Rejection};
+pub use record::{Record, RecordHeader, RecordHeaders, Records, decompress, records};
+pub use valid::ValidBatch;
+pub use validate::{Origin, Rules, validate};
+pub use varint::Fault;
 pub use view::{BatchView, Batches, Stop};
