@@ -1,11 +1,74 @@
-//! Set up, build, serve and test Brooklet.
+//! Set up, build, serve and test Brooklet: `cargo xtask <command>`.
+//!
+//! Exit status: 0 done, 1 failed (one clear line on stderr), 2 wrong usage.
 
+mod browser;
+mod build;
 mod codegen;
+mod play;
+mod process;
+mod serve;
+mod setup;
+mod steps;
+mod test;
+mod trouble;
 
-fn main() -> Result<(), String> {
-    match std::env::args().nth(1).as_deref() {
-        Some("codegen") => codegen::run(),
-        Some("codegen-check") => codegen::check(),
-        _ => Err("usage: cargo xtask codegen | codegen-check".to_owned()),
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use trouble::{Outcome, Trouble};
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  play [--port N] [--no-open]   set up and build everything, serve the playground, open it
+  test [--only PART[,PART]]     set up everything and run every test (--only '?' lists the parts)
+  build                         the playground: core to web/wasm/, page to dist/
+  codegen                       renew crates/wire/src/generated from crates/wire/schema
+  codegen-check                 say whether that is up to date
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(Trouble::Usage(why)) => {
+            eprintln!("xtask: {why}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+        Err(Trouble::Missing(why) | Trouble::Failed(why)) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", arguments),
+    };
+    match command {
+        "play" => play::run(rest).map(|()| ExitCode::SUCCESS),
+        "test" => test::run(rest),
+        "build" => build::everything().map(|()| ExitCode::SUCCESS),
+        "codegen" => done(codegen::run()),
+        "codegen-check" => done(codegen::check()),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Err(Trouble::Usage(format!("there is no command `{other}`."))),
+    }
+}
+
+fn done(result: Result<(), String>) -> Outcome<ExitCode> {
+    result.map(|()| ExitCode::SUCCESS).map_err(Trouble::Failed)
+}
+
+/// The repository's root, whatever directory cargo was called from.
+fn root() -> PathBuf {
+    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    own.parent()
+        .map_or_else(|| PathBuf::from("."), PathBuf::from)
 }

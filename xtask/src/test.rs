@@ -1,0 +1,184 @@
+//! `cargo xtask test`: sets up what the tests need and runs them all, part by part.
+//!
+//! Its last line is `N passed, N failed, N skipped`, over test cases. A part whose tool can not be
+//! installed here counts as one skipped case; a part that has no files yet is only named.
+
+mod clients;
+mod count;
+mod rust;
+mod web;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::trouble::{Outcome, Trouble};
+use count::Tally;
+
+/// One part of the tests.
+struct Part {
+    name: &'static str,
+    about: &'static str,
+    /// Why there is nothing to run in this checkout, if so.
+    absent: fn() -> Option<String>,
+    run: fn() -> Outcome<Tally>,
+}
+
+const PARTS: &[Part] = &[
+    Part {
+        name: "fmt",
+        about: "Rust is formatted",
+        absent: never,
+        run: rust::fmt,
+    },
+    Part {
+        name: "codegen",
+        about: "generated code is fresh",
+        absent: never,
+        run: rust::codegen,
+    },
+    Part {
+        name: "clippy",
+        about: "no lint warns",
+        absent: never,
+        run: rust::clippy,
+    },
+    Part {
+        name: "deny",
+        about: "licences, advisories",
+        absent: rust::no_deny,
+        run: rust::deny,
+    },
+    Part {
+        name: "rust",
+        about: "tests of the workspace",
+        absent: never,
+        run: rust::tests,
+    },
+    Part {
+        name: "no-std",
+        about: "the core without std",
+        absent: never,
+        run: rust::no_std,
+    },
+    Part {
+        name: "wasm",
+        about: "floors 0 to 3 on wasm32",
+        absent: never,
+        run: rust::wasm_tests,
+    },
+    Part {
+        name: "imports",
+        about: "the core imports nothing",
+        absent: never,
+        run: rust::imports,
+    },
+    Part {
+        name: "lint",
+        about: "biome on the page",
+        absent: never,
+        run: web::lint,
+    },
+    Part {
+        name: "types",
+        about: "svelte-check",
+        absent: never,
+        run: web::types,
+    },
+    Part {
+        name: "unit",
+        about: "vitest",
+        absent: web::no_unit,
+        run: web::unit,
+    },
+    Part {
+        name: "page",
+        about: "Playwright",
+        absent: web::no_page,
+        run: web::page,
+    },
+    Part {
+        name: "python",
+        about: "kafka-python, kcat",
+        absent: clients::no_python,
+        run: clients::python,
+    },
+    Part {
+        name: "node",
+        about: "KafkaJS",
+        absent: clients::no_node,
+        run: clients::node,
+    },
+];
+
+/// Runs the chosen parts; the status is a failure when a single case failed.
+pub(crate) fn run(arguments: &[String]) -> Outcome<ExitCode> {
+    let chosen = choose(arguments)?;
+    let started = Instant::now();
+    let mut total = Tally::default();
+    for part in chosen {
+        total.add(run_part(part));
+    }
+    for reason in &total.reasons {
+        println!("skipped: {reason}");
+    }
+    println!("\n{:.0} s in all", started.elapsed().as_secs_f64());
+    println!(
+        "{} passed, {} failed, {} skipped",
+        total.passed, total.failed, total.skipped
+    );
+    Ok(ExitCode::from(u8::from(total.failed > 0)))
+}
+
+/// For parts that always have something to run.
+fn never() -> Option<String> {
+    None
+}
+
+fn choose(arguments: &[String]) -> Outcome<Vec<&'static Part>> {
+    let names = match arguments {
+        [] => return Ok(PARTS.iter().collect()),
+        [flag, names] if flag == "--only" => names,
+        _ => {
+            return Err(Trouble::Usage(
+                "test knows only `--only PART[,PART]`.".to_owned(),
+            ));
+        }
+    };
+    let by_name = |name: &str| {
+        let part = PARTS.iter().find(|part| part.name == name);
+        part.ok_or_else(|| {
+            let known: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+            Trouble::Usage(format!(
+                "no part is called `{name}`; there are: {}.",
+                known.join(", ")
+            ))
+        })
+    };
+    names.split(',').map(by_name).collect()
+}
+
+fn run_part(part: &Part) -> Tally {
+    print!("{:<8} {:<26}", part.name, part.about);
+    // A lost line of progress is no reason to stop.
+    let _ = std::io::stdout().flush();
+    if let Some(why) = (part.absent)() {
+        println!("not here: {why}");
+        return Tally::default();
+    }
+    let started = Instant::now();
+    let tally = match (part.run)() {
+        Ok(tally) => tally,
+        Err(Trouble::Missing(why)) => Tally::skipped(format!("{}: {why}", part.name)),
+        Err(Trouble::Failed(why) | Trouble::Usage(why)) => Tally::failed(why),
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "{:>5} passed {:>3} failed {:>3} skipped {seconds:>7.1} s",
+        tally.passed, tally.failed, tally.skipped
+    );
+    for failure in &tally.failures {
+        println!("{failure}\n");
+    }
+    tally
+}

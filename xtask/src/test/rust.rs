@@ -1,0 +1,187 @@
+//! The Rust parts: format, lints, tests, and what keeps the core free of its surroundings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::Value;
+
+use super::count::{Tally, libtest};
+use crate::build::BROWSER_TARGET;
+use crate::codegen;
+use crate::process::{answer, command, find, run_logged, target};
+use crate::root;
+use crate::setup;
+use crate::trouble::{Outcome, Trouble};
+
+/// A target that has no `std` at all: what compiles for it cannot have smuggled it in.
+const BARE_TARGET: &str = "wasm32v1-none";
+/// A wasm32 target on which the ordinary test harness runs.
+const WASI_TARGET: &str = "wasm32-wasip1";
+/// The one core crate that may use `std`; what depends on it cannot do without either.
+const STD_CRATE: &str = "brooklet-codecs";
+
+pub(crate) fn fmt() -> Outcome<Tally> {
+    single("fmt", &["fmt", "--all", "--", "--check"])
+}
+
+/// The committed code is what its schema gives.
+pub(crate) fn codegen() -> Outcome<Tally> {
+    codegen::check().map_err(Trouble::Failed)?;
+    Ok(Tally::passed(1))
+}
+
+pub(crate) fn clippy() -> Outcome<Tally> {
+    let arguments = [
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ];
+    single("clippy", &arguments)
+}
+
+pub(crate) fn no_deny() -> Option<String> {
+    find("cargo-deny")
+        .is_none()
+        .then(|| "cargo-deny is not installed".to_owned())
+}
+
+pub(crate) fn deny() -> Outcome<Tally> {
+    single("deny", &["deny", "--all-features", "check"])
+}
+
+pub(crate) fn tests() -> Outcome<Tally> {
+    let arguments = ["test", "--locked", "--workspace", "--no-fail-fast"];
+    let ended = run_logged("rust", &mut command("cargo", &arguments))?;
+    Ok(libtest(&ended.output).judged(&ended))
+}
+
+/// Each core crate that does not need `codecs` compiles where there is no `std`.
+pub(crate) fn no_std() -> Outcome<Tally> {
+    setup::rust_target(BARE_TARGET)?;
+    let mut tally = Tally::default();
+    for name in core_crates()?.without_std {
+        let arguments = [
+            "check",
+            "--locked",
+            "--quiet",
+            "-p",
+            &name,
+            "--target",
+            BARE_TARGET,
+        ];
+        tally.add(single(&format!("no-std-{name}"), &arguments)?);
+    }
+    Ok(tally)
+}
+
+/// The tests of floors 0 to 3, compiled to wasm32 and run in Node.js.
+pub(crate) fn wasm_tests() -> Outcome<Tally> {
+    setup::npm_packages()?;
+    setup::rust_target(WASI_TARGET)?;
+    let script = root().join("xtask/wasi.mjs");
+    let runner = format!("target.{WASI_TARGET}.runner=['node','--no-warnings',{script:?}]");
+    let mut arguments = vec!["test", "--locked", "--no-fail-fast", "--lib", "--tests"];
+    arguments.extend(["--target", WASI_TARGET, "--config", &runner]);
+    let names = core_crates()?.all;
+    arguments.extend(names.iter().flat_map(|name| ["-p", name.as_str()]));
+    let ended = run_logged("wasm", &mut command("cargo", &arguments))?;
+    let mut tally = libtest(&ended.output);
+    // A panic ends a Wasm instance, so the harness leaves such tests to the native run.
+    let expected = "should panic ... ignored";
+    let left_out = tally
+        .reasons
+        .iter()
+        .filter(|line| line.contains(expected))
+        .count() as u64;
+    tally.skipped -= left_out;
+    tally.reasons.retain(|line| !line.contains(expected));
+    Ok(tally.judged(&ended))
+}
+
+/// The whole core, linked as a WebAssembly module, asks nothing of its host.
+pub(crate) fn imports() -> Outcome<Tally> {
+    setup::rust_target(BROWSER_TARGET)?;
+    let package = "brooklet-core-imports";
+    let arguments = [
+        "build",
+        "--locked",
+        "-p",
+        package,
+        "--target",
+        BROWSER_TARGET,
+    ];
+    let ended = run_logged("imports", &mut command("cargo", &arguments))?;
+    if !ended.status.success() {
+        return Ok(Tally::single(&ended));
+    }
+    let module = target()
+        .join(BROWSER_TARGET)
+        .join("debug/brooklet_core_imports.wasm");
+    let script = "const bytes = require('fs').readFileSync(process.argv[1]); \
+        const imports = WebAssembly.Module.imports(new WebAssembly.Module(bytes)); \
+        for (const {module, name} of imports) console.log(`the core imports ${module}.${name}`); \
+        process.exit(imports.length === 0 ? 0 : 1)";
+    let mut node = command("node", &["--eval", script]);
+    let ended = run_logged("imports-check", node.arg(&module))?;
+    Ok(Tally::single(&ended))
+}
+
+fn single(name: &str, arguments: &[&str]) -> Outcome<Tally> {
+    let ended = run_logged(name, &mut command("cargo", arguments))?;
+    Ok(Tally::single(&ended))
+}
+
+/// Package names of floors 0 to 3.
+struct CoreCrates {
+    all: BTreeSet<String>,
+    without_std: BTreeSet<String>,
+}
+
+/// The core is what says `#![no_std]`, and `codecs`; `tests/tidy.rs` sees to it that it does.
+fn core_crates() -> Outcome<CoreCrates> {
+    let needs = dependencies()?;
+    let mut all = BTreeSet::new();
+    for name in needs.keys() {
+        let folder = name.trim_start_matches("brooklet-");
+        let file = root().join("crates").join(folder).join("src/lib.rs");
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        if name == STD_CRATE || text.lines().any(|line| line == "#![no_std]") {
+            all.insert(name.clone());
+        }
+    }
+    let without_std = all
+        .iter()
+        .filter(|name| !reaches(&needs, name, STD_CRATE))
+        .cloned()
+        .collect();
+    Ok(CoreCrates { all, without_std })
+}
+
+fn reaches(needs: &BTreeMap<String, Vec<String>>, from: &str, to: &str) -> bool {
+    let next = needs.get(from).map(Vec::as_slice).unwrap_or_default();
+    from == to || next.iter().any(|name| reaches(needs, name, to))
+}
+
+/// Which packages of the workspace each of them needs outside its tests.
+fn dependencies() -> Outcome<BTreeMap<String, Vec<String>>> {
+    let arguments = ["metadata", "--locked", "--no-deps", "--format-version", "1"];
+    let unreadable = || Trouble::Failed("`cargo metadata` did not answer as expected.".to_owned());
+    let text = answer("cargo", &arguments).ok_or_else(unreadable)?;
+    let metadata: Value = serde_json::from_str(&text).map_err(|_| unreadable())?;
+    let packages = metadata["packages"].as_array().ok_or_else(unreadable)?;
+    let name_of = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
+    let needs_of = |package: &Value| -> Vec<String> {
+        let all = package["dependencies"].as_array().into_iter().flatten();
+        all.filter(|needed| needed["kind"].is_null())
+            .map(name_of)
+            .collect()
+    };
+    Ok(packages
+        .iter()
+        .map(|package| (name_of(package), needs_of(package)))
+        .collect())
+}

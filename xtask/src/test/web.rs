@@ -1,0 +1,103 @@
+//! The page's parts: lint, types, unit tests, and the built page in a real browser.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::count::{Tally, playwright, vitest};
+use crate::browser;
+use crate::build;
+use crate::process::{command, run_logged, scratch};
+use crate::root;
+use crate::serve::Server;
+use crate::setup;
+use crate::trouble::{Outcome, Trouble};
+
+pub(crate) fn lint() -> Outcome<Tally> {
+    setup::npm_packages()?;
+    npm_script("lint")
+}
+
+/// The core's bindings are built first: the page's types rest on them.
+pub(crate) fn types() -> Outcome<Tally> {
+    build::core_quietly()?;
+    setup::npm_packages()?;
+    npm_script("check")
+}
+
+pub(crate) fn no_unit() -> Option<String> {
+    let found = contains(&root().join("web"), ".test.ts");
+    (!found).then(|| "there is no web/**/*.test.ts".to_owned())
+}
+
+pub(crate) fn unit() -> Outcome<Tally> {
+    build::core_quietly()?;
+    setup::npm_packages()?;
+    let report = fresh_report("vitest.json")?;
+    let mut vitest_run = command(
+        "npx",
+        &["--no-install", "vitest", "run", "--reporter=default"],
+    );
+    vitest_run
+        .arg("--reporter=json")
+        .arg(format!("--outputFile.json={}", report.display()));
+    let ended = run_logged("unit", &mut vitest_run)?;
+    Ok(vitest(&read_report(&report)).judged(&ended))
+}
+
+pub(crate) fn no_page() -> Option<String> {
+    let found = contains(&root().join("tests/e2e"), ".spec.ts");
+    (!found).then(|| "there is no tests/e2e/*.spec.ts".to_owned())
+}
+
+/// Serves the built page as `cargo xtask play` does and runs Playwright against it.
+pub(crate) fn page() -> Outcome<Tally> {
+    build::everything_quietly()?;
+    let chromium = browser::chromium()?;
+    let server = Server::bind(root().join("dist"), 0)?;
+    let url = server.url();
+    std::thread::spawn(move || server.run());
+    let report = fresh_report("playwright.json")?;
+    let mut run = command("npx", &["--no-install", "playwright", "test"]);
+    run.args([
+        "--config",
+        "tests/e2e/playwright.config.ts",
+        "--reporter=list,json",
+    ]);
+    run.env("BROOKLET_URL", url).env("CHROME_PATH", chromium);
+    run.env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report);
+    let ended = run_logged("page", &mut run)?;
+    Ok(playwright(&read_report(&report)).judged(&ended))
+}
+
+fn npm_script(name: &str) -> Outcome<Tally> {
+    let ended = run_logged(name, &mut command("npm", &["run", "--silent", name]))?;
+    Ok(Tally::single(&ended))
+}
+
+/// Where a runner shall write its report; an old one is removed, so that it cannot be counted.
+fn fresh_report(name: &str) -> Outcome<PathBuf> {
+    let path = scratch()?.join(name);
+    if path.exists() {
+        fs::remove_file(&path).map_err(|e| Trouble::io("remove", &path, e))?;
+    }
+    Ok(path)
+}
+
+/// The report, or `null` when the runner came to write none.
+fn read_report(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// Whether a file whose name has this ending lies anywhere below `folder`.
+pub(crate) fn contains(folder: &Path, ending: &str) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| {
+        let named = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().ends_with(ending));
+        named || (path.is_dir() && contains(&path, ending))
+    })
+}
