@@ -12,7 +12,7 @@ use crate::trouble::{Outcome, Trouble};
 const TIME_MAX: Duration = Duration::from_secs(25 * 60);
 
 /// Lines of a failed program's output that are worth showing.
-const TAIL_LINES: usize = 60;
+const TAIL_LINES: usize = 40;
 
 /// A program that ended, with everything it printed.
 pub(crate) struct Ended {

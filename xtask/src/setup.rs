@@ -10,17 +10,17 @@ use crate::trouble::{Outcome, Trouble};
 /// Vite needs this Node.js.
 const NODE_MIN: (u32, u32) = (20, 19);
 
-/// Checks Node.js and installs the page's packages exactly as locked.
+/// Checks Node.js and installs the page's packages as locked.
+///
+/// Not with `npm ci`: that refuses a lock file which lacks the native packages of other platforms,
+/// and a registry mirror need not have them. `--no-save` leaves the lock file as it is.
 pub(crate) fn npm_packages() -> Outcome<Did> {
     node()?;
     let root = root();
     let inputs = [root.join("package.json"), root.join("package-lock.json")];
     let installed = root.join("node_modules/.package-lock.json");
     when_changed("npm", &inputs, &installed, || {
-        must_run(
-            "npm-ci",
-            &mut command("npm", &["ci", "--no-audit", "--no-fund"]),
-        )
+        must_run("npm", &mut command("npm", &["install", "--no-save"]))
     })
 }
 
