@@ -22,7 +22,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   play [--port N] [--no-open]   set up and build everything, serve the playground, open it
-  test [--only PART[,PART]]     set up everything and run every test (--only '?' lists the parts)
+  test [--only PART[,PART]]     set up everything and run every test, or these parts
   build                         the playground: core to web/wasm/, page to dist/
   codegen                       renew crates/wire/src/generated from crates/wire/schema
   codegen-check                 say whether that is up to date
