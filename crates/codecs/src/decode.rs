@@ -33,6 +33,8 @@ enum Kind<'a> {
     Failed(Corrupt),
 }
 
+/// How a member of gzip begins.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// How a frame of LZ4 begins; the older framing, which Kafka never used, is not taken.
 const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 
@@ -42,6 +44,9 @@ impl<'a> Decoder<'a> {
     pub fn new(codec: Compression, input: &'a [u8]) -> Decoder<'a> {
         Decoder(match codec {
             Compression::None => Kind::None(input),
+            Compression::Gzip if !input.starts_with(&GZIP_MAGIC) => {
+                Kind::Failed(Corrupt::Malformed)
+            }
             Compression::Gzip => Kind::Gzip(Box::new(MultiGzDecoder::new(input))),
             Compression::Snappy => Kind::Snappy(Snappy::new(input)),
             Compression::Lz4 if input.starts_with(&LZ4_MAGIC) => {
