@@ -6,3 +6,6 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+
+pub mod assignors;
+pub mod partitioner;

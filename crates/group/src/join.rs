@@ -132,8 +132,11 @@ impl Group {
         match self.state {
             State::Empty | State::Dead => true,
             State::PreparingRebalance => {
+                // Twice the maximum bounds those who have not come (Kafka has no
+                // limit on absent static members).
+                let fits = known.is_some() || self.members.len() < max.saturating_mul(2);
                 known.is_some_and(|member| member.join_waiter.is_some())
-                    || self.joined_count() < max
+                    || self.joined_count() < max && fits
             }
             State::CompletingRebalance | State::Stable => {
                 known.is_some() || self.members.len() < max

@@ -353,11 +353,11 @@ fn a_description_shows_metadata_of_a_stable_group_only() {
 
 /// Two members that have joined generation 2 and not synced; the leader first.
 fn two_joined(s: &mut Script) -> [std::sync::Arc<str>; 2] {
-    let first = s.join(asks("")).unwrap().member_id;
+    let first = s.join(asks("")).expect("a join").member_id;
     let second = s.send_join(asks(""));
     let mut request = asks(&first);
     request.protocols = protocols(&["range"]);
     assert!(s.join(request).is_ok());
-    let second = s.joins[&second].clone().unwrap().member_id;
+    let second = s.joins[&second].clone().expect("a join").member_id;
     [first, second]
 }
