@@ -1,4 +1,9 @@
 //! One partition's log: segments, indexes, leader epochs, producer state, recovery.
+//!
+//! A [`Log`] is one replica's state and the bytes of it that are in memory. It never does I/O:
+//! what must be stored is pushed as [`StoreOp`]s, which a shell carries out in order and confirms
+//! with [`Log::stored`]. Bytes that are only in storage are asked for by name
+//! ([`Read::Cold`]) and handed in with [`Log::install`]. [`Recovery`] builds a log from bytes alone.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -6,3 +11,30 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+
+mod chunk;
+mod epochs;
+pub mod files;
+mod index;
+mod log;
+mod lookup;
+mod producers;
+mod read;
+mod recovery;
+mod residency;
+mod retention;
+mod segment;
+mod shared;
+mod truncate;
+mod valid;
+
+pub use chunk::CHUNK_BYTES;
+pub use epochs::{EpochEnd, EpochStart};
+pub use files::LogFile;
+pub use index::{OffsetEntry, TimeEntry};
+pub use log::{Appended, Log, LogConfig, Refused, StoreOp};
+pub use lookup::{BatchAt, Lookup};
+pub use producers::{AbortedTxn, MAX_PRODUCERS, Producer, ProducerBatch};
+pub use read::{ChunkInfo, LogSlice, OutOfRange, Read};
+pub use recovery::{Checkpoints, Cut, Recovery, Report};
+pub use valid::ValidBatch;

@@ -1,0 +1,112 @@
+//! The bytes of a segment: immutable shared chunks, and a tail that still grows.
+
+use alloc::vec::Vec;
+use bytes::Bytes;
+use ids::Offset;
+
+/// Largest chunk that holds more than one batch. An IndexedDB value of this size is still kept
+/// beside its key; a larger one becomes a file of its own in some engines.
+pub const CHUNK_BYTES: u32 = 61_440;
+
+/// The highest timestamp of some batches and the last offset of the first batch that has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct MaxTimestamp {
+    pub(crate) timestamp: i64,
+    pub(crate) offset: Offset,
+}
+
+impl MaxTimestamp {
+    /// No timestamp at all; timestamps below 0 count as none.
+    pub(crate) fn none(base: Offset) -> MaxTimestamp {
+        MaxTimestamp {
+            timestamp: -1,
+            offset: base,
+        }
+    }
+
+    /// Takes in what comes later: only a higher timestamp replaces this one.
+    pub(crate) fn note(&mut self, later: MaxTimestamp) {
+        if later.timestamp > self.timestamp {
+            *self = later;
+        }
+    }
+}
+
+/// Whole batches in one piece, never across segments.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunk {
+    /// Where it begins in its segment.
+    pub(crate) position: u32,
+    pub(crate) length: u32,
+    /// Base offset of its first batch.
+    pub(crate) base_offset: Offset,
+    pub(crate) max_timestamp: MaxTimestamp,
+    /// The bytes; `None` while they are only in storage.
+    pub(crate) data: Option<Bytes>,
+    /// When the bytes became resident, in steps of the log's own counter.
+    pub(crate) stamp: u64,
+}
+
+impl Chunk {
+    pub(crate) fn end(&self) -> u32 {
+        self.position + self.length
+    }
+}
+
+/// The chunk that grows: at most [`CHUNK_BYTES`], at the end of its segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Tail {
+    pub(crate) position: u32,
+    pub(crate) base_offset: Offset,
+    pub(crate) max_timestamp: MaxTimestamp,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Tail {
+    pub(crate) fn new(position: u32, base: Offset) -> Tail {
+        Tail {
+            position,
+            base_offset: base,
+            max_timestamp: MaxTimestamp::none(base),
+            data: Vec::new(),
+        }
+    }
+
+    pub(crate) fn length(&self) -> u32 {
+        self.data.len() as u32
+    }
+
+    /// Makes room for a batch of `length` bytes without growing past a chunk's size.
+    pub(crate) fn reserve(&mut self, length: u32) {
+        let need = self.data.len() + length as usize;
+        if need > self.data.capacity() {
+            let doubled = self.data.capacity().saturating_mul(2);
+            let capacity = need.max(doubled.min(CHUNK_BYTES as usize));
+            self.data.reserve_exact(capacity - self.data.len());
+        }
+    }
+}
+
+/// What a walk from batch to batch needs of a header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) base_offset: i64,
+    pub(crate) size: u32,
+    pub(crate) last_offset: i64,
+}
+
+impl Step {
+    /// Reads the step at `at`; `None` at the end or where no batch can be.
+    #[inline]
+    pub(crate) fn at(bytes: &[u8], at: u32) -> Option<Step> {
+        let head: &[u8; 61] = bytes.get(at as usize..)?.first_chunk()?;
+        let base_offset = i64::from_be_bytes(*head.first_chunk()?);
+        let length = i32::from_be_bytes(*head.get(8..)?.first_chunk()?);
+        let delta = i32::from_be_bytes(*head.get(23..)?.first_chunk()?);
+        Some(Step {
+            base_offset,
+            size: u32::try_from(length).ok()?.checked_add(12)?,
+            last_offset: base_offset.saturating_add(i64::from(delta)),
+        })
+    }
+}

@@ -1,0 +1,481 @@
+//! Building a log from nothing but its bytes.
+
+use crate::chunk::CHUNK_BYTES;
+use crate::epochs::Epochs;
+use crate::files::{self, LogFile};
+use crate::index::Indexes;
+use crate::log::{Log, LogConfig, StoreOp, put_indexes};
+use crate::producers::Producers;
+use crate::segment::Segment;
+use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
+use bytes::Bytes;
+use ids::{Offset, Time};
+use records::{BatchView, HEADER_LEN, Header, HeaderError};
+
+/// Largest batch that is believed: no request could have brought a larger one
+/// (`socket.request.max.bytes`). So a damaged length cannot make recovery hoard a whole segment.
+const MAX_BATCH_BYTES: u32 = 100 << 20;
+
+/// What a recovery had to give up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cut {
+    /// The file that was cut or dropped.
+    pub file: LogFile,
+    /// How many of its bytes were kept.
+    pub position: u64,
+    /// How many were not.
+    pub bytes: u64,
+    /// Why, as a sentence for people.
+    pub reason: String,
+}
+
+/// What a recovery has found and what is left to do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// What was given up; empty when all was well.
+    pub cuts: Vec<Cut>,
+    /// Batches whose checksum was compared.
+    pub checked: u64,
+    /// Orders that make the files what the log now is.
+    pub ops: Vec<StoreOp>,
+}
+
+/// What the log directory's own files say about a log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Checkpoints {
+    /// Whether the log was closed cleanly; then checksums are not compared.
+    pub clean: bool,
+    /// Everything below has been flushed and is not compared either.
+    pub recovery_point: Offset,
+    /// The log's start, when it is not that of the first segment.
+    pub log_start: Offset,
+    /// The high watermark; it is taken down to the log's end.
+    pub high_watermark: Offset,
+}
+
+/// Rebuilds a [`Log`] from its segments, fed oldest first in pieces of any size.
+///
+/// The small files ([`Recovery::file`]) come before the segments. Only the leader epochs are
+/// needed from them, for epochs without records; everything else is rebuilt from the batches.
+/// The log ends before the first batch that is torn, damaged or out of order; later segments
+/// are dropped. Any bytes give a log.
+#[derive(Debug)]
+pub struct Recovery {
+    checkpoints: Checkpoints,
+    files: BTreeMap<LogFile, Bytes>,
+    log: Log,
+    /// A segment is being fed; the log's active one.
+    feeding: bool,
+    /// The beginning of a batch whose rest has not been fed.
+    carry: Vec<u8>,
+    /// Set from the first bad byte on, with the cut that counts the bytes after it.
+    cut: Option<Open>,
+    report: Report,
+    now: Time,
+}
+
+/// A cut whose segment is still being fed.
+#[derive(Debug)]
+struct Open {
+    cut: Cut,
+    only_zeros: bool,
+}
+
+impl Recovery {
+    /// Begins with nothing; `now` is the time of the recovery.
+    #[must_use]
+    pub fn new(config: LogConfig, checkpoints: Checkpoints, now: Time) -> Recovery {
+        Recovery {
+            log: Log::new(config, checkpoints.log_start, now),
+            checkpoints,
+            files: BTreeMap::new(),
+            feeding: false,
+            carry: Vec::new(),
+            cut: None,
+            report: Report::default(),
+            now,
+        }
+    }
+
+    /// Hands in a small file; segments are fed with [`Recovery::segment`] and [`Recovery::bytes`].
+    pub fn file(&mut self, file: LogFile, bytes: Bytes) {
+        match file {
+            LogFile::LeaderEpochs => {
+                if let Some(entries) = files::decode_leader_epochs(&bytes) {
+                    self.log.epochs = Epochs::from_entries(entries);
+                }
+            }
+            LogFile::Snapshot(at) => {
+                self.log.snapshots.insert(at);
+            }
+            _ => {}
+        }
+        self.files.insert(file, bytes);
+    }
+
+    /// Begins the segment at `base`; they come in the order of their bases.
+    pub fn segment(&mut self, base: Offset) {
+        self.end_segment();
+        if !self.report.cuts.is_empty() {
+            self.drop_segment(base, "it follows a damaged segment");
+            return;
+        }
+        if self.feeding {
+            if base < self.log.end || base <= self.log.active.base {
+                self.drop_segment(base, "it begins before the segment before it ends");
+                return;
+            }
+            self.seal(base);
+        } else {
+            self.begin(base);
+        }
+        self.feeding = true;
+    }
+
+    /// Feeds the next bytes of the segment. Whole batches are kept without being copied.
+    pub fn bytes(&mut self, piece: Bytes) {
+        if self.cut.is_none()
+            && let Some(dropped) = self.report.cuts.last_mut()
+        {
+            dropped.bytes += piece.len() as u64;
+            return;
+        }
+        let rest = self.complete_carry(piece);
+        if let Some(open) = &mut self.cut {
+            open.cut.bytes += rest.len() as u64;
+            open.only_zeros &= rest.iter().all(|&byte| byte == 0);
+            return;
+        }
+        let mut run = 0;
+        let mut at = 0;
+        while let Some(left) = rest.get(at..)
+            && !left.is_empty()
+        {
+            match self.next_batch(left) {
+                Ok(Some(size)) => {
+                    if at > run && at + size - run > CHUNK_BYTES as usize {
+                        self.keep(rest.slice(run..at));
+                        run = at;
+                    }
+                    self.note(left);
+                    at += size;
+                }
+                Ok(None) => {
+                    self.keep(rest.slice(run..at));
+                    self.carry.extend_from_slice(left);
+                    return;
+                }
+                Err(reason) => {
+                    self.keep(rest.slice(run..at));
+                    self.open_cut(reason, left);
+                    return;
+                }
+            }
+        }
+        self.keep(rest.slice(run..at));
+    }
+
+    /// Ends the feeding: gives the log, and says what had to be cut and what is left to do.
+    #[must_use]
+    pub fn finish(mut self) -> (Log, Report) {
+        self.end_segment();
+        let Checkpoints {
+            log_start,
+            high_watermark,
+            ..
+        } = self.checkpoints;
+        if !self.feeding {
+            self.report.ops.push(StoreOp::Roll {
+                segment: self.log.active.base,
+            });
+        }
+        let mut ops = core::mem::take(&mut self.report.ops);
+        self.adopt_active_indexes();
+        let log = &mut self.log;
+        log.active.unindexed = 0;
+        log.active.reopen();
+        if log_start > log.end {
+            log.truncate_fully_and_start_at(log_start, self.now, &mut ops);
+        }
+        log.start = log_start.clamp(log.segment(0).base, log.end);
+        log.stored = log.end;
+        log.high_watermark = high_watermark.clamp(log.start, log.end);
+        self.settle_epochs(&mut ops);
+        self.settle_producers(&mut ops);
+        self.report.ops = ops;
+        (self.log, self.report)
+    }
+
+    /// Adds what is missing to the batch that the last piece began; gives what follows it.
+    fn complete_carry(&mut self, mut piece: Bytes) -> Bytes {
+        while !self.carry.is_empty() && self.cut.is_none() {
+            let need = match Header::peek(&self.carry) {
+                Ok(header) => header.total_size(),
+                Err(_) => HEADER_LEN,
+            };
+            let missing = (need as usize).saturating_sub(self.carry.len());
+            let taken = piece.split_to(missing.min(piece.len()));
+            self.carry.extend_from_slice(&taken);
+            let carry = core::mem::take(&mut self.carry);
+            match self.next_batch(&carry) {
+                Ok(Some(_)) => {
+                    self.note(&carry);
+                    self.keep(Bytes::from(carry));
+                }
+                Ok(None) => self.carry = carry,
+                Err(reason) => self.open_cut(reason, &carry),
+            }
+            if piece.is_empty() {
+                break;
+            }
+        }
+        piece
+    }
+
+    /// Judges the batch at the start of `bytes`: its size, `None` when it is not all there, or
+    /// why the log ends before it.
+    fn next_batch(&mut self, bytes: &[u8]) -> Result<Option<usize>, String> {
+        let header = match Header::peek(bytes) {
+            Ok(header) => header,
+            Err(HeaderError::Partial { .. }) => return Ok(None),
+            Err(HeaderError::BadLength(length)) => {
+                return Err(format!("a batch cannot be {length} bytes long"));
+            }
+            Err(HeaderError::Magic { magic, .. }) => {
+                return Err(format!("a batch of magic {magic} is not one of magic 2"));
+            }
+        };
+        let size = header.total_size();
+        if size > MAX_BATCH_BYTES {
+            return Err(format!("a batch claims to be {size} bytes long"));
+        }
+        let active = &self.log.active;
+        if header.base_offset < self.log.end || header.last_offset_delta < 0 {
+            return Err(format!(
+                "a batch with offsets {} to {} cannot follow offset {}",
+                header.base_offset,
+                header.last_offset(),
+                self.log.end.0.saturating_sub(1),
+            ));
+        }
+        if active.relative(header.last_offset()) > i64::from(i32::MAX)
+            || active.size.checked_add(size).is_none()
+        {
+            return Err(String::from("the batch is out of the segment's bounds"));
+        }
+        if bytes.len() < size as usize {
+            return Ok(None);
+        }
+        let unproven =
+            !self.checkpoints.clean && header.next_offset() > self.checkpoints.recovery_point;
+        if unproven {
+            self.report.checked += 1;
+            if !BatchView::parse(bytes).is_ok_and(|batch| batch.crc_is_valid()) {
+                let base = header.base_offset;
+                return Err(format!(
+                    "the checksum of the batch at offset {base} is wrong"
+                ));
+            }
+        }
+        Ok(Some(size as usize))
+    }
+
+    /// Takes a judged batch into the log's state; its bytes follow with [`Recovery::keep`].
+    fn note(&mut self, bytes: &[u8]) {
+        let Ok(batch) = BatchView::parse(bytes) else {
+            return;
+        };
+        let log = &mut self.log;
+        let interval = log.config.index_interval_bytes;
+        log.active.note(&batch, interval, self.now);
+        log.end = batch.next_offset();
+        if (log.epochs.latest()).is_none_or(|latest| batch.partition_leader_epoch > latest) {
+            log.epochs
+                .assign(batch.partition_leader_epoch, batch.base_offset);
+        }
+        log.active.aborted.extend(log.producers.update(&batch));
+    }
+
+    fn keep(&mut self, data: Bytes) {
+        if data.is_empty() {
+            return;
+        }
+        let log = &mut self.log;
+        let stamp = log.residency.stamp();
+        let position = log.active.tail.position;
+        log.residency.grew(data.len() as u32);
+        log.residency.sealed(log.active.base, position, stamp);
+        log.active.push_chunk(data, stamp);
+    }
+
+    fn open_cut(&mut self, reason: String, bytes: &[u8]) {
+        self.cut = Some(Open {
+            cut: Cut {
+                file: LogFile::Log(self.log.active.base),
+                position: u64::from(self.log.active.size),
+                bytes: bytes.len() as u64,
+                reason,
+            },
+            only_zeros: bytes.iter().all(|&byte| byte == 0),
+        });
+    }
+
+    /// Settles the segment that has been fed, if any.
+    fn end_segment(&mut self) {
+        if self.cut.is_none() && !self.carry.is_empty() {
+            let have = self.carry.len();
+            let carry = core::mem::take(&mut self.carry);
+            self.open_cut(
+                format!("the file ends after {have} bytes of a batch"),
+                &carry,
+            );
+        }
+        self.carry.clear();
+        let Some(Open {
+            mut cut,
+            only_zeros,
+        }) = self.cut.take()
+        else {
+            return;
+        };
+        if only_zeros {
+            cut.reason = String::from("the rest of the file is zeros: room that was never used");
+        }
+        self.report.ops.push(StoreOp::Truncate {
+            segment: self.log.active.base,
+            position: self.log.active.size,
+        });
+        self.report.cuts.push(cut);
+    }
+
+    /// Begins the first segment.
+    fn begin(&mut self, base: Offset) {
+        self.log.active = Segment::new(base, self.now);
+        self.log.end = base;
+        self.log.producers = Producers::default();
+        self.log.producers.merge(self.snapshot(base));
+        self.log.checkpoints.clear();
+        self.log.checkpoint_producers(base);
+    }
+
+    /// Closes the active segment and begins the next one, at `base`.
+    fn seal(&mut self, base: Offset) {
+        self.log.active.note_time();
+        let proven = self.checkpoints.clean || base <= self.checkpoints.recovery_point;
+        if !(proven && self.adopt_indexes()) {
+            self.put_rebuilt_indexes();
+        }
+        if !proven && !self.files.contains_key(&LogFile::Snapshot(base)) {
+            self.log.snapshots.insert(base);
+            self.report.ops.push(StoreOp::Put {
+                file: LogFile::Snapshot(base),
+                bytes: files::encode_snapshot(self.log.producers.iter()),
+            });
+        }
+        let log = &mut self.log;
+        let closed = core::mem::replace(&mut log.active, Segment::new(base, self.now));
+        log.sealed.push(Arc::new(closed));
+        log.end = base;
+        log.checkpoint_producers(base);
+    }
+
+    fn adopt_active_indexes(&mut self) {
+        let proven = self.checkpoints.clean || self.log.end <= self.checkpoints.recovery_point;
+        if !(proven && self.adopt_indexes()) {
+            // As if the segment had been closed, which adds this entry.
+            self.log.active.note_time();
+        }
+    }
+
+    /// Takes the index files of the active segment over, if they fit its batches: they may hold
+    /// entries that the batches alone do not tell, from when the log was closed.
+    fn adopt_indexes(&mut self) -> bool {
+        let active = &mut self.log.active;
+        let (Some(offsets), Some(times)) = (
+            (self.files.get(&LogFile::Index(active.base)))
+                .and_then(|bytes| files::decode_offset_index(bytes)),
+            (self.files.get(&LogFile::TimeIndex(active.base)))
+                .and_then(|bytes| files::decode_time_index(bytes)),
+        ) else {
+            return false;
+        };
+        let end = active.relative(active.end);
+        let fits = offsets
+            .last()
+            .is_none_or(|last| i64::from(last.relative) < end && last.position < active.size)
+            && (times.last()).is_none_or(|last| i64::from(last.relative) < end)
+            && times.last().map_or(-1, |last| last.timestamp) == active.max_timestamp.timestamp;
+        if fits {
+            let mut indexes = Indexes::default();
+            offsets
+                .into_iter()
+                .for_each(|entry| indexes.offsets.push(entry));
+            times
+                .into_iter()
+                .for_each(|entry| indexes.times.push(entry));
+            active.indexes = indexes;
+        }
+        fits
+    }
+
+    /// Orders the index files of the active segment, which is being closed, where they differ.
+    fn put_rebuilt_indexes(&mut self) {
+        let mut ops = Vec::new();
+        put_indexes(&self.log.active, &mut ops);
+        ops.retain(|op| match op {
+            StoreOp::Put { file, bytes } => self.files.get(file).is_none_or(|old| old != bytes),
+            _ => true,
+        });
+        self.report.ops.append(&mut ops);
+    }
+
+    fn settle_epochs(&mut self, ops: &mut Vec<StoreOp>) {
+        let log = &mut self.log;
+        log.epochs.truncate_from_end(log.end);
+        log.epochs.truncate_from_start(log.start);
+        let bytes = files::encode_leader_epochs(log.epochs.entries());
+        let stored = self.files.get(&LogFile::LeaderEpochs);
+        if stored.is_none_or(|stored| *stored != bytes) {
+            log.put_epochs(ops);
+        }
+    }
+
+    /// Adds producers whose records are gone, forgets silent ones, drops snapshots out of range.
+    fn settle_producers(&mut self, ops: &mut Vec<StoreOp>) {
+        let (start, end) = (self.log.start, self.log.end);
+        let newest = self.log.snapshots.range(..=end).next_back().copied();
+        let known = newest.map(|at| self.snapshot(at)).unwrap_or_default();
+        let log = &mut self.log;
+        log.producers.merge(known);
+        log.producers.replicated_to(log.high_watermark);
+        log.expire_producers(self.now);
+        log.drop_snapshots(|at| at > end || at <= start, ops);
+    }
+
+    /// The producers of a snapshot that was handed in; none when it is not there or damaged.
+    fn snapshot(&self, at: Offset) -> Vec<(ids::ProducerId, crate::Producer)> {
+        let bytes = self.files.get(&LogFile::Snapshot(at));
+        (bytes.and_then(|bytes| files::decode_snapshot(bytes))).unwrap_or_default()
+    }
+
+    fn drop_segment(&mut self, base: Offset, why: &str) {
+        let file = LogFile::Log(base);
+        self.cut = None;
+        self.report.cuts.push(Cut {
+            file,
+            position: 0,
+            bytes: 0,
+            reason: format!("the whole segment is dropped: {why}"),
+        });
+        for file in [
+            file,
+            LogFile::Index(base),
+            LogFile::TimeIndex(base),
+            LogFile::TxnIndex(base),
+        ] {
+            if self.files.contains_key(&file) || file == LogFile::Log(base) {
+                self.report.ops.push(StoreOp::Delete { file });
+            }
+        }
+    }
+}
