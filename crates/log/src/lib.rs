@@ -26,7 +26,6 @@ mod retention;
 mod segment;
 mod shared;
 mod truncate;
-mod valid;
 
 pub use chunk::CHUNK_BYTES;
 pub use epochs::{EpochEnd, EpochStart};
@@ -37,4 +36,3 @@ pub use lookup::{BatchAt, Lookup};
 pub use producers::{AbortedTxn, MAX_PRODUCERS, Producer, ProducerBatch};
 pub use read::{ChunkInfo, LogSlice, OutOfRange, Read};
 pub use recovery::{Checkpoints, Cut, Recovery, Report};
-pub use valid::ValidBatch;

@@ -5,14 +5,13 @@ use crate::files::{self, LogFile};
 use crate::producers::{AbortedTxn, Producers, Sequence};
 use crate::residency::Residency;
 use crate::segment::Segment;
-use crate::valid::ValidBatch;
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     vec::Vec,
 };
 use ids::{LeaderEpoch, Offset, ProducerEpoch, Time};
-use records::{BatchView, Header};
+use records::{BatchView, Header, TimestampType, ValidBatch};
 
 /// Bytes of a segment between two of the producer states that truncation falls back on.
 const CHECKPOINT_BYTES: u32 = 1 << 20;
@@ -423,9 +422,10 @@ impl Log {
             segment: self.active.base,
             position,
             length,
-            log_append_time: (header.attributes.timestamp_type()
-                == records::TimestampType::LogAppendTime)
-                .then_some(header.max_timestamp),
+            log_append_time: match header.attributes.timestamp_type() {
+                TimestampType::LogAppendTime => Some(header.max_timestamp),
+                TimestampType::CreateTime => None,
+            },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use ids::{Offset, ProducerEpoch, ProducerId};
-use records::{BatchView, Header};
+use records::{BatchView, EndTxnMarker, Header};
 
 /// Batches of one producer that a retry is recognised by.
 const REMEMBERED_BATCHES: usize = 5;
@@ -183,7 +183,7 @@ impl Producers {
         }
         let marker = if header.attributes.is_control() {
             // Other control batches have nothing to do with producers.
-            Some(Marker::read(batch.payload())?)
+            Some(marker(batch)?)
         } else {
             None
         };
@@ -200,7 +200,7 @@ impl Producers {
                 producer.coordinator_epoch = marker.coordinator_epoch;
                 producer.last_timestamp = header.max_timestamp;
                 let first = producer.transaction_start.take()?;
-                self.complete(header, first, marker.aborts)
+                self.complete(header, first, !marker.commit)
             }
             None => {
                 producer.push(ProducerBatch::of(header));
@@ -290,52 +290,8 @@ impl Producers {
     }
 }
 
-/// The end of a transaction: the one record of a control batch.
-struct Marker {
-    aborts: bool,
-    coordinator_epoch: i32,
-}
-
-impl Marker {
-    /// Reads the marker in an uncompressed control batch; `None` for any other control record.
-    fn read(payload: &[u8]) -> Option<Marker> {
-        let mut rest = payload;
-        varint(&mut rest)?; // length of the record
-        rest = rest.get(1..)?; // its attributes
-        varint(&mut rest)?; // timestamp delta
-        varint(&mut rest)?; // offset delta
-        let key = take(&mut rest)?;
-        let value = take(&mut rest)?;
-        let kind = i16::from_be_bytes(*key.get(2..)?.first_chunk()?);
-        let coordinator_epoch = i32::from_be_bytes(*value.get(2..)?.first_chunk()?);
-        match kind {
-            0 | 1 => Some(Marker {
-                aborts: kind == 0,
-                coordinator_epoch,
-            }),
-            _ => None,
-        }
-    }
-}
-
-/// Takes a zigzag varint of at most ten bytes.
-fn varint(rest: &mut &[u8]) -> Option<i64> {
-    let mut value: u64 = 0;
-    for shift in (0..70).step_by(7) {
-        let (&byte, after) = rest.split_first()?;
-        *rest = after;
-        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some((value >> 1) as i64 ^ -((value & 1) as i64));
-        }
-    }
-    None
-}
-
-/// Takes bytes that are preceded by their length.
-fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(varint(rest)?).ok()?;
-    let (bytes, after) = rest.split_at_checked(length)?;
-    *rest = after;
-    Some(bytes)
+/// The marker in a control batch; `None` when it holds another control record.
+fn marker(batch: &BatchView<'_>) -> Option<EndTxnMarker> {
+    let record = batch.records()?.next()?.ok()?;
+    EndTxnMarker::parse(record.key?, record.value?)
 }

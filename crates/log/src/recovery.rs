@@ -7,7 +7,13 @@ use crate::index::Indexes;
 use crate::log::{Log, LogConfig, StoreOp, put_indexes};
 use crate::producers::Producers;
 use crate::segment::Segment;
-use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
 use bytes::Bytes;
 use ids::{Offset, Time};
 use records::{BatchView, HEADER_LEN, Header, HeaderError};
@@ -449,7 +455,11 @@ impl Recovery {
         log.producers.merge(known);
         log.producers.replicated_to(log.high_watermark);
         log.expire_producers(self.now);
-        log.drop_snapshots(|at| at > end || at <= start, ops);
+        // Besides those at a segment's base only the one of the last clean stop is of use.
+        let bases: BTreeSet<Offset> = log.segments().map(|segment| segment.base).collect();
+        let stop = newest.filter(|&at| bases.last().is_some_and(|&last| at > last));
+        let useful = |at| bases.contains(&at) || stop == Some(at);
+        log.drop_snapshots(|at| at > end || at <= start || !useful(at), ops);
     }
 
     /// The producers of a snapshot that was handed in; none when it is not there or damaged.

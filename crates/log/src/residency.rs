@@ -128,9 +128,9 @@ impl Log {
         if !segment.chunks.get(at).is_some_and(same) {
             return 0;
         }
-        match segment.chunks.get_mut(at) {
-            Some(chunk) if chunk.data.take().is_some() => u64::from(chunk.length),
-            _ => 0,
-        }
+        let Some(chunk) = segment.chunks.get_mut(at) else {
+            return 0;
+        };
+        chunk.data.take().map_or(0, |data| data.len() as u64)
     }
 }
