@@ -1,1 +1,4 @@
 //! The browser shell: bindings to the world, partition logs in IndexedDB.
+
+pub mod owner;
+pub mod store;

@@ -1,0 +1,183 @@
+//! One tab owns a workspace: a Web Lock says who, a generation in the database makes it binding.
+//!
+//! The browser gives the lock on as soon as its holder is gone, whichever way it went. A holder that was
+//! frozen cannot know that it lost the workspace, so each of its commits checks the generation.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+
+use js_sys::{Array, Function, Object, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::store::sys::{Exception, LockManager, Slot, property};
+use crate::store::{Kind, Notice, Opened, StoreError, database_name, fail};
+
+/// Where an attempt to own a workspace stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum State {
+    /// This tab owns the workspace.
+    Owner {
+        /// Claims on the workspace so far, this one included.
+        generation: i64,
+    },
+    /// Another tab owns it; this one gets it when that one is gone.
+    Waiting {
+        /// When the other tab got it, in milliseconds since 1970; `None` where the browser does not tell.
+        since: Option<f64>,
+    },
+}
+
+/// A workspace that this tab owns until this is dropped.
+pub struct Owned {
+    /// The workspace's database, claimed.
+    pub opened: Opened,
+    /// Claims on the workspace so far.
+    pub generation: i64,
+    _lock: Lock,
+}
+
+/// Waits until this tab owns `workspace`, then opens and claims its database. `on_state` hears at once
+/// when it has to wait, and when it owns; `tell` is for [`crate::store::Store::open`].
+///
+/// # Errors
+/// `Unavailable` without Web Locks, and those of opening and claiming.
+pub async fn acquire(
+    workspace: &str,
+    on_state: impl Fn(State),
+    tell: impl Fn(Notice) + 'static,
+) -> Result<Owned, StoreError> {
+    let lock = match Lock::request(workspace, Wait::No).await? {
+        Some(lock) => lock,
+        None => {
+            on_state(State::Waiting {
+                since: held_since(workspace).await,
+            });
+            let lock = Lock::request(workspace, Wait::Yes).await?;
+            lock.ok_or_else(|| fail(workspace, Kind::InUse, String::new()))?
+        }
+    };
+    let opened = crate::store::Store::open(workspace, tell).await?;
+    let generation = opened.store.claim(opened.fresh).await?;
+    on_state(State::Owner { generation });
+    Ok(Owned {
+        opened,
+        generation,
+        _lock: lock,
+    })
+}
+
+/// The lock if nobody holds it: for work on a workspace that is not open, as deleting it.
+pub(crate) async fn acquire_idle(workspace: &str) -> Result<Lock, StoreError> {
+    let lock = Lock::request(workspace, Wait::No).await?;
+    lock.ok_or_else(|| fail(workspace, Kind::InUse, String::new()))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Yes,
+    No,
+}
+
+/// A held Web Lock. The browser takes it back when this is dropped, or when the worker is gone.
+pub(crate) struct Lock {
+    release: Vec<Function>,
+}
+
+impl Lock {
+    /// `None` when somebody else holds it and there is no waiting.
+    async fn request(workspace: &str, wait: Wait) -> Result<Option<Self>, StoreError> {
+        let Some(release) = hold(workspace, &database_name(workspace), wait).await? else {
+            return Ok(None);
+        };
+        let mut lock = Self {
+            release: vec![release],
+        };
+        // A second lock, whose name says since when: `query()` shows names to every tab, and it goes
+        // when its holder goes. Nobody else asks for it, so it is free.
+        let stamp = format!("{}{}", since_prefix(workspace), js_sys::Date::now());
+        lock.release
+            .extend(hold(workspace, &stamp, Wait::No).await?);
+        Ok(Some(lock))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        for release in &self.release {
+            // Resolving a promise does not throw.
+            let _ = release.call0(&JsValue::UNDEFINED);
+        }
+    }
+}
+
+/// Asks for the lock `name`; the function that is returned lets go of it.
+async fn hold(workspace: &str, name: &str, wait: Wait) -> Result<Option<Function>, StoreError> {
+    let locks = manager(workspace)?;
+    let slot = Slot::shared();
+    let (granted, refused) = (slot.clone(), slot.clone());
+    let callback = Closure::once_into_js(move |lock: JsValue| -> JsValue {
+        if lock.is_null() {
+            Slot::set(&granted, Ok(None));
+            return JsValue::UNDEFINED;
+        }
+        let release = RefCell::new(None);
+        let held = Promise::new(&mut |resolve, _| *release.borrow_mut() = Some(resolve));
+        Slot::set(&granted, Ok(release.take()));
+        held.into()
+    });
+    let options = Object::new();
+    let _ = Reflect::set(
+        &options,
+        &"ifAvailable".into(),
+        &JsValue::from_bool(wait == Wait::No),
+    );
+    let unavailable = |e: &JsValue| {
+        let exception = Exception::of(e);
+        fail(
+            workspace,
+            exception.kind(Kind::Unavailable),
+            exception.detail(),
+        )
+    };
+    let ended = locks
+        .request(name, &options, callback.unchecked_ref())
+        .map_err(|e| unavailable(&e))?;
+    wasm_bindgen_futures::spawn_local(async move {
+        // Settles when the lock is released; before it was granted, only with an error.
+        if let Err(error) = JsFuture::from(ended).await {
+            Slot::set(&refused, Err(error));
+        }
+    });
+    poll_fn(|context| Slot::poll(&slot, context))
+        .await
+        .map_err(|error| unavailable(&error))
+}
+
+/// When the holder of the workspace got it.
+async fn held_since(workspace: &str) -> Option<f64> {
+    let asked = manager(workspace).ok()?.query().ok()?;
+    let answer = JsFuture::from(asked).await.ok()?;
+    let held = property(&answer, "held").dyn_into::<Array>().ok()?;
+    let prefix = since_prefix(workspace);
+    held.iter()
+        .filter_map(|lock| property(&lock, "name").as_string())
+        .find_map(|name| name.strip_prefix(&prefix)?.parse().ok())
+}
+
+fn since_prefix(workspace: &str) -> String {
+    format!("brooklet-since:{workspace}:")
+}
+
+fn manager(workspace: &str) -> Result<Rc<LockManager>, StoreError> {
+    let locks = property(&property(&js_sys::global(), "navigator"), "locks");
+    if locks.is_undefined() {
+        return Err(fail(
+            workspace,
+            Kind::Unavailable,
+            "no Web Locks".to_string(),
+        ));
+    }
+    Ok(Rc::new(locks.unchecked_into()))
+}
