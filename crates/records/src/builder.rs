@@ -84,6 +84,14 @@ impl BatchBuilder {
         }
     }
 
+    /// An empty batch with room for `bytes` of records, such as a producer's `batch.size`.
+    #[must_use]
+    pub fn with_capacity(options: BatchOptions, bytes: u32) -> BatchBuilder {
+        let mut builder = BatchBuilder::new(options);
+        builder.payload.reserve_exact(bytes as usize);
+        builder
+    }
+
     /// What the batch says about itself; a producer id may come after the records.
     pub fn options_mut(&mut self) -> &mut BatchOptions {
         &mut self.options
@@ -147,6 +155,7 @@ impl BatchBuilder {
             return Err(Full);
         }
         let out = &mut self.payload;
+        out.reserve(length.unsigned_abs() as usize + 5);
         put_varint(out, length);
         out.push(0);
         put_varlong(out, timestamp_delta);

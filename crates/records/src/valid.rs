@@ -35,9 +35,10 @@ impl<'a> ValidBatch<'a> {
         let view = BatchView::parse(bytes).map_err(|error| match error {
             HeaderError::Partial { .. } => Invalid::NoBatch,
             HeaderError::BadLength(length) => Invalid::Shorter(length),
-            HeaderError::Magic { magic: 0 | 1, .. } => {
-                Invalid::OldMagic(i8::from(bytes.get(16) == Some(&1)))
-            }
+            HeaderError::Magic {
+                magic: magic @ (0 | 1),
+                ..
+            } => Invalid::OldMagic(magic),
             HeaderError::Magic { magic, .. } => Invalid::UnknownMagic(magic),
         })?;
         check_crc(&view)?;

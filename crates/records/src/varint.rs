@@ -116,6 +116,7 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, value: i32) {
 }
 
 /// Appends a number of 64 bits; a small one takes the same bytes as one of 32.
+#[inline]
 pub(crate) fn put_varlong(out: &mut Vec<u8>, value: i64) {
     let mut raw = zigzag(value);
     while raw >= 0x80 {

@@ -184,7 +184,10 @@ fn rewritten_by_broker(batch: &BatchView<'_>) -> bool {
     batch.attributes.timestamp_type() == TimestampType::LogAppendTime
 }
 
-fn opened(batch: &BatchView<'_>) -> Vec<(Option<Vec<u8>>, Option<Vec<u8>>, i64)> {
+/// Key, value and timestamp of a record.
+type Opened = (Option<Vec<u8>>, Option<Vec<u8>>, i64);
+
+fn opened(batch: &BatchView<'_>) -> Vec<Opened> {
     let payload = decompress(batch, 1 << 24).expect("a sound payload");
     records::records(batch, &payload)
         .map(|record| {
