@@ -126,7 +126,6 @@ pub(crate) enum Persisting {
     /// A static member that came back hears that nothing changed.
     Replacement {
         member_id: Arc<str>,
-        waiter: u64,
         /// Older clients are told the leader's former id, so that none of them
         /// believes it has to assign.
         former_leader: Arc<str>,
@@ -282,7 +281,6 @@ impl Group {
         if self.is_leader(member_id) {
             self.leader = self.in_join_order().first().map(|next| next.id.clone());
         }
-        self.end_sync_phase_if_all_came();
     }
 
     pub(crate) fn end_sync_phase_if_all_came(&mut self) {

@@ -212,7 +212,6 @@ impl Group {
         if self.state == State::Stable && self.vote() == self.protocol {
             let then = Persisting::Replacement {
                 member_id: id,
-                waiter: request.waiter,
                 former_leader: former_leader.unwrap_or_default(),
                 can_skip_assignment: request.can_skip_assignment,
             };

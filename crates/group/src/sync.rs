@@ -109,13 +109,11 @@ impl Group {
             }) => self.assignment_persisted(now, generation, assignments, stored, out),
             Some(Persisting::Replacement {
                 member_id,
-                waiter,
                 former_leader,
                 can_skip_assignment,
             }) => {
-                let parked = self.members.get(&member_id).and_then(|m| m.join_waiter);
                 // If a rebalance began meanwhile, the parked join is part of it.
-                if parked == Some(waiter) && self.state == State::Stable {
+                if self.state == State::Stable {
                     self.answer_replacement(
                         &member_id,
                         former_leader,

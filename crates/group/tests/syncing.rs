@@ -298,6 +298,54 @@ fn a_static_member_that_comes_back_during_the_sync_rebalances() {
 }
 
 #[test]
+fn a_static_member_whose_return_meets_a_rebalance_takes_part_in_it() {
+    let mut s = Script::new();
+    let mut named = asks("");
+    named.instance_id = Some(id("i1"));
+    let former = s.join(named.clone()).unwrap().member_id;
+    s.sync(&former, 1, &[]);
+    let back = s.send_join(named);
+    let other = s.join(asks("")).unwrap();
+    let back = s.joins[&back].clone().unwrap();
+    assert_eq!((back.generation.0, other.generation.0), (2, 2));
+    assert!(!back.skip_assignment);
+    s.store(true);
+    assert_eq!(s.group.state(), State::CompletingRebalance);
+}
+
+#[test]
+fn a_static_member_that_restarts_in_the_first_join_phase_is_waited_for() {
+    let mut s = Script::with(GroupConfig {
+        initial_delay_ms: 50_000,
+        ..GroupConfig::default()
+    });
+    let mut named = asks("");
+    named.instance_id = Some(id("i1"));
+    let former = s.send_join(named.clone());
+    let back = s.send_join(named);
+    assert_eq!(s.joins[&former], Err(Refusal::FencedInstance));
+    // Longer than its session, in which it could not send a heartbeat.
+    s.pass(50_000);
+    assert!(s.joins[&back].is_ok());
+}
+
+#[test]
+fn an_assignment_stored_late_has_no_effect_on_the_next_generation() {
+    let mut s = Script::new();
+    let members = two_joined(&mut s);
+    let overtaken = s.send_sync(&members[0], 2, &[(&members[0], "old")]);
+    let mut changed = asks(&members[1]);
+    changed.protocols = protocols(&["range", "sticky"]);
+    s.send_join(changed);
+    assert_eq!(s.syncs[&overtaken], Err(Refusal::RebalanceInProgress));
+    assert_eq!(s.join(asks(&members[0])).unwrap().generation.0, 3);
+    let waiting = s.send_sync(&members[1], 3, &[]);
+    s.store(true);
+    assert!(!s.syncs.contains_key(&waiting));
+    assert_eq!(s.group.state(), State::CompletingRebalance);
+}
+
+#[test]
 fn an_absent_static_member_stays_until_its_session_ends() {
     let mut s = Script::new();
     let mut named = asks("");
