@@ -1,5 +1,7 @@
 //! Directories that a real Kafka 4.3.1 wrote: read, recovered, and written again by us.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use brooklet_log as log;
@@ -195,9 +197,12 @@ fn reading_a_closed_directory_and_closing_it_again_changes_no_file() {
     let Some(root) = vectors() else { return };
     for (case, _, _) in CASES {
         let mut dir = Dir::read(&root.join(case));
-        if *case == "retention-time" {
-            // A snapshot at the log's start is of no use; Kafka's next start drops it as well.
-            dir.0.remove(&LogFile::Snapshot(Offset(20)).name());
+        // Of no use any more: at the log's start, and of a clean stop that is not the last.
+        // Kafka's next start drops them as well.
+        for (owner, at) in [("retention-time", 20), ("leader-epochs", 16)] {
+            if owner == *case {
+                dir.0.remove(&LogFile::Snapshot(Offset(at)).name());
+            }
         }
         let (mut log, mut report) = dir.recover(&config(case), clean(case), vector_time(), 1 << 20);
         let mut after = dir.clone();
@@ -342,5 +347,56 @@ fn the_same_batches_give_the_same_files_as_kafka_wrote() {
         let bytes = expected.0[&metadata].clone();
         writer.dir.0.insert(metadata, bytes);
         writer.dir.assert_same(&expected, case);
+    }
+}
+
+#[test]
+fn transactions_and_compacted_logs_are_rebuilt_from_their_batches_alone() {
+    let Some(root) = vectors() else { return };
+    let cases = [
+        "transactions",
+        "idempotent-expired",
+        "compacted",
+        "compacted-tombstones",
+        "compacted-transactions",
+        "consumer-offsets",
+        "transaction-state",
+    ];
+    for case in cases {
+        let dir = Dir::read(&root.join(case));
+        let mut bare = dir.clone();
+        bare.0.retain(|name, _| name.ends_with(".log"));
+        let (mut log, report) =
+            bare.recover(&config(case), Checkpoints::default(), vector_time(), 1000);
+        assert_eq!(report.cuts, [], "{case}");
+        log.advance_high_watermark(log.log_end());
+        assert_consumes(&log, &root.join(case), case);
+        let aborted = log.aborted_transactions(Offset(0), Offset(i64::MAX));
+        let mut indexed = Vec::new();
+        for (name, bytes) in &dir.0 {
+            if name.ends_with(".txnindex") {
+                indexed.extend(log::files::decode_txn_index(bytes).unwrap());
+            }
+        }
+        if case == "compacted-transactions" {
+            // Compaction has dropped the data, so that its markers end nothing any more.
+            continue;
+        }
+        assert_eq!(aborted, indexed, "{case}");
+        let newest = dir
+            .0
+            .keys()
+            .rfind(|name| name.ends_with(".snapshot"))
+            .unwrap();
+        let mut ops = Vec::new();
+        log.close(&mut ops);
+        let written = ops.iter().find_map(|op| match op {
+            StoreOp::Put { file, bytes } if file.name() == *newest => Some(bytes),
+            _ => None,
+        });
+        if case != "idempotent-expired" {
+            let expected = support::snapshot(&dir.0[newest]);
+            assert_eq!(support::snapshot(written.unwrap()), expected, "{case}");
+        }
     }
 }
