@@ -12,6 +12,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod append;
 mod chunk;
 mod epochs;
 pub mod files;
@@ -27,11 +28,12 @@ mod segment;
 mod shared;
 mod truncate;
 
+pub use append::{Appended, Refused};
 pub use chunk::CHUNK_BYTES;
 pub use epochs::{EpochEnd, EpochStart};
 pub use files::LogFile;
 pub use index::{OffsetEntry, TimeEntry};
-pub use log::{Appended, Log, LogConfig, Refused, StoreOp};
+pub use log::{Log, LogConfig, StoreOp};
 pub use lookup::{BatchAt, Lookup};
 pub use producers::{AbortedTxn, MAX_PRODUCERS, Producer, ProducerBatch};
 pub use read::{ChunkInfo, LogSlice, OutOfRange, Read};

@@ -1,10 +1,11 @@
 //! Building a log from nothing but its bytes.
 
+use crate::append::put_indexes;
 use crate::chunk::CHUNK_BYTES;
 use crate::epochs::Epochs;
 use crate::files::{self, LogFile};
 use crate::index::Indexes;
-use crate::log::{Log, LogConfig, StoreOp, put_indexes};
+use crate::log::{Log, LogConfig, StoreOp};
 use crate::producers::Producers;
 use crate::segment::Segment;
 use alloc::{

@@ -1,0 +1,355 @@
+//! Random histories, compared with a list of batches.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use brooklet_log as log;
+use bytes::Bytes;
+use ids::{LeaderEpoch, Offset, Rng, Time};
+use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Lookup, Read, StoreOp};
+use records::{BatchBuilder, BatchOptions, BatchView, ValidBatch};
+use support::Dir;
+
+/// The log as a list: each batch as it should be stored.
+#[derive(Clone, Default)]
+struct Model {
+    batches: Vec<Stored>,
+    start: i64,
+    end: i64,
+    high_watermark: i64,
+}
+
+#[derive(Clone)]
+struct Stored {
+    base: i64,
+    last: i64,
+    bytes: Vec<u8>,
+}
+
+/// A log, its files and its model, moved together.
+#[derive(Clone)]
+struct Subject {
+    log: Log,
+    dir: Dir,
+    model: Model,
+}
+
+fn config() -> LogConfig {
+    LogConfig {
+        segment_bytes: 300_000,
+        segment_ms: i64::MAX,
+        index_interval_bytes: 4096,
+        retention_ms: -1,
+        retention_bytes: 900_000,
+        ..LogConfig::default()
+    }
+}
+
+fn batch(rng: &mut Rng) -> ValidBatch<'static> {
+    let mut builder = BatchBuilder::new(BatchOptions::default());
+    let length = match rng.below(20) {
+        0 => 70_000,
+        1..5 => 9_000,
+        _ => 200,
+    };
+    for _ in 0..=rng.below(4) {
+        let value: Vec<u8> = (0..rng.below(length)).map(|i| i as u8).collect();
+        let timestamp = 1_000_000 + rng.below(1_000) as i64;
+        builder.append(timestamp, None, Some(&value), &[]).unwrap();
+    }
+    builder.into_valid()
+}
+
+impl Subject {
+    fn new() -> Subject {
+        let log = Log::new(config(), Offset(0), Time(0));
+        let mut subject = Subject {
+            log,
+            dir: Dir::default(),
+            model: Model::default(),
+        };
+        subject.step(|log, ops| log.create(ops));
+        subject
+    }
+
+    fn step<T>(&mut self, step: impl FnOnce(&mut Log, &mut Vec<StoreOp>) -> T) -> T {
+        let mut ops = Vec::new();
+        let result = step(&mut self.log, &mut ops);
+        self.dir.apply(&self.log, &mut ops);
+        result
+    }
+
+    /// Puts a cold chunk back into memory, from the files.
+    fn load(&mut self, slice: LogSlice) {
+        let file = &self.dir.0[&LogFile::Log(slice.segment).name()];
+        let from = slice.position as usize;
+        let bytes = &file[from..from + slice.length as usize];
+        assert!(!self.log.install(&slice, Bytes::from_static(b"wrong")));
+        assert!(self.log.install(&slice, Bytes::copy_from_slice(bytes)));
+    }
+
+    fn append(&mut self, rng: &mut Rng) {
+        let batch = batch(rng);
+        let epoch = LeaderEpoch(rng.below(3) as i32 + self.log.latest_epoch().map_or(0, |e| e.0));
+        let base = Offset(self.model.end);
+        let mut bytes = Vec::new();
+        batch.write_into(&mut bytes, base, epoch);
+        let appended = self.step(|log, ops| log.append(Time(0), &batch, epoch, ops).unwrap());
+        assert_eq!(appended.base_offset, base);
+        let last = appended.last_offset.0;
+        self.model.end = last + 1;
+        let base = base.0;
+        self.model.batches.push(Stored { base, last, bytes });
+    }
+
+    fn read(&mut self, rng: &mut Rng) {
+        let model = &self.model;
+        let offset = model.start + rng.below((model.end - model.start + 1) as u64) as i64;
+        let bound = rng.below(model.end as u64 + 1) as i64;
+        let max = rng.below(200_000) as u32;
+        let at_least_one = rng.below(2) == 0;
+        let slice = loop {
+            let read = self
+                .log
+                .read(Offset(offset), max, Offset(bound), at_least_one);
+            match read.unwrap() {
+                Read::Slice(slice) => break slice,
+                Read::Cold(slice) => self.load(slice),
+            }
+        };
+        let found: Vec<u8> = self
+            .log
+            .slice_bytes(&slice)
+            .unwrap()
+            .flatten()
+            .copied()
+            .collect();
+        assert_eq!(self.log.slice_pieces(&slice).unwrap().concat(), found);
+        let mut expected = Vec::new();
+        let mut first = 0;
+        for batch in &self.model.batches {
+            if offset < bound && batch.last >= offset && batch.last < bound {
+                first = if first == 0 { batch.bytes.len() } else { first };
+                expected.extend_from_slice(&batch.bytes);
+            }
+        }
+        assert!(
+            expected.starts_with(&found),
+            "offset {offset} below {bound}"
+        );
+        let limit = if at_least_one {
+            first.max(max as usize)
+        } else {
+            max as usize
+        };
+        assert!(found.len() <= limit);
+        let first_fits = first > 0 && (first <= max as usize || at_least_one);
+        assert_eq!(found.len() >= first && first > 0, first_fits);
+    }
+
+    fn look_up(&mut self, rng: &mut Rng) {
+        let offset = rng.below(self.model.end as u64 + 2) as i64;
+        let first = self.log.segment_sizes().next().unwrap().0.0;
+        let mut batches = self.model.batches.iter();
+        let expected = batches
+            .find(|batch| batch.last >= offset && batch.base >= first)
+            .cloned();
+        loop {
+            match self.log.batch_at(Offset(offset)) {
+                Lookup::Cold(slice) => self.load(slice),
+                Lookup::None => break assert!(expected.is_none()),
+                Lookup::Batch(found) => {
+                    let expected = expected.unwrap();
+                    assert_eq!(found.header.base_offset.0, expected.base);
+                    break assert_eq!(found.slice.length as usize, expected.bytes.len());
+                }
+            }
+        }
+    }
+
+    fn look_up_timestamp(&mut self, rng: &mut Rng) {
+        let timestamp = 1_000_000 + rng.below(1_100) as i64;
+        let from = self.model.start;
+        let late = |batch: &&Stored| {
+            batch.last >= from && BatchView::parse(&batch.bytes).unwrap().max_timestamp >= timestamp
+        };
+        let expected = self.model.batches.iter().find(late).map(|batch| batch.base);
+        let found = loop {
+            match self.log.offset_for_timestamp(timestamp, Offset(0)) {
+                Lookup::Cold(slice) => self.load(slice),
+                Lookup::None => break None,
+                Lookup::Batch(batch) => break Some(batch.header.base_offset.0),
+            }
+        };
+        assert_eq!(found, expected);
+    }
+
+    fn truncate(&mut self, rng: &mut Rng) {
+        let back = rng.below(30) as i64;
+        let target = (self.model.end - back).max(self.model.high_watermark);
+        loop {
+            let cold = self.step(|log, ops| log.truncate_to(Offset(target), Time(0), ops).err());
+            match cold {
+                Some(slice) => self.load(slice),
+                None => break,
+            }
+        }
+        let model = &mut self.model;
+        while let Some(batch) = model.batches.pop_if(|batch| batch.last >= target) {
+            model.end = batch.base;
+        }
+        model.start = model.start.min(model.end);
+        model.high_watermark = model.high_watermark.min(model.end);
+    }
+
+    fn advance(&mut self, rng: &mut Rng) {
+        let ahead = rng.below((self.model.end - self.model.high_watermark + 1) as u64) as i64;
+        self.log.stored(Offset(self.model.end));
+        let to = self.model.high_watermark + ahead;
+        self.log.advance_high_watermark(Offset(to));
+        self.model.high_watermark = to;
+    }
+
+    fn cut_start(&mut self, rng: &mut Rng) {
+        let room = self.model.high_watermark - self.model.start;
+        let to = self.model.start + rng.below(room as u64 / 4 + 1) as i64;
+        self.step(|log, ops| log.delete_records_before(Offset(to), ops))
+            .unwrap();
+        self.model.start = self.model.start.max(to);
+        self.step(|log, ops| log.retain(Time(0), ops));
+        let start = self.log.log_start().0;
+        assert!(self.model.start <= start && start <= self.model.high_watermark);
+        self.model.start = start;
+        let first = self.log.segment_sizes().next().unwrap().0.0;
+        self.model.batches.retain(|batch| batch.base >= first);
+    }
+
+    fn recover(&mut self, rng: &mut Rng) {
+        let checkpoints = Checkpoints {
+            clean: rng.below(2) == 0,
+            recovery_point: Offset(rng.below(self.model.end as u64 + 1) as i64),
+            log_start: Offset(self.model.start),
+            high_watermark: Offset(self.model.high_watermark),
+        };
+        let piece = 1 + rng.below(100_000) as usize;
+        let (log, mut report) = self.dir.recover(&config(), checkpoints, Time(0), piece);
+        assert_eq!(report.cuts, []);
+        self.dir.apply(&log, &mut report.ops);
+        let (again, report) = self.dir.recover(&config(), checkpoints, Time(0), piece);
+        assert_eq!(report.ops, [], "what is recovered needs no recovery");
+        assert_eq!(again.log_end(), log.log_end());
+        self.log = log;
+    }
+
+    fn check(&self) {
+        let (log, model) = (&self.log, &self.model);
+        assert_eq!(log.log_end().0, model.end);
+        assert_eq!(log.log_start().0, model.start);
+        assert_eq!(log.high_watermark().0, model.high_watermark);
+        assert!(log.log_start() <= log.last_stable());
+        assert!(log.last_stable() <= log.high_watermark());
+        assert!(log.stored_end() <= log.log_end());
+        let size: usize = model.batches.iter().map(|batch| batch.bytes.len()).sum();
+        assert_eq!(log.size(), size as u64);
+        assert!(log.hot_bytes() <= log.size());
+        let epochs = log.leader_epochs();
+        assert!(epochs.is_sorted_by(|a, b| a.epoch < b.epoch && a.start < b.start));
+    }
+
+    /// Every byte, from the files and from memory.
+    fn check_all_bytes(&mut self) {
+        let mut files = Vec::new();
+        for (name, bytes) in &self.dir.0 {
+            if name.ends_with(".log") {
+                files.extend_from_slice(bytes);
+            }
+        }
+        let model: Vec<u8> = (self.model.batches.iter())
+            .flat_map(|b| b.bytes.clone())
+            .collect();
+        assert!(files == model, "the files are the model's bytes");
+        let mut next = self.model.start;
+        while next < self.model.end {
+            match self
+                .log
+                .read(Offset(next), 0, Offset(i64::MAX), true)
+                .unwrap()
+            {
+                Read::Cold(slice) => self.load(slice),
+                Read::Slice(slice) => {
+                    let bytes: Vec<u8> = self
+                        .log
+                        .slice_bytes(&slice)
+                        .unwrap()
+                        .flatten()
+                        .copied()
+                        .collect();
+                    let batch = BatchView::parse(&bytes).unwrap();
+                    let stored = self.model.batches.iter().find(|stored| stored.last >= next);
+                    assert!(stored.unwrap().bytes == bytes);
+                    next = batch.next_offset().0;
+                }
+            }
+        }
+    }
+}
+
+fn run(seed: u64, steps: u32) {
+    let mut rng = Rng::new(seed);
+    let mut subject = Subject::new();
+    let mut kept: Vec<Subject> = Vec::new();
+    for _ in 0..steps {
+        match rng.below(100) {
+            0..50 => subject.append(&mut rng),
+            50..62 => subject.read(&mut rng),
+            62..70 => subject.look_up(&mut rng),
+            70..74 => subject.look_up_timestamp(&mut rng),
+            74..78 => subject.truncate(&mut rng),
+            78..88 => subject.advance(&mut rng),
+            88..93 => {
+                let limit = rng.below(600_000);
+                subject.log.evict(limit);
+            }
+            93..95 => subject.cut_start(&mut rng),
+            95..97 => subject.recover(&mut rng),
+            _ if kept.len() < 3 => kept.push(subject.clone()),
+            _ => {
+                let index = rng.below(3) as usize;
+                kept[index].check_all_bytes();
+                kept[index] = subject.clone();
+            }
+        }
+        subject.check();
+    }
+    subject.check_all_bytes();
+    for mut clone in kept {
+        clone.check();
+        clone.check_all_bytes();
+    }
+}
+
+#[test]
+fn a_random_history_leaves_the_log_as_a_list_of_batches_would_be() {
+    for seed in 0..20 {
+        println!("seed {seed}");
+        run(seed, 400);
+    }
+}
+
+#[test]
+fn evicting_keeps_to_the_limit_what_is_stored_and_not_growing() {
+    let mut rng = Rng::new(1);
+    let mut subject = Subject::new();
+    (0..300).for_each(|_| subject.append(&mut rng));
+    let before = subject.log.hot_bytes();
+    assert_eq!(before, subject.log.size());
+    assert_eq!(subject.log.evict(0), 0, "nothing is stored yet");
+    subject.log.stored(subject.log.log_end());
+    subject.log.evict(200_000);
+    assert!(subject.log.hot_bytes() <= 200_000);
+    subject.log.evict(0);
+    assert!(subject.log.hot_bytes() <= u64::from(log::CHUNK_BYTES));
+    subject.check_all_bytes();
+    assert_eq!(subject.log.hot_bytes(), before);
+}
