@@ -210,7 +210,11 @@ fn the_core_has_no_clock_no_float_and_no_hash_order() {
     for name in core() {
         for source in below(&format!("crates/{name}/src/"), &[".rs"]) {
             for (at, line) in source.code_lines() {
-                let found = banned.iter().filter(|word| has_word(line, word));
+                // Quotas are floats in Kafka's messages; `wire` hands on their bits.
+                let passes = |word: &str| name == "wire" && word == "f64";
+                let found = banned
+                    .iter()
+                    .filter(|word| has_word(line, word) && !passes(word));
                 wrong.extend(found.map(|word| format!("{}:{at}: {word}", source.path)));
             }
         }

@@ -17,15 +17,15 @@ const NOT_OURS: [&str; 9] = [
 ];
 
 /// One text file of the checkout.
-pub struct Source {
+pub(crate) struct Source {
     /// Relative to the root, with `/`.
-    pub path: String,
-    pub text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
     /// The lines before the unit tests, numbered from 1.
-    pub fn product_lines(&self) -> Vec<(usize, &str)> {
+    pub(crate) fn product_lines(&self) -> Vec<(usize, &str)> {
         let lines: Vec<&str> = self.text.lines().collect();
         let tests = lines.windows(2).position(|pair| {
             pair[0].trim() == "#[cfg(test)]" && pair[1].starts_with("mod tests {")
@@ -40,7 +40,7 @@ impl Source {
     }
 
     /// The product's lines without line comments.
-    pub fn code_lines(&self) -> Vec<(usize, &str)> {
+    pub(crate) fn code_lines(&self) -> Vec<(usize, &str)> {
         let lines = self.product_lines().into_iter();
         lines
             .map(|(at, line)| (at, line.split("//").next().unwrap_or_default()))
@@ -48,7 +48,7 @@ impl Source {
     }
 
     /// Whether it is product code rather than a test, an example or a generated file.
-    pub fn is_product(&self) -> bool {
+    pub(crate) fn is_product(&self) -> bool {
         ![
             "/tests/",
             "/generated/",
@@ -61,17 +61,17 @@ impl Source {
         .any(|part| format!("/{}", self.path).contains(part))
     }
 
-    pub fn ends_with(&self, endings: &[&str]) -> bool {
+    pub(crate) fn ends_with(&self, endings: &[&str]) -> bool {
         endings.iter().any(|ending| self.path.ends_with(ending))
     }
 }
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Every text file of the checkout, in order of path.
-pub fn all() -> Vec<Source> {
+pub(crate) fn all() -> Vec<Source> {
     let mut sources = Vec::new();
     collect(&root(), "", &mut sources);
     sources.sort_by(|a, b| a.path.cmp(&b.path));
@@ -79,7 +79,7 @@ pub fn all() -> Vec<Source> {
 }
 
 /// The text files below `folder` with one of the `endings`.
-pub fn below(folder: &str, endings: &[&str]) -> Vec<Source> {
+pub(crate) fn below(folder: &str, endings: &[&str]) -> Vec<Source> {
     let inside = |source: &Source| source.path.starts_with(folder) && source.ends_with(endings);
     all().into_iter().filter(inside).collect()
 }
@@ -100,7 +100,7 @@ fn collect(folder: &Path, prefix: &str, sources: &mut Vec<Source>) {
 }
 
 /// Whether `word` stands in `line` and is not part of a longer name.
-pub fn has_word(line: &str, word: &str) -> bool {
+pub(crate) fn has_word(line: &str, word: &str) -> bool {
     let joins = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         let (before, after) = (&line[..at], &line[at + word.len()..]);
@@ -110,6 +110,6 @@ pub fn has_word(line: &str, word: &str) -> bool {
 
 /// Fails with every finding on a line of its own.
 #[track_caller]
-pub fn assert_none(rule: &str, findings: &[String]) {
+pub(crate) fn assert_none(rule: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{rule}\n  {}", findings.join("\n  "));
 }

@@ -14,6 +14,9 @@ const TIME_MAX: Duration = Duration::from_secs(25 * 60);
 /// Lines of a failed program's output that are worth showing.
 const TAIL_LINES: usize = 40;
 
+/// Characters of such a line that are worth showing.
+const LINE_CHARS: usize = 200;
+
 /// A program that ended, with everything it printed.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
@@ -26,13 +29,22 @@ impl Ended {
     pub(crate) fn tail(&self) -> String {
         let lines: Vec<&str> = self.output.lines().collect();
         let shown = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-        let indented: Vec<String> = shown.iter().map(|line| format!("    {line}")).collect();
+        let indented: Vec<String> = shown
+            .iter()
+            .map(|line| format!("    {}", shortened(line)))
+            .collect();
         format!(
             "{}\n    (all of it: {})",
             indented.join("\n"),
             self.log.display()
         )
     }
+}
+
+fn shortened(line: &str) -> &str {
+    line.char_indices()
+        .nth(LINE_CHARS)
+        .map_or(line, |(end, _)| &line[..end])
 }
 
 /// A command that runs at the repository's root.
@@ -48,6 +60,10 @@ pub(crate) fn run_logged(name: &str, command: &mut Command) -> Outcome<Ended> {
     let file = File::create(&log).map_err(|e| Trouble::io("create", &log, e))?;
     let twin = file.try_clone().map_err(|e| Trouble::io("open", &log, e))?;
     command.stdin(Stdio::null()).stdout(file).stderr(twin);
+    // Logs are read and counted, not looked at in colour.
+    command
+        .env("NO_COLOR", "1")
+        .env("CARGO_TERM_COLOR", "never");
     let status = wait(command)?;
     let bytes = fs::read(&log).map_err(|e| Trouble::io("read", &log, e))?;
     let output = String::from_utf8_lossy(&bytes).into_owned();
