@@ -1,8 +1,9 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
+import { lessons } from "./web/lessons/plugin.ts";
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [lessons(), svelte()],
   // Relative, so that the page also works below a path of a static host.
   base: "./",
   publicDir: "web/public",

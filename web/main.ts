@@ -1,2 +1,47 @@
 // Mounts the page.
-export {};
+
+import { mount } from "svelte";
+import { type BrookletApi, brookletApi } from "./engine/api";
+import { type Client, connectEngine } from "./engine/client";
+import Page from "./screens/Page.svelte";
+import { App } from "./state/app.svelte";
+import { errorText } from "./words";
+
+declare global {
+  interface Window {
+    brooklet: BrookletApi;
+  }
+}
+
+const query = new URLSearchParams(location.search);
+
+async function engine(): Promise<Client> {
+  if (import.meta.env.DEV && query.get("engine") === "fake") {
+    const { fakeEngine } = await import("./engine/fake");
+    const fake = fakeEngine();
+    let last = performance.now();
+    setInterval(() => {
+      const now = performance.now();
+      fake.tick(now - last);
+      last = now;
+    }, 16);
+    return fake;
+  }
+  return connectEngine(() => new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" }));
+}
+
+async function start() {
+  const client = await engine();
+  const app = new App(client);
+  const opened = app.openLesson(query.get("lesson") ?? "");
+  window.brooklet = brookletApi(client, opened);
+  await opened.catch((why: unknown) => {
+    app.failure = errorText(why);
+  });
+  const target = document.getElementById("app");
+  if (!target) return;
+  target.replaceChildren();
+  mount(Page, { target, props: { app } });
+}
+
+void start();

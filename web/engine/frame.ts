@@ -94,7 +94,7 @@ export function hueOf(keyClass: number): number {
 /** Reads a frame; cells stay views into the buffer. Throws on anything that is not a whole frame. */
 export function readFrame(buffer: ArrayBuffer): FrameView {
   const d = new DataView(buffer);
-  if (d.byteLength < HEADER || d.getUint32(0, true) !== MAGIC) throw new RangeError('not a frame');
+  if (d.byteLength < HEADER || d.getUint32(0, true) !== MAGIC) throw new RangeError("not a frame");
   const decade = d.getUint32(24, true);
   const flags = d.getUint32(40, true);
   const [lanes, producers, flights] = [d.getUint32(28, true), d.getUint32(32, true), d.getUint32(36, true)];
@@ -145,7 +145,11 @@ function readMarker(d: DataView, at: number): Marker {
 }
 
 function readProducer(d: DataView, at: number) {
-  return { sent: d.getFloat64(at, true), rate: d.getFloat32(at + 8, true), inFlight: d.getUint32(at + 12, true) };
+  return {
+    sent: d.getFloat64(at, true),
+    rate: d.getFloat32(at + 8, true),
+    inFlight: d.getUint32(at + 12, true),
+  };
 }
 
 function readFlight(d: DataView, at: number): Flight {
@@ -204,7 +208,12 @@ export function writeFrame(f: FrameView): ArrayBuffer {
   return buffer;
 }
 
-function writeLane(d: DataView, at: number, lane: LaneView, to: { markers: number; cells: number; times: number }) {
+function writeLane(
+  d: DataView,
+  at: number,
+  lane: LaneView,
+  to: { markers: number; cells: number; times: number },
+) {
   [lane.logStart, lane.highWatermark, lane.logEnd, lane.first].forEach((v, i) => {
     d.setFloat64(at + i * 8, v, true);
   });

@@ -15,13 +15,17 @@
 
 // ---------------------------------------------------------------- what a person places on the stage
 
-export type Acks = 'all' | '1' | '0';
+export type Acks = "all" | "1" | "0";
 
-/** How a producer makes keys: none; `cycle` = user-1..user-N in turn; always the same one. */
-export type KeyMode = { mode: 'none' } | { mode: 'cycle'; keys: number } | { mode: 'fixed'; key: string };
+/** How a producer makes keys: none; `cycle` = guest-1..guest-N in turn (their murmur2 spreads six of them evenly over three partitions); always the same one. */
+export type KeyMode = { mode: "none" } | { mode: "cycle"; keys: number } | { mode: "fixed"; key: string };
 
 /** `key`: murmur2 of the key, sticky when there is none. `manual`: always partition `p`. */
-export type Partitioner = { by: 'key' } | { by: 'sticky' } | { by: 'roundRobin' } | { by: 'manual'; partition: number };
+export type Partitioner =
+  | { by: "key" }
+  | { by: "sticky" }
+  | { by: "roundRobin" }
+  | { by: "manual"; partition: number };
 
 export interface ProducerSpec {
   /** Unique among producers; also Kafka's client.id. */
@@ -40,7 +44,7 @@ export interface ProducerSpec {
   /** batch.size in bytes and linger.ms, as in Kafka's producer. */
   batchSize: number;
   lingerMs: number;
-  compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+  compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";
   paused: boolean;
 }
 
@@ -59,12 +63,12 @@ export interface MemberSpec {
 export interface GroupSpec {
   groupId: string;
   topics: string[];
-  assignor: 'range' | 'roundrobin';
+  assignor: "range" | "roundrobin";
   /** Records per second that each member handles; 0 = as fast as it can. */
   rate: number;
   autoCommit: boolean;
   autoCommitIntervalMs: number;
-  autoOffsetReset: 'earliest' | 'latest' | 'none';
+  autoOffsetReset: "earliest" | "latest" | "none";
   sessionTimeoutMs: number;
   members: MemberSpec[];
   paused: boolean;
@@ -94,37 +98,44 @@ export interface Line {
 
 /** One user event: journaled, undone by `undo`. */
 export type Command =
-  | { do: 'addProducer'; producer: ProducerSpec }
-  | { do: 'updateProducer'; name: string; change: Partial<Omit<ProducerSpec, 'name'>> }
-  | { do: 'removeProducer'; name: string }
+  | { do: "addProducer"; producer: ProducerSpec }
+  | { do: "updateProducer"; name: string; change: Partial<Omit<ProducerSpec, "name">> }
+  | { do: "removeProducer"; name: string }
   /** Sends these through the producer, in order, as fast as it may, also when it is paused. */
-  | { do: 'send'; producer: string; lines: Line[] }
-  | { do: 'createTopic'; topic: TopicSpec }
-  | { do: 'configureTopic'; name: string; config: Record<string, string | null> }
-  | { do: 'addPartitions'; name: string; partitions: number }
-  | { do: 'deleteTopic'; name: string }
-  | { do: 'addGroup'; group: GroupSpec }
-  | { do: 'updateGroup'; groupId: string; change: Partial<Omit<GroupSpec, 'groupId' | 'members'>> }
-  | { do: 'removeGroup'; groupId: string }
-  | { do: 'addMember'; groupId: string; member: MemberSpec }
+  | { do: "send"; producer: string; lines: Line[] }
+  | { do: "createTopic"; topic: TopicSpec }
+  | { do: "configureTopic"; name: string; config: Record<string, string | null> }
+  | { do: "addPartitions"; name: string; partitions: number }
+  | { do: "deleteTopic"; name: string }
+  | { do: "addGroup"; group: GroupSpec }
+  | { do: "updateGroup"; groupId: string; change: Partial<Omit<GroupSpec, "groupId" | "members">> }
+  | { do: "removeGroup"; groupId: string }
+  | { do: "addMember"; groupId: string; member: MemberSpec }
   /** `leave` sends LeaveGroup; `kill` just stops, and the session times out. */
-  | { do: 'removeMember'; groupId: string; name: string; how: 'leave' | 'kill' }
+  | { do: "removeMember"; groupId: string; name: string; how: "leave" | "kill" }
   /** The member that owns the partition seeks: its position moves, nothing is committed by this. */
-  | { do: 'seekMember'; groupId: string; topic: string; partition: number; offset: number }
+  | { do: "seekMember"; groupId: string; topic: string; partition: number; offset: number }
   /** Moves the committed offset. Kafka refuses it while members are active (NON_EMPTY_GROUP); with `restart`
    *  the members are stopped before and started again after. */
-  | { do: 'resetOffsets'; groupId: string; topic: string; partition: number; offset: number; restart: boolean };
+  | {
+      do: "resetOffsets";
+      groupId: string;
+      topic: string;
+      partition: number;
+      offset: number;
+      restart: boolean;
+    };
 
 /** Time is not an event of the world: it is where and how fast we look. Not undone. */
 export type TimeControl =
-  | { op: 'pause' }
-  | { op: 'resume' }
-  | { op: 'speed'; x: number }
-  | { op: 'step'; by: 'event' | 'record' }
+  | { op: "pause" }
+  | { op: "resume" }
+  | { op: "speed"; x: number }
+  | { op: "step"; by: "event" | "record" }
   /** Goes to a world time between `Timeline.start` and `Timeline.end`, and pauses there. */
-  | { op: 'seek'; t: number }
+  | { op: "seek"; t: number }
   /** Back to the newest moment. */
-  | { op: 'now' };
+  | { op: "now" };
 
 /** Which cells the page wants in frames. A cell holds 10^decade records, bins start at its multiples. */
 export interface Watch {
@@ -196,7 +207,7 @@ export interface Snapshot {
   running: boolean;
   speed: number;
   journalLength: string;
-  brokers: { id: number; state: 'running' | 'starting' | 'stopped'; controller: boolean }[];
+  brokers: { id: number; state: "running" | "starting" | "stopped"; controller: boolean }[];
   topics: { name: string; topicId: string; partitions: PartitionState[] }[];
   producers: { id: string; name: string; topic: string; rate: number; acks: Acks; sent: string }[];
   groups: GroupState[];
@@ -222,7 +233,13 @@ export interface GroupState {
   protocol: string;
   members: { memberId: string; clientId: string; assignment: { topic: string; partition: number }[] }[];
   /** position: of the member that owns the partition, null when no placed member does. lag = high watermark - committed. */
-  offsets: { topic: string; partition: number; committed: string | null; position: string | null; lag: string | null }[];
+  offsets: {
+    topic: string;
+    partition: number;
+    committed: string | null;
+    position: string | null;
+    lag: string | null;
+  }[];
 }
 
 /** `window.brooklet.records()`: bytes as base64, null stays null. */
@@ -240,12 +257,12 @@ export interface Inspection {
     baseOffset: string;
     lastOffset: string;
     records: number;
-    codec: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+    codec: "none" | "gzip" | "snappy" | "lz4" | "zstd";
     partitionLeaderEpoch: number;
     producerId: string;
     producerEpoch: number;
     baseSequence: number;
-    timestampType: 'CreateTime' | 'LogAppendTime';
+    timestampType: "CreateTime" | "LogAppendTime";
     transactional: boolean;
     control: boolean;
     crc: number;
@@ -263,7 +280,7 @@ export interface Span {
   name: string;
   start: number;
   end: number;
-  part: 'batch' | 'record' | 'otherRecord';
+  part: "batch" | "record" | "otherRecord";
   /** The field's value in words, e.g. `38` or `lz4`; empty for opaque bytes. */
   value: string;
 }
@@ -271,16 +288,16 @@ export interface Span {
 // ---------------------------------------------------------------- what the worker pushes
 
 export type Push =
-  | { push: 'frame'; buffer: ArrayBuffer }
-  | { push: 'layout'; layout: Layout }
-  | { push: 'snapshot'; snapshot: Snapshot }
-  | { push: 'actors'; actors: Actors }
-  | { push: 'timeline'; timeline: Timeline }
-  | { push: 'event'; event: WorldEvent }
-  | { push: 'notice'; notice: Notice }
-  | { push: 'stdout'; id: number; text: string }
-  | { push: 'stderr'; id: number; text: string }
-  | { push: 'exit'; id: number; code: number };
+  | { push: "frame"; buffer: ArrayBuffer }
+  | { push: "layout"; layout: Layout }
+  | { push: "snapshot"; snapshot: Snapshot }
+  | { push: "actors"; actors: Actors }
+  | { push: "timeline"; timeline: Timeline }
+  | { push: "event"; event: WorldEvent }
+  | { push: "notice"; notice: Notice }
+  | { push: "stdout"; id: number; text: string }
+  | { push: "stderr"; id: number; text: string }
+  | { push: "exit"; id: number; code: number };
 
 /** What the indexes in a frame mean. Sent before the first frame that uses it; frames name it by `id`. */
 export interface Layout {
@@ -305,7 +322,7 @@ export interface Timeline {
   start: number;
   end: number;
   now: number;
-  ticks: { t: number; kind: 'rebalance' | 'topic' | 'user' | 'crash' }[];
+  ticks: { t: number; kind: "rebalance" | "topic" | "user" | "crash" }[];
   /** Records appended per second of world time, in equal slices from start to end; at most 240 of them. */
   rates: number[];
   /** What undo and redo would do, as event codes; null = nothing. */
@@ -316,7 +333,7 @@ export interface Timeline {
 /** One line of the Events drawer. `code` and `params` are put into words by the catalogue (`events.<code>`). */
 export interface WorldEvent {
   t: number;
-  kind: 'user' | 'broker' | 'group' | 'client' | 'storage';
+  kind: "user" | "broker" | "group" | "client" | "storage";
   code: string;
   params: Record<string, string>;
   /** The command line that does the same; null = there is none. Present on events of kind `user`. */
@@ -324,19 +341,20 @@ export interface WorldEvent {
 }
 
 export type NoticeCode =
-  | 'not-owner' // {owner} another tab writes this workspace; this tab only waits
-  | 'took-over' // {} that tab is gone, this one owns it now
-  | 'lost-ownership' // {} another tab took it (generation changed)
-  | 'quota' // {} the browser refused to store more: appends are refused until there is room
-  | 'storage-lost' // {why} the database connection was lost; nothing is acknowledged until it is back
-  | 'storage-back' // {}
-  | 'restarted' // {why} the worker failed and was started again from the database
-  | 'cut' // {log, at, records, bytes, why} recovery removed a torn or corrupt tail
-  | 'history-begins' // {} after a reload the timeline begins here
-  | 'history-trimmed' // {} the oldest part of the history was let go
-  | 'past-closed' // {connections} continuing from the past closed connections from outside
-  | 'memory' // {} this browser keeps no storage: the world lives in memory only
-  | 'outdated'; // {} another tab runs a newer version: reload
+  | "not-owner" // {owner} another tab writes this workspace; this tab only waits
+  | "took-over" // {} that tab is gone, this one owns it now
+  | "lost-ownership" // {} another tab took it (generation changed)
+  | "quota" // {} the browser refused to store more: appends are refused until there is room
+  | "storage-lost" // {why} the database connection was lost; nothing is acknowledged until it is back
+  | "storage-back" // {}
+  | "restarted" // {why} the worker failed and was started again from the database
+  | "cut" // {log, at, records, bytes, why} recovery removed a torn or corrupt tail
+  | "history-begins" // {} after a reload the timeline begins here
+  | "history-trimmed" // {} the oldest part of the history was let go
+  | "past-closed" // {connections} continuing from the past closed connections from outside
+  | "memory" // {} this browser keeps no storage: the world lives in memory only
+  | "outdated" // {} another tab runs a newer version: reload
+  | "down"; // {why} the worker failed again and again and is not started any more (sent by the client)
 
 export interface Notice {
   code: NoticeCode;
@@ -363,6 +381,6 @@ export class Refusal extends Error {
     readonly params: Record<string, string> = {},
   ) {
     super(message);
-    this.name = 'Refusal';
+    this.name = "Refusal";
   }
 }

@@ -1,0 +1,141 @@
+/** `window.brooklet`: the page for tests, embedders and curious people. Stable; see DESIGN.md. */
+
+import type { Client } from "./client";
+import type { RecordView, Snapshot } from "./rpc";
+
+export interface Running {
+  stdin: WritableStream<string>;
+  stdout: ReadableStream<string>;
+  stderr: ReadableStream<string>;
+  done: Promise<number>;
+  kill(): void;
+}
+
+export interface BrookletApi {
+  ready: Promise<void>;
+  cli(line: string, stdin?: string): Promise<{ code: number; stdout: string; stderr: string }>;
+  spawn(line: string): Running;
+  snapshot(): Promise<Snapshot>;
+  records(topic: string, partition: number, fromOffset: number | string, max: number): Promise<RecordView[]>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  speed(x: number): Promise<void>;
+  step(by?: "event" | "record"): Promise<void>;
+  seek(t: number): Promise<void>;
+  connect(brokerId: number): Promise<MessagePort>;
+}
+
+export function brookletApi(client: Client, ready: Promise<void>): BrookletApi {
+  return {
+    ready,
+    spawn: (line) => spawn(client, line),
+    async cli(line, stdin = "") {
+      const running = spawn(client, line);
+      const writer = running.stdin.getWriter();
+      const fed = (async () => {
+        if (stdin !== "") await writer.write(stdin);
+        await writer.close();
+      })().catch(() => {}); // a command that ended early no longer reads
+      const [stdout, stderr, code] = await Promise.all([
+        text(running.stdout),
+        text(running.stderr),
+        running.done,
+        fed,
+      ]);
+      return { code, stdout, stderr };
+    },
+    snapshot: () => client.snapshot(),
+    records: (topic, partition, from, max) => client.records(topic, partition, String(from), max),
+    pause: () => client.time({ op: "pause" }),
+    resume: () => client.time({ op: "resume" }),
+    speed: (x) => client.time({ op: "speed", x }),
+    step: (by = "event") => client.time({ op: "step", by }),
+    seek: (t) => client.time({ op: "seek", t }),
+    connect: (brokerId) => client.connect(brokerId),
+  };
+}
+
+function spawn(client: Client, line: string): Running {
+  const out = source();
+  const err = source();
+  let finish: (code: number) => void = () => {};
+  let fail: (why: unknown) => void = () => {};
+  const done = new Promise<number>((resolve, reject) => {
+    finish = resolve;
+    fail = reject;
+  });
+  // Output can come before the answer that names the command, so all of it is kept until the id is known.
+  let mine: number | null = null;
+  let early: { id: number; act(): void }[] = [];
+  const stop = client.onPush((push) => {
+    if (push.push !== "stdout" && push.push !== "stderr" && push.push !== "exit") return;
+    const act = () => {
+      if (push.push === "stdout") out.push(push.text);
+      else if (push.push === "stderr") err.push(push.text);
+      else {
+        stop();
+        out.end();
+        err.end();
+        finish(push.code);
+      }
+    };
+    if (mine === null) early.push({ id: push.id, act });
+    else if (push.id === mine) act();
+  });
+  const id = client.spawn(line).then((given) => {
+    mine = given;
+    for (const kept of early) if (kept.id === given) kept.act();
+    early = [];
+    return given;
+  });
+  id.catch((why) => {
+    stop();
+    out.end();
+    err.end();
+    fail(why);
+  });
+  return {
+    stdin: new WritableStream<string>({
+      write: async (chunk) => client.stdin(await id, chunk),
+      close: async () => client.eof(await id),
+      abort: async () => client.signal(await id),
+    }),
+    stdout: out.stream,
+    stderr: err.stream,
+    done,
+    kill: () => void id.then((given) => client.signal(given)).catch(() => {}),
+  };
+}
+
+function source() {
+  let control: ReadableStreamDefaultController<string> | null = null;
+  let open = true;
+  const stream = new ReadableStream<string>({
+    start(given) {
+      control = given;
+    },
+    cancel() {
+      open = false;
+    },
+  });
+  return {
+    stream,
+    push(chunk: string) {
+      if (open) control?.enqueue(chunk);
+    },
+    end() {
+      if (open) control?.close();
+      open = false;
+    },
+  };
+}
+
+async function text(stream: ReadableStream<string>): Promise<string> {
+  const reader = stream.getReader();
+  let all = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return all;
+    all += value;
+  }
+}

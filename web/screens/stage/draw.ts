@@ -1,0 +1,338 @@
+/** Draws a topic's lanes. Pure: the same scene and view give the same picture; no DOM, no clock. */
+
+import { CLASS_COLD, CLASS_GAP, hueOf, type LaneView, type Marker } from "../../engine/frame";
+import { drawGhost, drawMarkers, drawOwners } from "./drawMarkers";
+import { anchorOf, cellTop, type Geometry, xOf, xOfTime } from "./geometry";
+import type { Palette } from "./palette";
+
+export interface Scene {
+  lanes: LaneView[];
+  worldTime: number;
+  /** Groups that read this topic, in rail order, as indexes into the layout. */
+  groups: number[];
+  /** For each lane and rail: number of the owning member in its group, 0 = none. */
+  owners: number[][];
+}
+
+export interface Spot {
+  lane: number;
+  offset: number;
+}
+
+export interface Drag {
+  lane: number;
+  rail: number;
+  what: "position" | "committed";
+  offset: number;
+  /** What letting go would do, in words. */
+  ghost: string;
+}
+
+export interface View {
+  geometry: Geometry;
+  palette: Palette;
+  until: (number | null)[];
+  hover: Spot | null;
+  selected: Spot | null;
+  drag: Drag | null;
+  /** Which rail's position dims the cells; -1 = none. */
+  reader: number;
+  /** Per lane: how many pixels the cells still have to slide left, and which records are arriving. */
+  slides: { px: number; from: number }[];
+  words: Labels;
+}
+
+export interface Labels {
+  hw: string;
+  lag(n: number): string;
+  deleted: string;
+  count(n: number): string;
+}
+
+export type Ctx = CanvasRenderingContext2D;
+
+export const SANS = 'system-ui, "DejaVu Sans", sans-serif';
+export const MONO = 'ui-monospace, "Liberation Mono", monospace';
+
+export interface LaneDrawing {
+  ctx: Ctx;
+  scene: Scene;
+  view: View;
+  g: Geometry;
+  p: Palette;
+  lane: LaneView;
+  index: number;
+  y: number;
+  x(offset: number): number;
+}
+
+export function draw(ctx: Ctx, scene: Scene, view: View) {
+  const g = view.geometry;
+  ctx.fillStyle = view.palette.surface;
+  ctx.fillRect(0, 0, g.width, g.height);
+  scene.lanes.forEach((lane, index) => {
+    const anchor = anchorOf(g, lane, scene.lanes, view.until[index] ?? null);
+    const slide = view.slides[index]?.px ?? 0;
+    const x = (offset: number) => xOf(g, anchor, offset) + slide;
+    const d: LaneDrawing = { ctx, scene, view, g, p: view.palette, lane, index, y: cellTop(g, index), x };
+    drawGutter(d);
+    if (g.align !== "time") drawOwners(d);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(g.left - 3, index * g.laneHeight, g.width - g.left + 3, g.laneHeight);
+    ctx.clip();
+    drawDeleted(d);
+    if (g.align === "time") drawTimes(d);
+    else if (g.size === 1) drawRecords(d);
+    else drawBins(d);
+    if (g.align !== "time") drawEnd(d);
+    if (g.align !== "time") drawMarkers(d);
+    ctx.restore();
+    drawEndNumber(d);
+  });
+  if (view.drag) drawGhost(ctx, scene, view, view.drag);
+}
+
+/** What of a marker tells read from unread: its position, or what is committed where nobody owns it. */
+export function readUpTo(marker: Marker | undefined): number {
+  if (!marker) return -1;
+  return marker.position >= 0 ? marker.position : marker.committed;
+}
+
+export function markerOf(scene: Scene, lane: LaneView, rail: number): Marker | undefined {
+  return lane.markers.find((m) => m.group === scene.groups[rail]);
+}
+
+function drawGutter({ ctx, g, p, index, y }: LaneDrawing) {
+  ctx.font = `600 12.5px ${SANS}`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  ctx.fillStyle = p.ink;
+  ctx.fillText(`P${index}`, g.phone ? 10 : 14, y + g.cellHeight / 2);
+}
+
+/** Left of the log start: records that retention has removed, hatched, with the edge they were cut at. */
+function drawDeleted({ ctx, g, p, lane, y, x, view }: LaneDrawing) {
+  if (lane.logStart === 0 || g.align === "time") return;
+  const edge = x(lane.logStart) - 2;
+  if (edge <= g.left) return;
+  ctx.strokeStyle = p.hair;
+  ctx.lineWidth = 1;
+  hatch(ctx, g.left, y, Math.min(edge, g.width) - g.left - 3, g.cellHeight, 7);
+  ctx.fillStyle = p.muted;
+  ctx.fillRect(edge - 1, y - 4, 2, g.cellHeight + 8);
+  if (edge - g.left < 90) return;
+  ctx.font = `10.5px ${SANS}`;
+  const width = ctx.measureText(view.words.deleted).width + 10;
+  const middle = (g.left + edge) / 2;
+  ctx.fillStyle = p.surface;
+  ctx.fillRect(middle - width / 2, y + g.cellHeight / 2 - 8, width, 16);
+  ctx.fillStyle = p.muted;
+  ctx.textAlign = "center";
+  ctx.fillText(view.words.deleted, middle, y + g.cellHeight / 2);
+}
+
+/** One cell per record: neutral, its number, a stripe in its key's hue. Batched by fill style. */
+function drawRecords(d: LaneDrawing) {
+  const { ctx, g, p, lane, scene, view } = d;
+  const read = readUpTo(markerOf(scene, lane, view.reader));
+  const cells: Cell[] = [];
+  for (let i = 0; i < lane.cells; i++) {
+    const offset = lane.first + i;
+    const keyClass = lane.classes[i] ?? CLASS_GAP;
+    const x = d.x(offset);
+    if (keyClass === CLASS_GAP || offset < lane.logStart || x < g.left - g.cellWidth || x > g.width) continue;
+    cells.push({ offset, x, y: d.y + drop(d, offset), hue: hueOf(keyClass), keyClass, read: offset < read });
+  }
+  const w = g.cellWidth - 2;
+  for (const old of [true, false]) {
+    const some = cells.filter((c) => c.read === old);
+    ctx.fillStyle = old ? p.cellRead : p.cell;
+    ctx.beginPath();
+    for (const c of some) ctx.roundRect(c.x, c.y, w, g.cellHeight, 4);
+    ctx.fill();
+  }
+  ctx.strokeStyle = p.muted;
+  ctx.lineWidth = 1;
+  ctx.globalAlpha = 0.45;
+  for (const c of cells) if (c.offset >= lane.highWatermark) hatch(ctx, c.x, c.y, w, g.cellHeight, 5);
+  ctx.globalAlpha = 1;
+  drawStripes(d, cells, w);
+  drawNumbers(d, cells, w);
+  for (const spot of [view.hover, view.selected]) {
+    const cell = spot?.lane === d.index ? cells.find((c) => c.offset === spot.offset) : undefined;
+    if (cell) outline(d, cell.x, cell.y, spot === view.selected);
+  }
+}
+
+interface Cell {
+  offset: number;
+  x: number;
+  y: number;
+  hue: number;
+  keyClass: number;
+  read: boolean;
+}
+
+/** An arriving record comes down into its place while the lane slides. */
+function drop({ view, index, g }: LaneDrawing, offset: number): number {
+  const slide = view.slides[index];
+  if (!slide || slide.px <= 0 || offset < slide.from) return 0;
+  return -Math.min(1, slide.px / g.cellWidth) * 9;
+}
+
+function drawStripes({ ctx, g, p, view, scene }: LaneDrawing, cells: Cell[], w: number) {
+  const hovered = hoveredClass(scene, view);
+  for (let hue = 1; hue <= 6; hue++) {
+    for (const faint of [true, false]) {
+      const some = cells.filter(
+        (c) => c.hue === hue && (c.read || (hovered !== 0 && c.keyClass !== hovered)) === faint,
+      );
+      if (some.length === 0) continue;
+      ctx.globalAlpha = faint ? 0.42 : 1;
+      ctx.fillStyle = p.keys[hue - 1] ?? p.muted;
+      ctx.beginPath();
+      for (const c of some) ctx.roundRect(c.x, c.y + g.cellHeight - 5, w, 5, [0, 0, 4, 4]);
+      ctx.fill();
+    }
+  }
+  ctx.globalAlpha = 1;
+}
+
+/** Pointing at a record dims the stripes of every other key. */
+function hoveredClass(scene: Scene, view: View): number {
+  const lane = view.hover ? scene.lanes[view.hover.lane] : undefined;
+  if (!lane || !view.hover) return 0;
+  const keyClass = lane.classes[view.hover.offset - lane.first] ?? 0;
+  return keyClass >= CLASS_COLD ? 0 : keyClass;
+}
+
+function drawNumbers({ ctx, g, p }: LaneDrawing, cells: Cell[], w: number) {
+  ctx.font = `${g.cellHeight < 26 ? 10.5 : 11}px ${MONO}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  for (const old of [true, false]) {
+    ctx.fillStyle = old ? p.numberRead : p.number;
+    for (const c of cells) {
+      if (c.read === old) ctx.fillText(String(c.offset), c.x + w / 2, c.y + g.cellHeight / 2 - 2);
+    }
+  }
+}
+
+function outline({ ctx, g, p }: LaneDrawing, x: number, y: number, strong: boolean) {
+  ctx.strokeStyle = strong ? p.accent : p.muted;
+  ctx.lineWidth = strong ? 2 : 1;
+  ctx.beginPath();
+  ctx.roundRect(x - 1, y - 1, g.cellWidth, g.cellHeight + 2, 5);
+  ctx.stroke();
+}
+
+/** Many records per cell: keys stacked by share; only the last cell is still filling, like a glass. */
+function drawBins(d: LaneDrawing) {
+  const { ctx, g, p, lane, scene, view } = d;
+  const read = readUpTo(markerOf(scene, lane, view.reader));
+  const w = g.cellWidth - 2;
+  const h = g.cellHeight;
+  for (let i = 0; i < lane.cells; i++) {
+    const first = lane.first + i * g.size;
+    const x = d.x(first);
+    if (x < g.left - g.cellWidth || x > g.width) continue;
+    ctx.fillStyle = p.cellRead;
+    ctx.beginPath();
+    ctx.roundRect(x, d.y, w, h, 3);
+    ctx.fill();
+    let bottom = d.y + h;
+    for (let hue = 0; hue < 8; hue++) {
+      const share = (lane.mix[i * 8 + hue] ?? 0) / g.size;
+      if (share === 0) continue;
+      ctx.globalAlpha = first + g.size <= read ? 0.38 : 0.92;
+      ctx.fillStyle = hue === 0 || hue === 7 ? p.muted : (p.keys[hue - 1] ?? p.muted);
+      ctx.fillRect(x, bottom - share * h, w, share * h);
+      bottom -= share * h;
+    }
+    ctx.globalAlpha = 1;
+    const spot =
+      view.selected?.lane === d.index ? view.selected : view.hover?.lane === d.index ? view.hover : null;
+    if (spot && spot.offset >= first && spot.offset < first + g.size)
+      outline(d, x, d.y, spot === view.selected);
+    else {
+      ctx.strokeStyle = p.hair;
+      ctx.lineWidth = 1;
+      ctx.beginPath();
+      ctx.roundRect(x + 0.5, d.y + 0.5, w - 1, h - 1, 3);
+      ctx.stroke();
+    }
+  }
+}
+
+/** "Align time": each cell where its first record's timestamp is. */
+function drawTimes(d: LaneDrawing) {
+  const { ctx, g, p, lane, scene, view } = d;
+  const read = readUpTo(markerOf(scene, lane, view.reader));
+  ctx.fillStyle = p.hair;
+  ctx.fillRect(g.left, d.y + g.cellHeight + 3, g.right - g.left, 1);
+  for (let i = 0; i < lane.cells; i++) {
+    const offset = lane.first + i * g.size;
+    const x = xOfTime(g, scene.worldTime, lane.times?.[i] ?? Number.NaN);
+    if (!(x > g.left) || offset < lane.logStart) continue;
+    const hue = g.size === 1 ? hueOf(lane.classes[i] ?? 0) : 0;
+    ctx.globalAlpha = offset < read ? 0.42 : 1;
+    ctx.fillStyle = hue === 0 ? p.muted : (p.keys[hue - 1] ?? p.muted);
+    ctx.beginPath();
+    ctx.roundRect(x - 2.5, d.y, 5, g.cellHeight, 2.5);
+    ctx.fill();
+    ctx.globalAlpha = 1;
+    if (view.selected?.lane === d.index && view.selected.offset === offset) {
+      ctx.strokeStyle = p.accent;
+      ctx.lineWidth = 2;
+      ctx.strokeRect(x - 5, d.y - 2, 10, g.cellHeight + 4);
+    }
+  }
+}
+
+/** The dashed slot where the next record will go, and the high watermark, up to which records can be read. */
+function drawEnd({ ctx, g, p, lane, y, x, view, index }: LaneDrawing) {
+  const slide = view.slides[index]?.px ?? 0;
+  const slot = x(Math.floor(lane.logEnd / g.size) * g.size) - slide;
+  if (g.size === 1 && slot <= g.right + 1) {
+    ctx.setLineDash([3, 3]);
+    ctx.strokeStyle = p.muted;
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    ctx.roundRect(slot + 0.5, y + 0.5, g.cellWidth - 3, g.cellHeight - 1, 4);
+    ctx.stroke();
+    ctx.setLineDash([]);
+  }
+  const at = Math.round(x(lane.highWatermark)) - 2;
+  if (at > g.right + g.cellWidth) return;
+  ctx.fillStyle = p.ink;
+  ctx.fillRect(at, y - 5, 2, g.cellHeight + 10);
+  if (index > 0 && lane.highWatermark === lane.logEnd) return;
+  ctx.font = `10px ${SANS}`;
+  ctx.textAlign = "center";
+  ctx.fillText(view.words.hw, at + 1, y - 10);
+}
+
+function drawEndNumber({ ctx, g, p, lane, y, view, index }: LaneDrawing) {
+  ctx.font = `12px ${MONO}`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  ctx.fillStyle = p.muted;
+  const behind = (view.until[index] ?? null) !== null;
+  const text = view.words.count(lane.logEnd) + (behind ? " ›" : "");
+  ctx.fillText(text, g.right + (g.align === "time" ? 8 : g.cellWidth + 5), y + g.cellHeight / 2);
+}
+
+/** Diagonal lines, clipped to the rectangle by arithmetic: no clip region per cell. */
+export function hatch(ctx: Ctx, x: number, y: number, w: number, h: number, step: number) {
+  if (w <= 0) return;
+  ctx.beginPath();
+  for (let q = -h; q < w; q += step) {
+    const from = Math.max(0, q);
+    const to = Math.min(w, q + h);
+    if (to <= from) continue;
+    ctx.moveTo(x + from, y + h - (from - q));
+    ctx.lineTo(x + to, y + h - (to - q));
+  }
+  ctx.stroke();
+}

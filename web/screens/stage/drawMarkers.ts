@@ -1,0 +1,189 @@
+/** Draws what groups hold: committed ring, position, and the lag between the ring and the high watermark. */
+
+import { type Ctx, type Drag, type LaneDrawing, MONO, markerOf, SANS, type Scene, type View } from "./draw";
+import { anchorOf, clamp, railTop, xOf } from "./geometry";
+import type { Palette } from "./palette";
+
+export const SHAPES = ["▲", "◆", "●", "■"] as const;
+
+/** In the gutter: which member of each group owns the partition. */
+export function drawOwners(d: LaneDrawing) {
+  d.scene.groups.forEach((_, rail) => {
+    drawOwner(d, rail, railTop(d.g, d.index, rail), rail === 0 ? d.p.ink : d.p.muted);
+  });
+}
+
+export function drawMarkers(d: LaneDrawing) {
+  d.scene.groups.forEach((_, rail) => {
+    drawRail(d, rail);
+  });
+}
+
+function drawRail(d: LaneDrawing, rail: number) {
+  const { ctx, g, p, lane, scene } = d;
+  const marker = markerOf(scene, lane, rail);
+  if (!marker) return;
+  const y = railTop(g, d.index, rail);
+  const ink = rail === 0 ? p.ink : p.muted;
+  const [committed, position] = [marker.committed, marker.position];
+  const hw = d.x(lane.highWatermark) - 1;
+  const from = committed >= 0 ? d.x(committed) - 1 : Number.NaN;
+  const to = position >= 0 ? d.x(position) - 1 : Number.NaN;
+  if (committed >= 0 && position >= 0 && from !== to) {
+    ctx.strokeStyle = ink;
+    ctx.lineWidth = 3;
+    ctx.lineCap = "round";
+    line(ctx, from, to, y);
+  }
+  drawLag(d, rail, y, Math.max(Number.isNaN(to) ? -1e9 : to, Number.isNaN(from) ? -1e9 : from), hw);
+  if (committed >= 0) ring(ctx, p, from, y, ink);
+  if (position >= 0) shape(ctx, rail, to, y, ink);
+  drawEdgeHint(d, rail, y, Number.isNaN(to) ? from : to);
+}
+
+/** From the marker to the high watermark, dotted, with the number where it fits. Lag counts from the ring. */
+function drawLag(
+  { ctx, g, p, lane, scene, view }: LaneDrawing,
+  rail: number,
+  y: number,
+  from: number,
+  hw: number,
+) {
+  const marker = markerOf(scene, lane, rail);
+  if (!marker || marker.committed < 0) return;
+  const lag = Math.max(0, lane.highWatermark - marker.committed);
+  const start = Math.max(from + 8, g.left);
+  const end = Math.min(hw - 2, g.right);
+  if (end > start) {
+    ctx.globalAlpha = 0.6;
+    ctx.strokeStyle = p.muted;
+    ctx.lineWidth = 1;
+    ctx.setLineDash([2, 4]);
+    line(ctx, start, end, y);
+    ctx.setLineDash([]);
+    ctx.globalAlpha = 1;
+  }
+  if (lag === 0) return;
+  const text = view.words.lag(lag);
+  ctx.font = `10.5px ${SANS}`;
+  const width = ctx.measureText(text).width + 10;
+  ctx.textBaseline = "middle";
+  if (end - start > width + 12) {
+    const middle = (start + end) / 2;
+    ctx.fillStyle = p.surface;
+    ctx.fillRect(middle - width / 2, y - 7, width, 14);
+    ctx.textAlign = "center";
+    ctx.fillStyle = p.muted;
+    ctx.fillText(text, middle, y + 0.5);
+  } else {
+    ctx.textAlign = "left";
+    ctx.fillStyle = p.muted;
+    ctx.fillText(text, Math.max(end, Math.min(from, g.right)) + 10, y + 0.5);
+  }
+}
+
+/** A marker left of the window: a small arrow at the edge, so that it is never simply gone. */
+function drawEdgeHint({ ctx, g, p }: LaneDrawing, rail: number, y: number, at: number) {
+  if (!(at < g.left - 4)) return;
+  ctx.fillStyle = p.muted;
+  ctx.font = `10px ${SANS}`;
+  ctx.textAlign = "left";
+  ctx.fillText(`‹ ${SHAPES[rail % 4]}`, g.left, y);
+}
+
+function drawOwner({ ctx, g, index, scene }: LaneDrawing, rail: number, y: number, ink: string) {
+  const owner = scene.owners[index]?.[rail] ?? 0;
+  const x = g.phone ? 12 : 16;
+  if (owner === 0) return;
+  smallShape(ctx, rail, x + 4, y, ink);
+  ctx.font = `10px ${MONO}`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  ctx.fillStyle = ink;
+  ctx.fillText(String(owner), x + 11, y + 0.5);
+}
+
+export function drawGhost(ctx: Ctx, scene: Scene, view: View, drag: Drag) {
+  const g = view.geometry;
+  const lane = scene.lanes[drag.lane];
+  if (!lane) return;
+  const anchor = anchorOf(g, lane, scene.lanes, view.until[drag.lane] ?? null);
+  const x = xOf(g, anchor, drag.offset) - 1;
+  const y = railTop(g, drag.lane, drag.rail);
+  const p = view.palette;
+  ctx.strokeStyle = p.accent;
+  ctx.lineWidth = 1;
+  ctx.setLineDash([3, 3]);
+  ctx.beginPath();
+  ctx.moveTo(x, drag.lane * g.laneHeight + g.top - 6);
+  ctx.lineTo(x, y);
+  ctx.stroke();
+  ctx.setLineDash([]);
+  if (drag.what === "position") shape(ctx, drag.rail, x, y, p.accent);
+  else ring(ctx, p, x, y, p.accent);
+  ctx.font = `600 11.5px ${SANS}`;
+  const width = ctx.measureText(drag.ghost).width + 16;
+  const left = clamp(x - width / 2, 4, g.width - width - 4);
+  const top = y + 11 + 22 > g.height ? drag.lane * g.laneHeight + g.top - 30 : y + 11;
+  ctx.fillStyle = p.accent;
+  ctx.beginPath();
+  ctx.roundRect(left, top, width, 21, 6);
+  ctx.fill();
+  ctx.fillStyle = p.surface;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  ctx.fillText(drag.ghost, left + 8, top + 11);
+}
+
+function line(ctx: Ctx, from: number, to: number, y: number) {
+  ctx.beginPath();
+  ctx.moveTo(from, y);
+  ctx.lineTo(to, y);
+  ctx.stroke();
+}
+
+function ring(ctx: Ctx, p: Palette, x: number, y: number, ink: string) {
+  ctx.beginPath();
+  ctx.arc(x, y, 4.5, 0, 7);
+  ctx.fillStyle = p.surface;
+  ctx.fill();
+  ctx.lineWidth = 2;
+  ctx.strokeStyle = ink;
+  ctx.stroke();
+}
+
+/** The position: its tip points at the next record to be read. */
+function shape(ctx: Ctx, rail: number, x: number, y: number, ink: string) {
+  ctx.fillStyle = ink;
+  outlineShape(ctx, rail, x, y, 7);
+  ctx.fill();
+}
+
+function smallShape(ctx: Ctx, rail: number, x: number, y: number, ink: string) {
+  ctx.fillStyle = ink;
+  outlineShape(ctx, rail, x, y, 4);
+  ctx.fill();
+}
+
+function outlineShape(ctx: Ctx, rail: number, x: number, y: number, r: number) {
+  ctx.beginPath();
+  switch (rail % 4) {
+    case 0:
+      ctx.moveTo(x, y - r * 1.1);
+      ctx.lineTo(x + r, y + r * 0.6);
+      ctx.lineTo(x - r, y + r * 0.6);
+      break;
+    case 1:
+      ctx.moveTo(x, y - r);
+      ctx.lineTo(x + r * 0.85, y);
+      ctx.lineTo(x, y + r);
+      ctx.lineTo(x - r * 0.85, y);
+      break;
+    case 2:
+      ctx.arc(x, y, r * 0.8, 0, 7);
+      break;
+    default:
+      ctx.rect(x - r * 0.75, y - r * 0.75, r * 1.5, r * 1.5);
+  }
+  ctx.closePath();
+}

@@ -1,0 +1,162 @@
+/** The world as the page knows it: what the engine pushed, and the few calls that change it. */
+
+import type { Client } from "../engine/client";
+import { type FrameView, readFrame } from "../engine/frame";
+import type {
+  Actors,
+  Command,
+  GroupState,
+  Layout,
+  Notice,
+  Push,
+  Scenario,
+  Snapshot,
+  TimeControl,
+  Timeline,
+  WorldEvent,
+} from "../engine/rpc";
+import { cliOf } from "./cli";
+
+const EVENTS_MAX = 500;
+const NOTICES_MAX = 4;
+
+const NOTHING: Snapshot = {
+  version: 1,
+  worldTime: "0",
+  running: false,
+  speed: 1,
+  journalLength: "0",
+  brokers: [],
+  topics: [],
+  producers: [],
+  groups: [],
+};
+
+export class World {
+  snapshot = $state.raw<Snapshot>(NOTHING);
+  actors = $state.raw<Actors>({ topics: [], producers: [], groups: [] });
+  timeline = $state.raw<Timeline>({ start: 0, end: 0, now: 0, ticks: [], rates: [], undo: null, redo: null });
+  layout = $state.raw<Layout>({ id: 0, lanes: [], groups: [], producers: [], members: [] });
+  events = $state.raw<(WorldEvent & { id: number })[]>([]);
+  notices = $state.raw<(Notice & { id: number })[]>([]);
+  /** The last thing done by hand, for "… · Undo". */
+  did = $state.raw<{ code: string; id: number } | null>(null);
+  running = $state(true);
+  past = $state(false);
+  speed = $state(1);
+  opened = $state(false);
+  /** Not reactive: sixty a second, for the canvas only. */
+  frame: FrameView | null = null;
+
+  private readonly onFrame = new Set<(frame: FrameView) => void>();
+  private readonly onCli = new Set<(line: string) => void>();
+  private readonly onDo = new Set<(command: Command) => void>();
+  private serial = 0;
+
+  constructor(readonly client: Client) {
+    client.onPush((push) => this.take(push));
+  }
+
+  async open(workspace: string, scenario: Scenario | null, fresh = false) {
+    const opened = await this.client.open(workspace, scenario, fresh);
+    this.opened = true;
+    return opened;
+  }
+
+  /** Does it, remembers it for undo, and prints its command line. Throws a Refusal. */
+  async command(command: Command) {
+    await this.client.command(command);
+    this.did = { code: command.do, id: ++this.serial };
+    const line = cliOf(command);
+    if (line) for (const tell of this.onCli) tell(line);
+    for (const tell of this.onDo) tell(command);
+  }
+
+  async time(control: TimeControl) {
+    await this.client.time(control);
+  }
+
+  async undo() {
+    this.did = null;
+    await this.client.undo();
+  }
+
+  async redo() {
+    await this.client.redo();
+  }
+
+  dismiss(id: number) {
+    this.notices = this.notices.filter((n) => n.id !== id);
+  }
+
+  frames(listen: (frame: FrameView) => void): () => void {
+    this.onFrame.add(listen);
+    return () => this.onFrame.delete(listen);
+  }
+
+  cliLines(listen: (line: string) => void): () => void {
+    this.onCli.add(listen);
+    return () => this.onCli.delete(listen);
+  }
+
+  commands(listen: (command: Command) => void): () => void {
+    this.onDo.add(listen);
+    return () => this.onDo.delete(listen);
+  }
+
+  group(groupId: string): GroupState | undefined {
+    return this.snapshot.groups.find((g) => g.groupId === groupId);
+  }
+
+  private take(push: Push) {
+    switch (push.push) {
+      case "frame":
+        return this.takeFrame(push.buffer);
+      case "layout":
+        this.layout = push.layout;
+        return;
+      case "snapshot":
+        this.snapshot = push.snapshot;
+        return;
+      case "actors":
+        this.actors = push.actors;
+        return;
+      case "timeline":
+        this.timeline = push.timeline;
+        return;
+      case "event":
+        this.events = [...this.events.slice(-EVENTS_MAX + 1), { ...push.event, id: ++this.serial }];
+        return;
+      case "notice":
+        this.takeNotice(push.notice);
+        return;
+      case "stdout":
+      case "stderr":
+      case "exit":
+        return; // the terminals listen for themselves
+    }
+  }
+
+  private takeFrame(buffer: ArrayBuffer) {
+    const frame = readFrame(buffer);
+    if (frame.layout !== this.layout.id) return;
+    this.frame = frame;
+    this.running = frame.running;
+    this.past = frame.past;
+    this.speed = frame.speed;
+    for (const listen of this.onFrame) listen(frame);
+  }
+
+  private takeNotice(notice: Notice) {
+    const rest = this.notices.filter((n) => n.code !== notice.code && !superseded(n.code, notice.code));
+    this.notices = [...rest.slice(-NOTICES_MAX + 1), { ...notice, id: ++this.serial }];
+  }
+}
+
+/** Notices that a newer one makes untrue. */
+function superseded(old: string, by: string): boolean {
+  return (
+    (by === "took-over" && old === "not-owner") ||
+    (by === "storage-back" && (old === "storage-lost" || old === "quota"))
+  );
+}

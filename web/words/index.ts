@@ -1,0 +1,33 @@
+/** The language in use. Screens import `words` and nothing else of a language. */
+
+import { en, type Words } from "./en";
+
+export const words: Words = en;
+
+export function errorText(error: unknown): string {
+  if (error !== null && typeof error === "object" && "code" in error) {
+    const { code, message, params } = error as {
+      code: string;
+      message?: string;
+      params?: Record<string, string>;
+    };
+    return words.errors[code]?.(params ?? {}) ?? message ?? code;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** 12480 -> 00:12.480 */
+export function clock(ms: number): string {
+  const whole = Math.max(0, Math.floor(ms));
+  const two = (n: number) => String(n).padStart(2, "0");
+  const hours = Math.floor(whole / 3_600_000);
+  const rest = `${two(Math.floor(whole / 60_000) % 60)}:${two(Math.floor(whole / 1000) % 60)}.${String(whole % 1000).padStart(3, "0")}`;
+  return hours > 0 ? `${hours}:${rest}` : rest;
+}
+
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1000)} s`;
+  return `${(ms / 3_600_000).toFixed(1)} h`;
+}
