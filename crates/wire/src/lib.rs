@@ -23,6 +23,7 @@ mod reader;
 mod records;
 pub mod request;
 mod response;
+pub mod spans;
 mod str;
 mod tags;
 mod writer;

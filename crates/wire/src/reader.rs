@@ -112,7 +112,7 @@ impl Reader {
         }
     }
 
-    fn blob(
+    pub(crate) fn blob(
         &mut self,
         flex: bool,
         short: bool,
@@ -213,7 +213,7 @@ impl Reader {
     }
 
     /// The number of an array's elements; never more than the bytes left can hold.
-    fn count(
+    pub(crate) fn count(
         &mut self,
         flex: bool,
         nullable: bool,
@@ -249,18 +249,37 @@ impl Reader {
         len: u32,
         value: &mut dyn FnMut(&mut Reader) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        let end = self.end;
+        let end = self.narrow(len)?;
+        let result = value(self);
+        self.widen(end, result)
+    }
+
+    /// Lets only the next `len` bytes be read; gives the former end.
+    pub(crate) fn narrow(&mut self, len: u32) -> Result<usize, Malformed> {
         if len as usize > self.remaining() {
             return Err(Malformed::Truncated);
         }
-        self.end = self.at + len as usize;
-        let result = match value(self) {
-            Ok(()) if self.at == self.end => Ok(()),
+        Ok(core::mem::replace(&mut self.end, self.at + len as usize))
+    }
+
+    /// Undoes [`Reader::narrow`]; `result` is an error if not all bytes were read.
+    pub(crate) fn widen(
+        &mut self,
+        end: usize,
+        result: Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        let all_read = self.at == self.end;
+        self.end = end;
+        match result {
+            Ok(()) if all_read => Ok(()),
             Ok(()) | Err(Malformed::Truncated) => Err(Malformed::TagSize),
             Err(error) => Err(error),
-        };
-        self.end = end;
-        result
+        }
+    }
+
+    /// Goes back to where [`Reader::at`] was before.
+    pub(crate) fn rewind(&mut self, at: usize) {
+        self.at = at.min(self.at);
     }
 }
 

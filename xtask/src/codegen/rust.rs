@@ -123,7 +123,7 @@ impl Emitter<'_> {
     }
 
     fn derives_default(&self) -> bool {
-        self.s.fields.iter().all(|f| natural_default(f))
+        self.s.fields.iter().all(natural_default)
     }
 
     fn default(&self) -> String {
