@@ -148,3 +148,11 @@ fn write_changed(directory: &Path, files: &BTreeMap<String, String>) -> Result<(
 fn in_path(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_generated_code_is_what_the_schema_gives() {
+        assert_eq!(super::check(), Ok(()));
+    }
+}
