@@ -1,0 +1,344 @@
+//! The image: what the metadata log adds up to.
+
+use crate::record::MetadataRecord;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
+use wire::partition_change_record::PartitionChangeRecord;
+use wire::partition_record::PartitionRecord;
+use wire::register_broker_record::RegisterBrokerRecord;
+
+/// No leader, as partition records write it.
+const NO_LEADER: NodeId = NodeId(-1);
+/// "Leave the leader as it is", as partition change records write it.
+const LEADER_UNCHANGED: i32 = -2;
+
+/// A registered broker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BrokerEntry {
+    /// Offset of its registration record; requests with an older one are stale.
+    pub epoch: i64,
+    /// New with every start of the broker process.
+    pub incarnation: Uuid,
+    /// Where clients reach it.
+    pub host: Arc<str>,
+    /// Port of `host`.
+    pub port: u16,
+    /// `broker.rack`, if set.
+    pub rack: Option<Arc<str>>,
+    /// Fenced brokers lead nothing and are not shown to clients.
+    pub fenced: bool,
+}
+
+/// One partition's assignment and leadership.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Partition {
+    /// Its replicas in order of preference.
+    pub replicas: Vec<NodeId>,
+    /// The replicas that are in sync.
+    pub isr: Vec<NodeId>,
+    /// The leader; `NodeId(-1)` is none.
+    pub leader: NodeId,
+    /// Grows with every change of the leader.
+    pub leader_epoch: LeaderEpoch,
+    /// Grows with every change of the partition.
+    pub partition_epoch: i32,
+    /// Directory ids of the replicas (KIP-858), as the records hold them.
+    pub directories: Vec<Uuid>,
+}
+
+impl Partition {
+    /// The leader, if there is one.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        (self.leader != NO_LEADER).then_some(self.leader)
+    }
+}
+
+/// A topic with its partitions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topic {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its id; a topic created again under the same name has another.
+    pub id: Uuid,
+    /// Its partitions by number.
+    pub partitions: BTreeMap<PartitionIndex, Partition>,
+}
+
+/// What a record changed, for whoever acts on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A partition appeared or its leadership or replicas changed.
+    Partition {
+        /// The topic's name.
+        topic: Arc<str>,
+        /// The partition's number.
+        partition: PartitionIndex,
+    },
+    /// A topic is gone, with all its partitions.
+    TopicRemoved {
+        /// The topic's name.
+        topic: Arc<str>,
+        /// The id it had.
+        id: Uuid,
+    },
+    /// A topic's or broker's configs changed.
+    Config {
+        /// Resource type ([`crate::TOPIC`] or [`crate::BROKER`]).
+        kind: i8,
+        /// The resource's name.
+        name: Arc<str>,
+    },
+    /// A broker registered, was fenced or unfenced.
+    Broker(NodeId),
+}
+
+/// The cluster's metadata at one offset of its log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Image {
+    brokers: BTreeMap<NodeId, BrokerEntry>,
+    topics: BTreeMap<Arc<str>, Arc<Topic>>,
+    names: BTreeMap<Uuid, Arc<str>>,
+    configs: BTreeMap<(i8, Arc<str>), BTreeMap<Arc<str>, Arc<str>>>,
+    features: BTreeMap<Arc<str>, i16>,
+    controller: Option<NodeId>,
+    next_producer_id: i64,
+    end: Offset,
+}
+
+impl Image {
+    /// Applies the record at `offset`; records must come in log order.
+    pub fn apply(&mut self, offset: Offset, record: &MetadataRecord) -> Option<Change> {
+        self.end = offset.plus(1);
+        match record {
+            MetadataRecord::RegisterBroker(body) => Some(self.register(body)),
+            MetadataRecord::BrokerRegistrationChange(body) => {
+                let id = NodeId(body.broker_id);
+                let broker = self.brokers.get_mut(&id)?;
+                match body.fenced {
+                    1 => broker.fenced = true,
+                    -1 => broker.fenced = false,
+                    _ => return None,
+                }
+                Some(Change::Broker(id))
+            }
+            MetadataRecord::Topic(body) => {
+                let name: Arc<str> = Arc::from(&*body.name);
+                let topic = Topic {
+                    name: name.clone(),
+                    id: body.topic_id,
+                    partitions: BTreeMap::new(),
+                };
+                self.names.insert(body.topic_id, name.clone());
+                self.topics.insert(name, Arc::new(topic));
+                None
+            }
+            MetadataRecord::Partition(body) => self.add_partition(body),
+            MetadataRecord::PartitionChange(body) => self.change_partition(body),
+            MetadataRecord::RemoveTopic(body) => {
+                let name = self.names.remove(&body.topic_id)?;
+                self.topics.remove(&name);
+                self.configs.remove(&(crate::TOPIC, name.clone()));
+                Some(Change::TopicRemoved {
+                    topic: name,
+                    id: body.topic_id,
+                })
+            }
+            MetadataRecord::Config(body) => {
+                let name: Arc<str> = Arc::from(&*body.resource_name);
+                let values = self
+                    .configs
+                    .entry((body.resource_type, name.clone()))
+                    .or_default();
+                match &body.value {
+                    Some(value) => values.insert(Arc::from(&*body.name), Arc::from(&**value)),
+                    None => values.remove(&*body.name),
+                };
+                Some(Change::Config {
+                    kind: body.resource_type,
+                    name,
+                })
+            }
+            MetadataRecord::FeatureLevel(body) => {
+                self.features
+                    .insert(Arc::from(&*body.name), body.feature_level);
+                None
+            }
+            MetadataRecord::ProducerIds(body) => {
+                self.next_producer_id = body.next_producer_id;
+                None
+            }
+            MetadataRecord::RegisterController(body) => {
+                self.controller = Some(NodeId(body.controller_id));
+                None
+            }
+            MetadataRecord::Other { .. } => None,
+        }
+    }
+
+    /// The offset after the last record applied.
+    #[must_use]
+    pub fn end(&self) -> Offset {
+        self.end
+    }
+
+    /// All registered brokers, fenced ones too.
+    #[must_use]
+    pub fn brokers(&self) -> &BTreeMap<NodeId, BrokerEntry> {
+        &self.brokers
+    }
+
+    /// The brokers that serve clients.
+    pub fn live_brokers(&self) -> impl Iterator<Item = (NodeId, &BrokerEntry)> {
+        self.brokers
+            .iter()
+            .filter(|(_, broker)| !broker.fenced)
+            .map(|(id, broker)| (*id, broker))
+    }
+
+    /// The active controller, once it has registered.
+    #[must_use]
+    pub fn controller(&self) -> Option<NodeId> {
+        self.controller
+    }
+
+    /// All topics in name order.
+    pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.topics.values()
+    }
+
+    /// Number of topics.
+    #[must_use]
+    pub fn topic_count(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// Number of partitions of all topics.
+    #[must_use]
+    pub fn partition_count(&self) -> usize {
+        self.topics
+            .values()
+            .map(|topic| topic.partitions.len())
+            .sum()
+    }
+
+    /// The topic of this name.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.topics.get(name)
+    }
+
+    /// The topic with this id.
+    #[must_use]
+    pub fn topic_by_id(&self, id: Uuid) -> Option<&Arc<Topic>> {
+        self.topics.get(self.names.get(&id)?)
+    }
+
+    /// One partition.
+    #[must_use]
+    pub fn partition(&self, topic: &str, partition: PartitionIndex) -> Option<&Partition> {
+        self.topics.get(topic)?.partitions.get(&partition)
+    }
+
+    /// A dynamic config's value, as the log holds it.
+    #[must_use]
+    pub fn config(&self, kind: i8, resource: &str, name: &str) -> Option<&str> {
+        Some(self.configs_of(kind, resource)?.get(name)?)
+    }
+
+    /// All dynamic configs of a resource.
+    #[must_use]
+    pub fn configs_of(&self, kind: i8, resource: &str) -> Option<&BTreeMap<Arc<str>, Arc<str>>> {
+        self.configs.get(&(kind, Arc::from(resource)))
+    }
+
+    /// A feature's level in force; 0 when it was never set.
+    #[must_use]
+    pub fn feature(&self, name: &str) -> i16 {
+        self.features.get(name).copied().unwrap_or(0)
+    }
+
+    /// All features in force.
+    #[must_use]
+    pub fn features(&self) -> &BTreeMap<Arc<str>, i16> {
+        &self.features
+    }
+
+    /// The first producer id that has not been given to any broker.
+    #[must_use]
+    pub fn next_producer_id(&self) -> i64 {
+        self.next_producer_id
+    }
+
+    fn register(&mut self, body: &RegisterBrokerRecord) -> Change {
+        let (host, port) = body
+            .end_points
+            .first()
+            .map_or((Arc::from(""), 0), |endpoint| {
+                (Arc::from(&*endpoint.host), endpoint.port)
+            });
+        let id = NodeId(body.broker_id);
+        let entry = BrokerEntry {
+            epoch: body.broker_epoch,
+            incarnation: body.incarnation_id,
+            host,
+            port,
+            rack: body.rack.as_ref().map(|rack| Arc::from(&**rack)),
+            fenced: body.fenced,
+        };
+        self.brokers.insert(id, entry);
+        Change::Broker(id)
+    }
+
+    fn add_partition(&mut self, body: &PartitionRecord) -> Option<Change> {
+        let name = self.names.get(&body.topic_id)?.clone();
+        let topic = Arc::make_mut(self.topics.get_mut(&name)?);
+        let partition = Partition {
+            replicas: nodes(&body.replicas),
+            isr: nodes(&body.isr),
+            leader: NodeId(body.leader),
+            leader_epoch: LeaderEpoch(body.leader_epoch),
+            partition_epoch: body.partition_epoch,
+            directories: body.directories.clone(),
+        };
+        let index = PartitionIndex(body.partition_id);
+        topic.partitions.insert(index, partition);
+        Some(Change::Partition {
+            topic: name,
+            partition: index,
+        })
+    }
+
+    fn change_partition(&mut self, body: &PartitionChangeRecord) -> Option<Change> {
+        let name = self.names.get(&body.topic_id)?.clone();
+        let topic = Arc::make_mut(self.topics.get_mut(&name)?);
+        let index = PartitionIndex(body.partition_id);
+        let partition = topic.partitions.get_mut(&index)?;
+        if let Some(isr) = &body.isr {
+            partition.isr = nodes(isr);
+        }
+        if let Some(replicas) = &body.replicas {
+            partition.replicas = nodes(replicas);
+        }
+        if let Some(directories) = &body.directories {
+            partition.directories.clone_from(directories);
+        }
+        if body.leader != LEADER_UNCHANGED {
+            // Setting the leader raises its epoch, even to the same leader: every
+            // record that names a leader is an election).
+            partition.leader = NodeId(body.leader);
+            partition.leader_epoch = LeaderEpoch(partition.leader_epoch.0.saturating_add(1));
+        }
+        partition.partition_epoch = partition.partition_epoch.saturating_add(1);
+        Some(Change::Partition {
+            topic: name,
+            partition: index,
+        })
+    }
+}
+
+fn nodes(ids: &[i32]) -> Vec<NodeId> {
+    ids.iter().copied().map(NodeId).collect()
+}
