@@ -1,4 +1,12 @@
-//! The broker: an event in, effects out; one file per API.
+//! A Kafka broker without I/O: events in, effects out.
+//!
+//! A shell owns a [`Broker`] and calls [`Broker::step`] with each fact it learns:
+//! a frame has come, bytes are stored, time has passed. The broker answers with
+//! orders, which the shell carries out in order; whatever takes time comes back
+//! as another event with the order's token. The broker never waits, never asks
+//! for the time and never opens anything.
+//!
+//! One file per API lies in `api/`; what an API leaves out is said at its top.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -6,3 +14,18 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+
+mod api;
+mod broker;
+mod connection;
+mod coordinator;
+mod event;
+mod forward;
+mod register;
+mod replicas;
+mod topics;
+mod waiting;
+
+pub use broker::{Broker, BrokerConfig, Recovered};
+pub use event::{Closing, Effect, Event, Note, ReplicaId, ReplicaName, Reply, ReplySlice};
+pub use replicas::ReplicaView;

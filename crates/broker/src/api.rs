@@ -1,0 +1,56 @@
+//! The APIs, one file each, and the table that says which are spoken.
+
+pub(crate) mod api_versions;
+pub(crate) mod fetch;
+pub(crate) mod find_coordinator;
+pub(crate) mod groups;
+pub(crate) mod init_producer_id;
+pub(crate) mod list_offsets;
+pub(crate) mod metadata;
+pub(crate) mod produce;
+
+use crate::broker::{Broker, Cx, Handled};
+use crate::event::Closing;
+use bytes::Bytes;
+use wire::{Message, Reader};
+
+/// Decodes a body and hands it to its API; a body that is none closes the connection, as in Kafka.
+fn with<M: Message>(
+    cx: &mut Cx<'_>,
+    mut body: Reader,
+    handle: impl FnOnce(&mut Cx<'_>, M) -> Handled,
+) -> Handled {
+    match M::decode(&mut body, cx.caller.version) {
+        Ok(message) => handle(cx, message),
+        Err(_) => Handled::Close(Closing::Malformed),
+    }
+}
+
+/// Hands a request to its API. `frame` is the whole request, for those the controller answers.
+pub(crate) fn dispatch(
+    broker: &mut Broker,
+    cx: &mut Cx<'_>,
+    body: Reader,
+    frame: Bytes,
+) -> Handled {
+    let (api_key, version) = (cx.caller.api_key, cx.caller.version);
+    let spoken = api_versions::spoken(api_key);
+    if api_key == 18 && spoken.is_none_or(|api| !(api.min..=api.max).contains(&version)) {
+        return api_versions::unsupported(cx);
+    }
+    if spoken.is_none_or(|api| version < api_versions::least_accepted(api) || version > api.max) {
+        return Handled::Close(Closing::Unsupported { api_key, version });
+    }
+    match api_key {
+        0 => with(cx, body, |cx, m| produce::handle(broker, cx, m)),
+        1 => with(cx, body, |cx, m| fetch::handle(broker, cx, m)),
+        2 => with(cx, body, |cx, m| list_offsets::handle(broker, cx, &m)),
+        3 => with(cx, body, |cx, m| metadata::handle(broker, cx, &m)),
+        8..=9 | 11..=16 | 42 | 47 | 69 => groups::dispatch(broker, cx, body),
+        10 => with(cx, body, |cx, m| find_coordinator::handle(broker, cx, &m)),
+        18 => with(cx, body, |cx, m| api_versions::handle(broker, cx, &m)),
+        19 | 20 | 37 | 44 | 33 => broker.forward(cx, frame),
+        22 => with(cx, body, |cx, m| init_producer_id::handle(broker, cx, &m)),
+        _ => Handled::Close(Closing::Unsupported { api_key, version }),
+    }
+}

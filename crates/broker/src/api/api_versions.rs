@@ -1,0 +1,127 @@
+//! ApiVersions (key 18, versions 0–4): which APIs and versions this broker speaks.
+//!
+//! A client asks before it knows anything, perhaps in a version from the future; it is then answered in
+//! version 0 with error 35 and the versions of ApiVersions itself, and tries again (KIP-511).
+
+use crate::broker::{Broker, Cx, Handled, encode};
+use crate::waiting::Caller;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use ids::ErrorCode;
+use wire::Str;
+use wire::api_table::{APIS, Api};
+use wire::api_versions_request::ApiVersionsRequest;
+use wire::api_versions_response::{
+    ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
+
+/// The APIs this broker answers; the versions are Kafka's.
+const SPOKEN: &[i16] = &[
+    0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 22, 33, 37, 42, 44, 47,
+];
+
+/// Features this broker knows: name, least and highest level.
+const FEATURES: &[(&str, i16, i16)] = &[("metadata.version", 7, 30), ("kraft.version", 0, 1)];
+
+/// The table's row of an API that this broker answers.
+pub(crate) fn spoken(api_key: i16) -> Option<&'static Api> {
+    if !SPOKEN.contains(&api_key) {
+        return None;
+    }
+    APIS.iter().find(|api| api.key == api_key)
+}
+
+/// The least version that is answered; Produce 0 to 2 are advertised for librdkafka's
+/// sake (KAFKA-18659) and refused.
+pub(crate) fn least_accepted(api: &Api) -> i16 {
+    if api.key == 0 { 3 } else { api.min }
+}
+
+pub(crate) fn handle(
+    broker: &mut Broker,
+    cx: &mut Cx<'_>,
+    request: &ApiVersionsRequest,
+) -> Handled {
+    if cx.caller.version >= 3 {
+        if !is_software_name(&request.client_software_name)
+            || !is_software_name(&request.client_software_version)
+        {
+            let error_code = ErrorCode::INVALID_REQUEST.0;
+            return cx.reply(&ApiVersionsResponse {
+                error_code,
+                ..ApiVersionsResponse::default()
+            });
+        }
+        if let Some(connection) = broker.connections.get_mut(cx.caller.conn) {
+            let (name, version) = (
+                &request.client_software_name,
+                &request.client_software_version,
+            );
+            connection.software = Some((Arc::from(&**name), Arc::from(&**version)));
+        }
+    }
+    let finalized = broker
+        .image
+        .features()
+        .iter()
+        .filter(|(_, level)| **level > 0);
+    let response = ApiVersionsResponse {
+        api_keys: SPOKEN
+            .iter()
+            .filter_map(|key| spoken(*key))
+            .map(row)
+            .collect(),
+        supported_features: FEATURES.iter().map(supported).collect(),
+        finalized_features_epoch: broker.image.end().0 - 1,
+        finalized_features: finalized
+            .map(|(name, level)| FinalizedFeatureKey {
+                name: Str::from(&**name),
+                max_version_level: *level,
+                min_version_level: *level,
+                ..FinalizedFeatureKey::default()
+            })
+            .collect(),
+        ..ApiVersionsResponse::default()
+    };
+    cx.reply(&response)
+}
+
+/// Answers a version this broker does not know.
+pub(crate) fn unsupported(cx: &Cx<'_>) -> Handled {
+    let caller = Caller {
+        version: 0,
+        ..cx.caller
+    };
+    let response = ApiVersionsResponse {
+        error_code: ErrorCode::UNSUPPORTED_VERSION.0,
+        api_keys: spoken(18).map(row).into_iter().collect(),
+        ..ApiVersionsResponse::default()
+    };
+    Handled::Reply(encode(&caller, &response, &Vec::new()))
+}
+
+fn row(api: &Api) -> ApiVersion {
+    ApiVersion {
+        api_key: api.key,
+        min_version: api.min,
+        max_version: api.max,
+        ..ApiVersion::default()
+    }
+}
+
+fn supported(&(name, min_version, max_version): &(&str, i16, i16)) -> SupportedFeatureKey {
+    SupportedFeatureKey {
+        name: Str::from(name),
+        min_version,
+        max_version,
+        ..SupportedFeatureKey::default()
+    }
+}
+
+/// Kafka's rule for a client's software name and version (KIP-511): letters, digits, dots and
+/// dashes, beginning and ending with a letter or digit.
+fn is_software_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    edge(name.chars().next()) && edge(name.chars().next_back()) && name.chars().all(inner)
+}

@@ -1,0 +1,485 @@
+//! Produce (key 0, versions 3–13): append one batch to each of several partitions.
+//!
+//! Every batch is validated, then appended under the log's own checks (idempotence, epochs); the
+//! bytes go to the shell as a `Store` order. acks=1 is answered when they are stored, acks=all when
+//! the high watermark has passed them, acks=0 never: an error then closes the connection.
+//! v13 names topics by id. v10 tells the current leader with `NOT_LEADER_OR_FOLLOWER`.
+//!
+//! Left out: transactions (a transactional batch is refused with 48), throttling. Null records are
+//! answered with 87, where Kafka gives no answer at all.
+
+use crate::broker::{Broker, Cx, Handled, encode};
+use crate::event::{Closing, Effect, ReplicaId};
+use crate::replicas::{AppendRules, Awaiter};
+use crate::waiting::{Caller, Parked, WaitId};
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use ids::{ErrorCode, Offset, PartitionIndex, Time};
+use log::Refused;
+use metadata::is_internal;
+use records::{Invalid, Rules};
+use wire::Str;
+use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use wire::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+    ProduceResponse, TopicProduceResponse,
+};
+
+/// The first version whose clients understand zstd (KIP-110).
+const ZSTD_FROM: i16 = 7;
+
+/// A produce request of which not all partitions are settled.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingProduce {
+    response: ProduceResponse,
+    /// Where each partition of the response stands.
+    spots: Vec<Spot>,
+    open: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Spot {
+    topic: u32,
+    partition: u32,
+    settled: bool,
+}
+
+/// What an append came to.
+enum Outcome {
+    /// The partition's answer is final.
+    Now(PartitionProduceResponse),
+    /// The answer holds once the log is stored, or committed, up to an offset.
+    When(PartitionProduceResponse, ReplicaId, Offset),
+}
+
+pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceRequest) -> Handled {
+    if !(-1..=1).contains(&request.acks) {
+        return refuse_all(cx, &request, ErrorCode::INVALID_REQUIRED_ACKS);
+    }
+    if let Some(code) = transactional_refusal(&request) {
+        return refuse_all(cx, &request, code);
+    }
+    let id = broker.waiting.next_id();
+    let mut pending = PendingProduce {
+        response: ProduceResponse::default(),
+        spots: Vec::new(),
+        open: 0,
+    };
+    pending.response.responses.reserve(request.topic_data.len());
+    for topic in &request.topic_data {
+        append_topic(broker, cx, &request, topic, id, &mut pending);
+    }
+    if request.acks == 0 {
+        let failed = |topic: &TopicProduceResponse| {
+            topic
+                .partition_responses
+                .iter()
+                .any(|found| found.error_code != 0)
+        };
+        let closes = pending.response.responses.iter().any(failed);
+        return if closes {
+            Handled::Close(Closing::UnacknowledgedFailure)
+        } else {
+            Handled::Silent
+        };
+    }
+    if pending.open == 0 {
+        name_leaders(broker, cx.caller.version, &mut pending.response);
+        return cx.reply(&pending.response);
+    }
+    let timeout = u64::try_from(request.timeout_ms).unwrap_or(0);
+    broker.waiting.park(
+        id,
+        cx.caller,
+        Some(cx.now.plus_millis(timeout)),
+        Parked::Produce(pending),
+    );
+    Handled::Parked(id)
+}
+
+fn append_topic(
+    broker: &mut Broker,
+    cx: &mut Cx<'_>,
+    request: &ProduceRequest,
+    topic: &TopicProduceData,
+    id: WaitId,
+    pending: &mut PendingProduce,
+) {
+    let by_id = cx.caller.version >= 13;
+    let name: Option<Arc<str>> = if by_id {
+        broker
+            .image
+            .topic_by_id(topic.topic_id)
+            .map(|found| found.name.clone())
+    } else {
+        broker
+            .image
+            .topic(&topic.name)
+            .map(|found| found.name.clone())
+    };
+    let unknown = if by_id {
+        ErrorCode::UNKNOWN_TOPIC_ID
+    } else {
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    };
+    let mut answers = Vec::with_capacity(topic.partition_data.len());
+    for data in &topic.partition_data {
+        let outcome = match &name {
+            None => Outcome::Now(refusal(data.index, unknown)),
+            Some(name) if is_internal(name) => {
+                Outcome::Now(refusal(data.index, ErrorCode::INVALID_TOPIC_EXCEPTION))
+            }
+            Some(name) => append(broker, cx, request.acks, name, data),
+        };
+        let (answer, settled) = match outcome {
+            Outcome::Now(answer) => (answer, true),
+            Outcome::When(answer, replica, end) => {
+                let spot = u32::try_from(pending.spots.len()).unwrap_or(u32::MAX);
+                let open = request.acks != 0 && !is_reached(broker, replica, end, request.acks);
+                if open {
+                    pending.open += 1;
+                    if let Some(found) = broker.replicas.get_mut(replica) {
+                        found.wait(end, request.acks == -1, Awaiter::Produce { id, spot });
+                    }
+                }
+                (answer, !open)
+            }
+        };
+        let place = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        pending.spots.push(Spot {
+            topic: place(pending.response.responses.len()),
+            partition: place(answers.len()),
+            settled,
+        });
+        answers.push(answer);
+    }
+    pending.response.responses.push(TopicProduceResponse {
+        name: topic.name.clone(),
+        topic_id: topic.topic_id,
+        partition_responses: answers,
+        ..TopicProduceResponse::default()
+    });
+}
+
+fn is_reached(broker: &Broker, replica: ReplicaId, end: Offset, acks: i16) -> bool {
+    broker.log(replica).is_none_or(|log| {
+        end <= if acks == -1 {
+            log.high_watermark()
+        } else {
+            log.stored_end()
+        }
+    })
+}
+
+/// Validates and appends one partition's batch.
+fn append(
+    broker: &mut Broker,
+    cx: &mut Cx<'_>,
+    acks: i16,
+    topic: &Arc<str>,
+    data: &PartitionProduceData,
+) -> Outcome {
+    let refused = |code| Outcome::Now(refusal(data.index, code));
+    let partition = PartitionIndex(data.index);
+    if broker.image.partition(topic, partition).is_none() {
+        return refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+    let node = broker.config.node;
+    let Some(id) = broker.replicas.find(topic, partition) else {
+        return refused(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    };
+    let Some(replica) = broker.replicas.get_mut(id) else {
+        return refused(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    };
+    if replica.leader != Some(node) {
+        return refused(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    }
+    let replication = broker
+        .image
+        .partition(topic, partition)
+        .map_or(1, |found| found.replicas.len());
+    let needed = usize::try_from(replica.rules.min_insync_replicas)
+        .unwrap_or(0)
+        .min(replication);
+    if acks == -1 && replica.isr.len() < needed {
+        return refused(ErrorCode::NOT_ENOUGH_REPLICAS);
+    }
+    let Some(bytes) = data.records.bytes() else {
+        return refused(ErrorCode::INVALID_RECORD);
+    };
+    let rules = rules(&replica.rules, cx.now, cx.caller.version);
+    let batch = match records::validate(bytes, &rules) {
+        Ok(batch) => batch,
+        Err(invalid) => {
+            let mut answer = invalid_answer(data.index, &invalid, topic);
+            if invalid.tells_log_start_offset() {
+                answer.log_start_offset = replica.log.log_start().0;
+            }
+            return Outcome::Now(answer);
+        }
+    };
+    let mut ops = Vec::new();
+    let epoch = replica.epoch;
+    let result = replica.log.append(cx.now, &batch, epoch, &mut ops);
+    let log_start_offset = replica.log.log_start().0;
+    let mut answer = PartitionProduceResponse {
+        index: data.index,
+        log_start_offset,
+        ..PartitionProduceResponse::default()
+    };
+    match result {
+        Ok(appended) => {
+            answer.base_offset = appended.base_offset.0;
+            answer.log_append_time_ms = appended.log_append_time.unwrap_or(-1);
+            broker.order_store(id, ops, cx.out);
+            Outcome::When(answer, id, appended.last_offset.plus(1))
+        }
+        // A client repeats a batch whose answer got lost; the answer is what it would have been (KIP-98).
+        Err(Refused::Duplicate {
+            base_offset,
+            last_offset,
+            timestamp,
+        }) => {
+            answer.base_offset = base_offset.0;
+            answer.log_append_time_ms = timestamp;
+            Outcome::When(answer, id, last_offset.plus(1))
+        }
+        Err(why) => refused(append_refusal(&why)),
+    }
+}
+
+fn append_refusal(why: &Refused) -> ErrorCode {
+    match why {
+        Refused::OutOfOrderSequence { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+        Refused::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+        Refused::InvalidTxnState => ErrorCode::INVALID_TXN_STATE,
+        Refused::LargerThanSegment { .. } => ErrorCode::RECORD_LIST_TOO_LARGE,
+        Refused::OffsetsExhausted | Refused::NotNext { .. } => ErrorCode::UNKNOWN_SERVER_ERROR,
+        Refused::Duplicate { .. } => ErrorCode::NONE,
+    }
+}
+
+fn rules(topic: &AppendRules, now: Time, version: i16) -> Rules {
+    Rules {
+        now_millis: now.millis(),
+        max_message_bytes: topic.max_message_bytes,
+        compacted: topic.compacted,
+        timestamp_type: topic.timestamp_type,
+        timestamp_before_max_ms: topic.timestamp_before_max_ms,
+        timestamp_after_max_ms: topic.timestamp_after_max_ms,
+        target: topic.compression,
+        zstd_allowed: version >= ZSTD_FROM,
+        ..Rules::default()
+    }
+}
+
+/// A transactional batch needs a transaction, which this broker does not have yet.
+fn transactional_refusal(request: &ProduceRequest) -> Option<ErrorCode> {
+    let transactional = |data: &PartitionProduceData| {
+        let header = data
+            .records
+            .bytes()
+            .and_then(|bytes| records::BatchView::peek(bytes).ok());
+        header.is_some_and(|header| header.attributes.is_transactional())
+    };
+    let any = request
+        .topic_data
+        .iter()
+        .flat_map(|topic| &topic.partition_data)
+        .any(transactional);
+    match (any, &request.transactional_id) {
+        (false, _) => None,
+        (true, None) => Some(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
+        (true, Some(_)) => Some(ErrorCode::INVALID_TXN_STATE),
+    }
+}
+
+fn refusal(index: i32, code: ErrorCode) -> PartitionProduceResponse {
+    PartitionProduceResponse {
+        index,
+        error_code: code.0,
+        base_offset: -1,
+        ..PartitionProduceResponse::default()
+    }
+}
+
+fn invalid_answer(index: i32, invalid: &Invalid, topic: &str) -> PartitionProduceResponse {
+    let mut answer = refusal(index, invalid.code());
+    let name = format!("{topic}-{index}");
+    let rejected = invalid
+        .rejected()
+        .iter()
+        .map(|rejected| BatchIndexAndErrorMessage {
+            batch_index: rejected.index,
+            batch_index_error_message: Some(Str::from(rejected.message(&name))),
+            ..BatchIndexAndErrorMessage::default()
+        });
+    answer.record_errors = rejected.collect();
+    answer.error_message = invalid.message(&name).map(Str::from);
+    answer
+}
+
+/// Answers every partition with the same error.
+fn refuse_all(cx: &Cx<'_>, request: &ProduceRequest, code: ErrorCode) -> Handled {
+    if request.acks == 0 {
+        return Handled::Close(Closing::UnacknowledgedFailure);
+    }
+    let topic = |topic: &TopicProduceData| TopicProduceResponse {
+        name: topic.name.clone(),
+        topic_id: topic.topic_id,
+        partition_responses: topic
+            .partition_data
+            .iter()
+            .map(|data| refusal(data.index, code))
+            .collect(),
+        ..TopicProduceResponse::default()
+    };
+    let responses = request.topic_data.iter().map(topic).collect();
+    cx.reply(&ProduceResponse {
+        responses,
+        ..ProduceResponse::default()
+    })
+}
+
+/// Tells the new leader beside every `NOT_LEADER_OR_FOLLOWER` (KIP-951).
+fn name_leaders(broker: &Broker, version: i16, response: &mut ProduceResponse) {
+    if version < 10 {
+        return;
+    }
+    let mut named: Vec<i32> = Vec::new();
+    for topic in &mut response.responses {
+        let found = if version >= 13 {
+            broker.image.topic_by_id(topic.topic_id)
+        } else {
+            broker.image.topic(&topic.name)
+        };
+        let Some(found) = found else { continue };
+        for answer in &mut topic.partition_responses {
+            if ErrorCode(answer.error_code) != ErrorCode::NOT_LEADER_OR_FOLLOWER {
+                continue;
+            }
+            if let Some(partition) = found.partitions.get(&PartitionIndex(answer.index)) {
+                answer.current_leader = LeaderIdAndEpoch {
+                    leader_id: partition.leader.0,
+                    leader_epoch: partition.leader_epoch.0,
+                    ..LeaderIdAndEpoch::default()
+                };
+                named.push(partition.leader.0);
+            }
+        }
+    }
+    named.sort_unstable();
+    named.dedup();
+    let brokers = broker
+        .image
+        .live_brokers()
+        .filter(|(id, _)| named.contains(&id.0));
+    response.node_endpoints = brokers
+        .map(|(id, entry)| NodeEndpoint {
+            node_id: id.0,
+            host: Str::from(&*entry.host),
+            port: i32::from(entry.port),
+            rack: entry.rack.as_deref().map(Str::from),
+            ..NodeEndpoint::default()
+        })
+        .collect();
+}
+
+/// Tells everyone who waited for a replica that this broker does not lead any more.
+pub(crate) fn fail_awaiters(
+    broker: &mut Broker,
+    now: Time,
+    awaiters: Vec<Awaiter>,
+    out: &mut Vec<Effect>,
+) {
+    for awaiter in awaiters {
+        match awaiter {
+            Awaiter::Produce { id, spot } => {
+                broker.settle_spot(id, spot, Some(ErrorCode::NOT_LEADER_OR_FOLLOWER), out);
+            }
+            Awaiter::Coordinator { ticket } => broker.coordinator_settled(now, ticket, false, out),
+        }
+    }
+}
+
+impl Broker {
+    /// One partition of a parked request is stored or committed, or could not be stored.
+    pub(crate) fn produce_settled(
+        &mut self,
+        id: WaitId,
+        spot: u32,
+        ok: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let error = if ok {
+            None
+        } else {
+            Some(ErrorCode::KAFKA_STORAGE_ERROR)
+        };
+        self.settle_spot(id, spot, error, out);
+    }
+
+    fn settle_spot(
+        &mut self,
+        id: WaitId,
+        spot: u32,
+        error: Option<ErrorCode>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(waiter) = self.waiting.get_mut(id) else {
+            return;
+        };
+        let Parked::Produce(pending) = &mut waiter.parked else {
+            return;
+        };
+        let Some(place) = pending.spots.get_mut(spot as usize) else {
+            return;
+        };
+        if place.settled {
+            return;
+        }
+        place.settled = true;
+        pending.open -= 1;
+        if let Some(code) = error {
+            let place = *place;
+            pending.refuse(place, code);
+        }
+        if pending.open == 0 {
+            let Some(waiter) = self.waiting.remove(id) else {
+                return;
+            };
+            if let Parked::Produce(mut pending) = waiter.parked {
+                name_leaders(self, waiter.caller.version, &mut pending.response);
+                let reply = encode(&waiter.caller, &pending.response, &[]);
+                self.finish(&waiter.caller, reply, out);
+            }
+        }
+    }
+
+    /// The time of a request is over: what is not settled may still come to be (it is not undone).
+    pub(crate) fn produce_timed_out(
+        &mut self,
+        caller: &Caller,
+        mut pending: PendingProduce,
+        out: &mut Vec<Effect>,
+    ) {
+        for spot in pending.spots.clone() {
+            if !spot.settled {
+                pending.refuse(spot, ErrorCode::REQUEST_TIMED_OUT);
+            }
+        }
+        self.finish_with(caller, &pending.response, out);
+    }
+}
+
+impl PendingProduce {
+    fn refuse(&mut self, spot: Spot, code: ErrorCode) {
+        let topic = self.response.responses.get_mut(spot.topic as usize);
+        let answer =
+            topic.and_then(|topic| topic.partition_responses.get_mut(spot.partition as usize));
+        if let Some(answer) = answer {
+            *answer = refusal(answer.index, code);
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The broker itself: one way in, one way out.
+
+use crate::api;
+use crate::api::fetch::Sessions;
+use crate::connection::{Connection, Connections};
+use crate::coordinator::Coordinator;
+use crate::event::{Closing, Effect, Event, ReplicaId, ReplicaName, Reply, ReplySlice};
+use crate::forward::ProducerIds;
+use crate::register::Registration;
+use crate::replicas::Replicas;
+use crate::waiting::{Caller, Parked, WaitId, Waiting};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use ids::{ConnId, NodeId, Rng, Time, Token, Uuid};
+use log::{Log, LogSlice};
+use metadata::{ConfigView, Image};
+use wire::{Message, RequestFrame};
+
+/// What a broker is told once, at its start.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// `node.id`.
+    pub node: NodeId,
+    /// The cluster's id, as `Metadata` shows it.
+    pub cluster_id: Arc<str>,
+    /// Where clients reach the broker (`advertised.listeners`).
+    pub host: Arc<str>,
+    /// Port of `host`.
+    pub port: u16,
+    /// New with every start of the process.
+    pub incarnation: Uuid,
+    /// The id of its log directory (KIP-858).
+    pub directory: Uuid,
+    /// What `server.properties` says.
+    pub properties: BTreeMap<String, String>,
+    /// Where all the broker's chance comes from.
+    pub seed: u64,
+}
+
+/// A log found at the start.
+#[derive(Clone, Debug)]
+pub struct Recovered {
+    /// Whose it is.
+    pub name: ReplicaName,
+    /// The log as recovery left it.
+    pub log: Log,
+}
+
+/// A broker. `Clone` is a snapshot: it shares all log bytes that no longer change.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    pub(crate) config: Arc<BrokerConfig>,
+    pub(crate) image: Image,
+    pub(crate) connections: Connections,
+    pub(crate) waiting: Waiting,
+    pub(crate) replicas: Replicas,
+    pub(crate) sessions: Sessions,
+    pub(crate) coordinator: Coordinator,
+    pub(crate) producer_ids: ProducerIds,
+    pub(crate) registration: Registration,
+    pub(crate) rng: Rng,
+    /// Logs found at the start that no partition of the metadata has claimed yet.
+    pub(crate) unclaimed: BTreeMap<ReplicaName, Log>,
+    /// Connections that may have a frame to handle.
+    ready: VecDeque<ConnId>,
+    tokens: u64,
+}
+
+/// What became of a request.
+pub(crate) enum Handled {
+    /// It is answered.
+    Reply(Reply),
+    /// It wants no answer.
+    Silent,
+    /// It is parked under this id.
+    Parked(WaitId),
+    /// The connection must be closed.
+    Close(Closing),
+}
+
+/// What a handler works with: the moment, the caller, and where effects go.
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Time,
+    pub(crate) caller: Caller,
+    pub(crate) client_id: Option<wire::Str>,
+    pub(crate) out: &'a mut Vec<Effect>,
+}
+
+impl Cx<'_> {
+    /// Answers with a message that holds no log slices.
+    pub(crate) fn reply<M: Message>(&self, message: &M) -> Handled {
+        Handled::Reply(encode(&self.caller, message, &[]))
+    }
+}
+
+/// Encodes an answer; record slices in it are named by their place in `slices`.
+pub(crate) fn encode<M: Message>(
+    caller: &Caller,
+    message: &M,
+    slices: &[(ReplicaId, LogSlice)],
+) -> Reply {
+    match wire::encode_response(
+        caller.correlation_id,
+        caller.api_key,
+        caller.version,
+        message,
+    ) {
+        Ok(encoded) => {
+            let place = |point: &wire::SlicePoint| {
+                let (replica, slice) = *slices.get(usize::try_from(point.id).ok()?)?;
+                Some(ReplySlice {
+                    at: point.at,
+                    replica,
+                    slice,
+                })
+            };
+            Reply {
+                bytes: encoded.bytes,
+                slices: encoded.slices.iter().filter_map(place).collect(),
+            }
+        }
+        // Handlers only fill in what the version holds; anything else is a defect of ours.
+        Err(why) => panic!("an answer does not fit its version: {why:?} ({caller:?})"),
+    }
+}
+
+impl Broker {
+    /// A broker that has not begun yet: it does nothing before [`Event::Start`].
+    #[must_use]
+    pub fn new(config: BrokerConfig, recovered: Vec<Recovered>) -> Broker {
+        let mut rng = Rng::new(config.seed);
+        Broker {
+            coordinator: Coordinator::new(rng.fork()),
+            sessions: Sessions::new(rng.fork()),
+            config: Arc::new(config),
+            image: Image::default(),
+            connections: Connections::default(),
+            waiting: Waiting::default(),
+            replicas: Replicas::default(),
+            producer_ids: ProducerIds::default(),
+            registration: Registration::default(),
+            rng,
+            unclaimed: recovered
+                .into_iter()
+                .map(|found| (found.name, found.log))
+                .collect(),
+            ready: VecDeque::new(),
+            tokens: 0,
+        }
+    }
+
+    /// Tells the broker one fact; its orders are appended to `out`.
+    pub fn step(&mut self, now: Time, event: Event, out: &mut Vec<Effect>) {
+        match event {
+            Event::Start => self.begin_registration(now, out),
+            Event::Connected { conn, host } => self.connections.open(conn, host),
+            Event::Disconnected { conn } => self.disconnected(now, conn, out),
+            Event::Request { conn, frame } => self.queue(conn, frame, out),
+            Event::Stored { token } => self.stored(now, token, out),
+            Event::StoreFailed { token } => self.store_failed(now, token, out),
+            Event::Loaded { token, bytes } => self.loaded(now, token, bytes, out),
+            Event::Metadata { batch } => self.apply_metadata(now, &batch, out),
+            Event::Answered { token, frame } => self.answered(now, token, frame, out),
+            Event::Tick => {}
+        }
+        self.run_ready(now, out);
+        self.expire(now, out);
+    }
+
+    /// The next moment at which [`Event::Tick`] has something to do.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        [
+            self.waiting.next_deadline(),
+            self.coordinator.next_deadline(),
+            self.registration.next_deadline(),
+            self.replicas.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Frames of a connection that wait behind the one being handled. A shell stops
+    /// reading from a connection while this is not 0.
+    #[must_use]
+    pub fn queued(&self, conn: ConnId) -> usize {
+        self.connections.queued(conn)
+    }
+
+    /// The metadata as this broker knows it.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// What the broker was told at its start.
+    #[must_use]
+    pub fn config(&self) -> &BrokerConfig {
+        &self.config
+    }
+
+    /// Configs as they are in force here.
+    pub(crate) fn configs(&self) -> ConfigView<'_> {
+        ConfigView {
+            image: &self.image,
+            properties: &self.config.properties,
+        }
+    }
+
+    pub(crate) fn next_token(&mut self) -> Token {
+        self.tokens += 1;
+        Token(self.tokens)
+    }
+
+    pub(crate) fn connection(&self, conn: ConnId) -> Option<&Connection> {
+        self.connections.get(conn)
+    }
+
+    /// Answers a parked request and lets its connection go on.
+    pub(crate) fn finish(&mut self, caller: &Caller, reply: Reply, out: &mut Vec<Effect>) {
+        out.push(Effect::Reply {
+            conn: caller.conn,
+            reply,
+        });
+        self.release(caller.conn);
+    }
+
+    /// Answers a parked request with a message that holds no log slices.
+    pub(crate) fn finish_with<M: Message>(
+        &mut self,
+        caller: &Caller,
+        message: &M,
+        out: &mut Vec<Effect>,
+    ) {
+        self.finish(caller, encode(caller, message, &[]), out);
+    }
+
+    fn release(&mut self, conn: ConnId) {
+        self.connections.idle(conn);
+        if self.connections.queued(conn) > 0 {
+            self.ready.push_back(conn);
+        }
+    }
+
+    fn queue(&mut self, conn: ConnId, frame: Bytes, out: &mut Vec<Effect>) {
+        if self.connections.push(conn, frame) {
+            self.ready.push_back(conn);
+        } else {
+            out.push(Effect::Close {
+                conn,
+                why: Closing::TooManyRequests,
+            });
+        }
+    }
+
+    fn disconnected(&mut self, now: Time, conn: ConnId, out: &mut Vec<Effect>) {
+        if let Some(id) = self.connections.close(conn) {
+            self.abandon(now, id, out);
+        }
+    }
+
+    /// Handles frames until every connection is busy or has none left.
+    fn run_ready(&mut self, now: Time, out: &mut Vec<Effect>) {
+        while let Some(conn) = self.ready.pop_front() {
+            while let Some(frame) = self.connections.next_frame(conn) {
+                if !self.request(now, conn, frame, out) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Handles one frame; `false` when the connection cannot take another now.
+    fn request(&mut self, now: Time, conn: ConnId, frame: Bytes, out: &mut Vec<Effect>) -> bool {
+        let handled = match RequestFrame::decode(frame.clone()) {
+            Err(_) => Handled::Close(Closing::Malformed),
+            Ok(request) => {
+                let caller = Caller {
+                    conn,
+                    correlation_id: request.header.correlation_id,
+                    api_key: request.header.api_key,
+                    version: request.header.api_version,
+                };
+                let mut cx = Cx {
+                    now,
+                    caller,
+                    client_id: request.header.client_id,
+                    out,
+                };
+                api::dispatch(self, &mut cx, request.body, frame)
+            }
+        };
+        match handled {
+            Handled::Reply(reply) => out.push(Effect::Reply { conn, reply }),
+            Handled::Silent => {}
+            Handled::Parked(id) => {
+                // A handler may have completed what it just parked.
+                if self.waiting.get(id).is_some() {
+                    self.connections.park(conn, id);
+                }
+                return false;
+            }
+            Handled::Close(why) => {
+                out.push(Effect::Close { conn, why });
+                self.connections.close(conn);
+                return false;
+            }
+        }
+        self.connections.idle(conn);
+        true
+    }
+
+    /// A parked request whose client is gone: nobody waits for the answer any more.
+    fn abandon(&mut self, now: Time, id: WaitId, out: &mut Vec<Effect>) {
+        let Some(waiter) = self.waiting.remove(id) else {
+            return;
+        };
+        match waiter.parked {
+            Parked::Fetch(fetch) => self.forget_fetch(id, &fetch),
+            Parked::Group(group) => self.coordinator_abandoned(now, id, &group, out),
+            // What was produced or asked for goes on; only its answer is dropped.
+            Parked::Produce(_) | Parked::Forward(_) => {}
+        }
+    }
+
+    fn expire(&mut self, now: Time, out: &mut Vec<Effect>) {
+        while let Some(id) = self.waiting.due(now) {
+            let Some(waiter) = self.waiting.remove(id) else {
+                break;
+            };
+            match waiter.parked {
+                Parked::Produce(produce) => self.produce_timed_out(&waiter.caller, produce, out),
+                Parked::Fetch(fetch) => self.fetch_timed_out(now, id, &waiter.caller, fetch, out),
+                Parked::Forward(forward) => self.forward_timed_out(&waiter.caller, &forward, out),
+                Parked::Group(group) => self.coordinator_timed_out(now, &waiter.caller, group, out),
+            }
+        }
+        self.expire_groups(now, out);
+        self.expire_registration(now, out);
+        self.expire_replicas(now, out);
+        self.run_ready(now, out);
+    }
+}

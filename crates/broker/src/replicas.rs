@@ -1,0 +1,407 @@
+//! The replicas of this broker: their logs, and who waits for them.
+
+use crate::broker::Broker;
+use crate::event::{Effect, Note, ReplicaId, ReplicaName};
+use crate::waiting::WaitId;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token};
+use log::{Log, LogSlice, StoreOp};
+use records::{Compression, TimestampType};
+
+/// Who is told when a log's bytes are stored or replicated up to an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaiter {
+    /// Partition `spot` of a parked produce request.
+    Produce { id: WaitId, spot: u32 },
+    /// An append of the group coordinator.
+    Coordinator { ticket: u64 },
+}
+
+/// One replica: its log and what depends on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Replica {
+    pub(crate) name: ReplicaName,
+    pub(crate) log: Log,
+    pub(crate) leader: Option<NodeId>,
+    pub(crate) epoch: LeaderEpoch,
+    pub(crate) isr: Vec<NodeId>,
+    /// What the topic's configs say about an append.
+    pub(crate) rules: AppendRules,
+    /// Waiting for the bytes below an offset to be stored (acks=1).
+    awaiting_stored: VecDeque<(Offset, Awaiter)>,
+    /// Waiting for the high watermark to reach an offset (acks=all).
+    awaiting_committed: VecDeque<(Offset, Awaiter)>,
+    /// Fetches that wake when the high watermark moves.
+    pub(crate) fetchers: BTreeSet<WaitId>,
+    /// Orders to the shell that are not confirmed yet, with the log end each one brings.
+    stores: VecDeque<(Token, Offset)>,
+    /// Loads under way: which bytes, by token.
+    loads: BTreeMap<Token, LogSlice>,
+    failed: bool,
+}
+
+/// The part of a topic's configs that an append needs, kept ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AppendRules {
+    pub(crate) max_message_bytes: u32,
+    pub(crate) compacted: bool,
+    pub(crate) timestamp_type: TimestampType,
+    pub(crate) timestamp_before_max_ms: i64,
+    pub(crate) timestamp_after_max_ms: i64,
+    pub(crate) min_insync_replicas: i32,
+    /// `compression.type`; `None` keeps the producer's.
+    pub(crate) compression: Option<Compression>,
+}
+
+/// What can be seen of a replica from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplicaView<'a> {
+    /// Its id.
+    pub id: ReplicaId,
+    /// Whose log it is.
+    pub name: &'a ReplicaName,
+    /// The log.
+    pub log: &'a Log,
+    /// Whether this broker leads the partition.
+    pub is_leader: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Replicas {
+    by_id: BTreeMap<ReplicaId, Replica>,
+    by_name: BTreeMap<Arc<str>, BTreeMap<PartitionIndex, ReplicaId>>,
+    tokens: BTreeMap<Token, ReplicaId>,
+    next: u32,
+    /// When retention is looked at next; `None` until the first replica.
+    retention_due: Option<Time>,
+}
+
+/// Time from the first replica to the first look at retention (Kafka's initial delay).
+const FIRST_RETENTION_MS: u64 = 30_000;
+
+impl Replicas {
+    pub(crate) fn get(&self, id: ReplicaId) -> Option<&Replica> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ReplicaId) -> Option<&mut Replica> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// The replica of a partition, if this broker has one.
+    pub(crate) fn find(&self, topic: &str, partition: PartitionIndex) -> Option<ReplicaId> {
+        self.by_name.get(topic)?.get(&partition).copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ReplicaId, &Replica)> {
+        self.by_id.iter().map(|(id, replica)| (*id, replica))
+    }
+
+    pub(crate) fn of_topic(&self, topic: &str) -> Vec<ReplicaId> {
+        self.by_name
+            .get(topic)
+            .map(|partitions| partitions.values().copied().collect())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn insert(
+        &mut self,
+        now: Time,
+        name: ReplicaName,
+        log: Log,
+        rules: AppendRules,
+    ) -> ReplicaId {
+        let id = ReplicaId(self.next);
+        self.next += 1;
+        self.by_name
+            .entry(name.topic.clone())
+            .or_default()
+            .insert(name.partition, id);
+        let replica = Replica {
+            name,
+            log,
+            leader: None,
+            epoch: LeaderEpoch::NONE,
+            isr: Vec::new(),
+            rules,
+            awaiting_stored: VecDeque::new(),
+            awaiting_committed: VecDeque::new(),
+            fetchers: BTreeSet::new(),
+            stores: VecDeque::new(),
+            loads: BTreeMap::new(),
+            failed: false,
+        };
+        self.by_id.insert(id, replica);
+        self.retention_due
+            .get_or_insert(now.plus_millis(FIRST_RETENTION_MS));
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: ReplicaId) -> Option<Replica> {
+        let replica = self.by_id.remove(&id)?;
+        for (token, _) in &replica.stores {
+            self.tokens.remove(token);
+        }
+        for token in replica.loads.keys() {
+            self.tokens.remove(token);
+        }
+        if let Some(partitions) = self.by_name.get_mut(&replica.name.topic) {
+            partitions.remove(&replica.name.partition);
+            if partitions.is_empty() {
+                self.by_name.remove(&replica.name.topic);
+            }
+        }
+        Some(replica)
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.retention_due
+    }
+}
+
+impl Replica {
+    /// Everyone who waits for this replica, taken out: it is going away.
+    pub(crate) fn take_awaiters(&mut self) -> Vec<Awaiter> {
+        let stored = self.awaiting_stored.drain(..);
+        stored
+            .chain(self.awaiting_committed.drain(..))
+            .map(|(_, awaiter)| awaiter)
+            .collect()
+    }
+
+    /// Notes who waits for the log up to `end`: stored for acks=1, committed for acks=all.
+    pub(crate) fn wait(&mut self, end: Offset, committed: bool, awaiter: Awaiter) {
+        let queue = if committed {
+            &mut self.awaiting_committed
+        } else {
+            &mut self.awaiting_stored
+        };
+        queue.push_back((end, awaiter));
+    }
+}
+
+impl Broker {
+    /// What can be seen of the replicas, in order of their ids.
+    pub fn replicas(&self) -> impl Iterator<Item = ReplicaView<'_>> {
+        let node = self.config.node;
+        self.replicas.iter().map(move |(id, replica)| ReplicaView {
+            id,
+            name: &replica.name,
+            log: &replica.log,
+            is_leader: replica.leader == Some(node),
+        })
+    }
+
+    /// One replica, as a shell needs it to resolve slices.
+    #[must_use]
+    pub fn log(&self, replica: ReplicaId) -> Option<&Log> {
+        Some(&self.replicas.get(replica)?.log)
+    }
+
+    /// The replica of a partition, if this broker has one.
+    #[must_use]
+    pub fn find_replica(&self, topic: &str, partition: PartitionIndex) -> Option<ReplicaId> {
+        self.replicas.find(topic, partition)
+    }
+
+    /// Lets the logs drop bytes from memory until at most `max_bytes` stay.
+    pub fn evict(&mut self, max_bytes: u64) {
+        // Each log gives up what exceeds its even share; a log below it leaves room unused,
+        // which keeps the rule simple and the bound kept.
+        let share = max_bytes / (self.replicas.by_id.len().max(1) as u64);
+        let hot: u64 = self
+            .replicas
+            .by_id
+            .values()
+            .map(|replica| replica.log.hot_bytes())
+            .sum();
+        if hot > max_bytes {
+            for replica in self.replicas.by_id.values_mut() {
+                replica.log.evict(share);
+            }
+        }
+    }
+
+    /// Sends a replica's ops to the shell, if there are any.
+    pub(crate) fn order_store(&mut self, id: ReplicaId, ops: Vec<StoreOp>, out: &mut Vec<Effect>) {
+        if ops.is_empty() {
+            return;
+        }
+        let token = self.next_token();
+        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+            return;
+        };
+        replica.stores.push_back((token, replica.log.log_end()));
+        self.replicas.tokens.insert(token, id);
+        out.push(Effect::Store {
+            token,
+            replica: id,
+            ops,
+        });
+    }
+
+    /// Asks the shell for bytes that are not in memory; asks once for the same bytes.
+    pub(crate) fn order_load(&mut self, id: ReplicaId, slice: LogSlice, out: &mut Vec<Effect>) {
+        let token = self.next_token();
+        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+            return;
+        };
+        if replica.loads.values().any(|loading| *loading == slice) {
+            return;
+        }
+        replica.loads.insert(token, slice);
+        self.replicas.tokens.insert(token, id);
+        out.push(Effect::Load {
+            token,
+            replica: id,
+            slice,
+        });
+    }
+
+    pub(crate) fn stored(&mut self, now: Time, token: Token, out: &mut Vec<Effect>) {
+        let Some(id) = self.replicas.tokens.remove(&token) else {
+            return;
+        };
+        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+            return;
+        };
+        while let Some(&(first, end)) = replica.stores.front() {
+            replica.stores.pop_front();
+            if first == token {
+                replica.log.stored(end);
+                break;
+            }
+        }
+        self.settle(now, id, out);
+    }
+
+    /// Moves the high watermark as far as it may go, and tells everyone who waited for that.
+    pub(crate) fn settle(&mut self, now: Time, id: ReplicaId, out: &mut Vec<Effect>) {
+        let node = self.config.node;
+        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+            return;
+        };
+        let before = replica.log.high_watermark();
+        // With this broker alone in sync, what is stored is committed. Followers will
+        // hold it back once there are any.
+        if replica.leader == Some(node) && replica.isr.as_slice() == [node] {
+            replica.log.advance_high_watermark(replica.log.stored_end());
+        }
+        let (stored, committed) = (replica.log.stored_end(), replica.log.high_watermark());
+        let mut done = Vec::new();
+        drain_below(&mut replica.awaiting_stored, stored, &mut done);
+        drain_below(&mut replica.awaiting_committed, committed, &mut done);
+        let fetchers: Vec<WaitId> = if committed > before {
+            replica.fetchers.iter().copied().collect()
+        } else {
+            Vec::new()
+        };
+        for awaiter in done {
+            self.tell(now, awaiter, true, out);
+        }
+        for fetcher in fetchers {
+            self.retry_fetch(now, fetcher, out);
+        }
+    }
+
+    fn tell(&mut self, now: Time, awaiter: Awaiter, ok: bool, out: &mut Vec<Effect>) {
+        match awaiter {
+            Awaiter::Produce { id, spot } => self.produce_settled(id, spot, ok, out),
+            Awaiter::Coordinator { ticket } => self.coordinator_settled(now, ticket, ok, out),
+        }
+    }
+
+    pub(crate) fn store_failed(&mut self, now: Time, token: Token, out: &mut Vec<Effect>) {
+        let Some(id) = self.replicas.tokens.remove(&token) else {
+            return;
+        };
+        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+            return;
+        };
+        // The shell has written nothing of this order or any later one, so the log goes
+        // back to what is stored and everyone above that is refused.
+        for (later, _) in core::mem::take(&mut replica.stores) {
+            self.replicas.tokens.remove(&later);
+        }
+        // What is not stored is never cold: only stored chunks are evicted.
+        let mut ops = Vec::new();
+        let _ = replica.log.store_failed(now, &mut ops);
+        let kept = replica.log.stored_end();
+        let mut lost = Vec::new();
+        drain_above(&mut replica.awaiting_stored, kept, &mut lost);
+        drain_above(&mut replica.awaiting_committed, kept, &mut lost);
+        out.push(Effect::Note(Note::StoreRefused {
+            name: replica.name.clone(),
+        }));
+        self.order_store(id, ops, out);
+        for awaiter in lost {
+            self.tell(now, awaiter, false, out);
+        }
+    }
+
+    pub(crate) fn loaded(&mut self, now: Time, token: Token, bytes: Bytes, out: &mut Vec<Effect>) {
+        let Some(id) = self.replicas.tokens.remove(&token) else {
+            return;
+        };
+        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+            return;
+        };
+        let Some(slice) = replica.loads.remove(&token) else {
+            return;
+        };
+        replica.failed = !replica.log.install(&slice, bytes);
+        let fetchers: Vec<WaitId> = replica.fetchers.iter().copied().collect();
+        for fetcher in fetchers {
+            self.retry_fetch(now, fetcher, out);
+        }
+        self.coordinator_loaded(now, id, out);
+    }
+
+    /// Whether the last bytes asked for could not be read.
+    pub(crate) fn is_unreadable(&self, id: ReplicaId) -> bool {
+        self.replicas.get(id).is_some_and(|replica| replica.failed)
+    }
+
+    pub(crate) fn expire_replicas(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.replicas.retention_due.is_none_or(|due| due > now) {
+            return;
+        }
+        let interval = self
+            .configs()
+            .broker_number("log.retention.check.interval.ms");
+        self.replicas.retention_due =
+            Some(now.plus_millis(u64::try_from(interval).unwrap_or(0).max(1)));
+        let ids: Vec<ReplicaId> = self.replicas.by_id.keys().copied().collect();
+        for id in ids {
+            let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+                continue;
+            };
+            let mut ops = Vec::new();
+            replica.log.retain(now, &mut ops);
+            self.order_store(id, ops, out);
+        }
+    }
+}
+
+fn drain_below(queue: &mut VecDeque<(Offset, Awaiter)>, end: Offset, done: &mut Vec<Awaiter>) {
+    while let Some(&(needed, awaiter)) = queue.front() {
+        if needed > end {
+            break;
+        }
+        queue.pop_front();
+        done.push(awaiter);
+    }
+}
+
+fn drain_above(queue: &mut VecDeque<(Offset, Awaiter)>, end: Offset, lost: &mut Vec<Awaiter>) {
+    while let Some(&(needed, awaiter)) = queue.back() {
+        if needed <= end {
+            break;
+        }
+        queue.pop_back();
+        lost.push(awaiter);
+    }
+}
