@@ -1,4 +1,7 @@
-//! The controller: owns the metadata log.
+//! The active controller: it alone writes the metadata log.
+//!
+//! Requests come in as frames, its own records go to its log, and an answer leaves only when the records
+//! it rests on are stored. What is stored is announced as [`Effect::Committed`]; brokers follow that.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -6,3 +9,10 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+
+mod brokers;
+mod configs;
+mod controller;
+mod topics;
+
+pub use controller::{Controller, ControllerConfig, Effect, Event, RequestId};

@@ -1,0 +1,278 @@
+//! Configs of topics and brokers.
+
+use crate::controller::Controller;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use ids::{ErrorCode, Time};
+use metadata::{BROKER, ConfigKind, MetadataRecord, TOPIC, check_topic_config, topic_config};
+use wire::Str;
+use wire::alter_configs_request::AlterConfigsRequest;
+use wire::alter_configs_response::{
+    AlterConfigsResourceResponse, AlterConfigsResponse as AlterAnswer,
+};
+use wire::config_record::ConfigRecord;
+use wire::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use wire::incremental_alter_configs_response::{
+    AlterConfigsResourceResponse as IncrementalResult, IncrementalAlterConfigsResponse,
+};
+
+type Refusal = (ErrorCode, String);
+
+/// What an operation of IncrementalAlterConfigs does (KIP-339).
+mod operation {
+    pub(super) const SET: i8 = 0;
+    pub(super) const DELETE: i8 = 1;
+    pub(super) const APPEND: i8 = 2;
+    pub(super) const SUBTRACT: i8 = 3;
+}
+
+impl Controller {
+    /// IncrementalAlterConfigs (key 44, versions 0–1): each config by itself.
+    pub(crate) fn incremental_alter_configs(
+        &mut self,
+        _now: Time,
+        _version: i16,
+        request: &IncrementalAlterConfigsRequest,
+    ) -> (Vec<MetadataRecord>, IncrementalAlterConfigsResponse) {
+        let mut records = Vec::new();
+        let mut responses = Vec::new();
+        for resource in &request.resources {
+            let same = |other: &&AlterConfigsResource| {
+                other.resource_type == resource.resource_type
+                    && other.resource_name == resource.resource_name
+            };
+            let result = if request.resources.iter().filter(same).count() > 1 {
+                Err((
+                    ErrorCode::INVALID_REQUEST,
+                    "Each resource must appear at most once.".to_string(),
+                ))
+            } else {
+                self.alter_resource(resource)
+            };
+            let mut answer = IncrementalResult {
+                resource_type: resource.resource_type,
+                resource_name: resource.resource_name.clone(),
+                ..IncrementalResult::default()
+            };
+            match result {
+                Ok(new) if !request.validate_only => records.extend(new),
+                Ok(_) => {}
+                Err((code, message)) => {
+                    answer.error_code = code.0;
+                    answer.error_message = Some(Str::from(message));
+                }
+            }
+            responses.push(answer);
+        }
+        (
+            records,
+            IncrementalAlterConfigsResponse {
+                responses,
+                ..IncrementalAlterConfigsResponse::default()
+            },
+        )
+    }
+
+    fn alter_resource(
+        &self,
+        resource: &AlterConfigsResource,
+    ) -> Result<Vec<MetadataRecord>, Refusal> {
+        self.check_resource(resource.resource_type, &resource.resource_name)?;
+        let mut records = Vec::new();
+        for config in &resource.configs {
+            let same = resource
+                .configs
+                .iter()
+                .filter(|other| other.name == config.name)
+                .count();
+            if same > 1 {
+                return Err((
+                    ErrorCode::INVALID_REQUEST,
+                    "Error due to duplicate config keys".to_string(),
+                ));
+            }
+            let value = self.altered(resource, config)?;
+            if let Some(value) = &value {
+                check(resource.resource_type, &config.name, value)?;
+            }
+            records.push(record(
+                resource.resource_type,
+                &resource.resource_name,
+                &config.name,
+                value,
+            ));
+        }
+        Ok(records)
+    }
+
+    /// The value a config gets; `None` removes it.
+    fn altered(
+        &self,
+        resource: &AlterConfigsResource,
+        config: &AlterableConfig,
+    ) -> Result<Option<Str>, Refusal> {
+        let given = || {
+            config.value.clone().ok_or_else(|| {
+                (
+                    ErrorCode::INVALID_REQUEST,
+                    format!("Null value not supported for : {}", config.name),
+                )
+            })
+        };
+        let list = || match topic_config(&config.name) {
+            Some(key) if key.kind == ConfigKind::List => Ok(key),
+            _ => Err((
+                ErrorCode::INVALID_CONFIG,
+                format!(
+                    "Can't use operations APPEND or SUBTRACT on config key {} which is not a list",
+                    config.name
+                ),
+            )),
+        };
+        let current = |default: &str| {
+            let own = self.image.config(
+                resource.resource_type,
+                &resource.resource_name,
+                &config.name,
+            );
+            let text = own.unwrap_or(default);
+            text.split(',')
+                .filter(|word| !word.is_empty())
+                .map(str::to_string)
+                .collect::<Vec<String>>()
+        };
+        match config.config_operation {
+            operation::SET => given().map(Some),
+            operation::DELETE => Ok(None),
+            operation::APPEND => {
+                let mut words = current(list()?.default);
+                for word in given()?.split(',') {
+                    if !words.iter().any(|known| known == word) {
+                        words.push(word.to_string());
+                    }
+                }
+                Ok(Some(Str::from(words.join(","))))
+            }
+            operation::SUBTRACT => {
+                let gone = given()?;
+                let mut words = current(list()?.default);
+                words.retain(|word| !gone.split(',').any(|gone| gone == word));
+                Ok(Some(Str::from(words.join(","))))
+            }
+            other => Err((
+                ErrorCode::UNKNOWN_SERVER_ERROR,
+                format!("Unknown operation type {other}"),
+            )),
+        }
+    }
+
+    /// AlterConfigs (key 33, versions 0–2): the given configs replace all others.
+    pub(crate) fn alter_configs(
+        &mut self,
+        _now: Time,
+        _version: i16,
+        request: &AlterConfigsRequest,
+    ) -> (Vec<MetadataRecord>, AlterAnswer) {
+        let mut records = Vec::new();
+        let mut responses = Vec::new();
+        for resource in &request.resources {
+            let (kind, name) = (resource.resource_type, &resource.resource_name);
+            let mut wanted: BTreeMap<Str, Str> = BTreeMap::new();
+            let judged = self.check_resource(kind, name).and_then(|()| {
+                for config in &resource.configs {
+                    let missing = || {
+                        (
+                            ErrorCode::INVALID_REQUEST,
+                            format!("Null value not supported for : {}", config.name),
+                        )
+                    };
+                    let value = config.value.clone().ok_or_else(missing)?;
+                    check(kind, &config.name, &value)?;
+                    wanted.insert(config.name.clone(), value);
+                }
+                Ok(())
+            });
+            let mut answer = AlterConfigsResourceResponse {
+                resource_type: kind,
+                resource_name: name.clone(),
+                ..AlterConfigsResourceResponse::default()
+            };
+            match judged {
+                Ok(()) if !request.validate_only => {
+                    let old = self
+                        .image
+                        .configs_of(kind, name)
+                        .into_iter()
+                        .flat_map(BTreeMap::keys);
+                    let gone = old.filter(|old| !wanted.keys().any(|kept| **kept == ***old));
+                    records.extend(gone.map(|gone| record(kind, name, &Str::from(&**gone), None)));
+                    records.extend(
+                        wanted
+                            .into_iter()
+                            .map(|(key, value)| record(kind, name, &key, Some(value))),
+                    );
+                }
+                Ok(()) => {}
+                Err((code, message)) => {
+                    answer.error_code = code.0;
+                    answer.error_message = Some(Str::from(message));
+                }
+            }
+            responses.push(answer);
+        }
+        (
+            records,
+            AlterAnswer {
+                responses,
+                ..AlterAnswer::default()
+            },
+        )
+    }
+
+    fn check_resource(&self, kind: i8, name: &str) -> Result<(), Refusal> {
+        match kind {
+            TOPIC if self.image.topic(name).is_some() => Ok(()),
+            TOPIC => Err((
+                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+                format!("The topic '{name}' does not exist."),
+            )),
+            BROKER if name.is_empty() => Ok(()),
+            BROKER => match name.parse::<i32>() {
+                Ok(id) if self.image.brokers().contains_key(&ids::NodeId(id)) => Ok(()),
+                Ok(id) => Err((
+                    ErrorCode::BROKER_ID_NOT_REGISTERED,
+                    format!("No broker with id {id} found."),
+                )),
+                Err(_) => Err((
+                    ErrorCode::INVALID_REQUEST,
+                    format!("Invalid broker name '{name}'"),
+                )),
+            },
+            other => Err((
+                ErrorCode::INVALID_REQUEST,
+                format!("Unexpected resource type {other}."),
+            )),
+        }
+    }
+}
+
+fn check(kind: i8, name: &str, value: &str) -> Result<(), Refusal> {
+    if kind == TOPIC {
+        check_topic_config(name, value).map_err(|why| (ErrorCode::INVALID_CONFIG, why.0))?;
+    }
+    Ok(())
+}
+
+fn record(kind: i8, resource: &Str, name: &Str, value: Option<Str>) -> MetadataRecord {
+    MetadataRecord::Config(ConfigRecord {
+        resource_type: kind,
+        resource_name: resource.clone(),
+        name: name.clone(),
+        value,
+        ..ConfigRecord::default()
+    })
+}

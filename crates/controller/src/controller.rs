@@ -1,0 +1,457 @@
+//! The controller itself: requests in, records out.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Token, Uuid};
+use log::{Log, LogSlice, StoreOp};
+use metadata::{Image, MetadataRecord};
+use records::{BatchBuilder, BatchOptions, BatchView, Batches};
+use wire::feature_level_record::FeatureLevelRecord;
+use wire::register_controller_record::RegisterControllerRecord;
+use wire::{Message, RequestFrame, RequestHeader, Str};
+
+/// `metadata.version` of Kafka 4.3.
+const METADATA_VERSION: i16 = 30;
+/// Producer ids given to a broker at a time.
+pub(crate) const PRODUCER_ID_BLOCK: i32 = 1000;
+
+/// What a controller is told once, at its start.
+#[derive(Clone, Debug)]
+pub struct ControllerConfig {
+    /// `node.id`.
+    pub node: NodeId,
+    /// New with every start of the process.
+    pub incarnation: Uuid,
+    /// What `server.properties` says.
+    pub properties: BTreeMap<String, String>,
+    /// Where all the controller's chance comes from: topic ids, placement.
+    pub seed: u64,
+}
+
+/// Names a request until it is answered; whoever sent it chose the number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(pub u64);
+
+/// A fact the controller is told.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The controller may begin.
+    Start,
+    /// A request from a broker: its own, or a client's passed on.
+    Request {
+        /// Comes back with the answer.
+        id: RequestId,
+        /// Header and body.
+        frame: Bytes,
+    },
+    /// The ops of [`Effect::Store`] have been written.
+    Stored {
+        /// The order's token.
+        token: Token,
+    },
+    /// The ops could not be written, and neither were any later ones.
+    StoreFailed {
+        /// The order's token.
+        token: Token,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// An order the controller gives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Write to the metadata log's files, then say `Stored`.
+    Store {
+        /// Comes back with the completion.
+        token: Token,
+        /// What to write, in order.
+        ops: Vec<StoreOp>,
+    },
+    /// Answer a request.
+    Reply {
+        /// The request.
+        id: RequestId,
+        /// The response frame, without its four bytes of length.
+        frame: Bytes,
+    },
+    /// Tell every broker: this batch of the metadata log is committed.
+    Committed {
+        /// The batch as it lies in the log.
+        batch: Bytes,
+    },
+}
+
+/// A batch on its way to the disk, with the answers that rest on it.
+#[derive(Clone, Debug)]
+struct Pending {
+    token: Token,
+    end: Offset,
+    batch: Bytes,
+    replies: Vec<(RequestId, Bytes)>,
+}
+
+/// The controller. `Clone` is a snapshot.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    pub(crate) config: ControllerConfig,
+    log: Log,
+    /// With everything appended, stored or not: what the next request is judged by.
+    pub(crate) image: Image,
+    /// With what is stored: where to go back to when a write fails.
+    committed: Image,
+    pending: VecDeque<Pending>,
+    pub(crate) heartbeats: BTreeMap<NodeId, Time>,
+    pub(crate) rng: Rng,
+    epoch: LeaderEpoch,
+    tokens: u64,
+}
+
+/// What a request asks to be written, and what is answered once it is.
+pub(crate) struct Decided {
+    pub(crate) records: Vec<MetadataRecord>,
+    pub(crate) reply: Bytes,
+}
+
+impl Controller {
+    /// A controller over the metadata log as recovery left it.
+    #[must_use]
+    pub fn new(config: ControllerConfig, log: Log) -> Controller {
+        let mut image = Image::default();
+        for batch in batches(&log) {
+            apply(&mut image, &batch);
+        }
+        let epoch = LeaderEpoch(
+            log.latest_epoch()
+                .map_or(1, |epoch| epoch.0.saturating_add(1)),
+        );
+        Controller {
+            rng: Rng::new(config.seed),
+            config,
+            log,
+            committed: image.clone(),
+            image,
+            pending: VecDeque::new(),
+            heartbeats: BTreeMap::new(),
+            epoch,
+            tokens: 0,
+        }
+    }
+
+    /// Tells the controller one fact; its orders are appended to `out`.
+    pub fn step(&mut self, now: Time, event: Event, out: &mut Vec<Effect>) {
+        match event {
+            Event::Start => self.start(now, out),
+            Event::Request { id, frame } => self.request(now, id, frame, out),
+            Event::Stored { token } => self.stored(token, out),
+            Event::StoreFailed { token } => self.store_failed(now, token, out),
+            Event::Tick => {}
+        }
+        let fenced = self.expired_brokers(now);
+        if !fenced.is_empty() {
+            self.append(now, fenced, Vec::new(), out);
+        }
+    }
+
+    /// The next moment at which [`Event::Tick`] has something to do.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.next_session_end()
+    }
+
+    /// The metadata log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The metadata as it is stored.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        &self.committed
+    }
+
+    /// All batches that are stored, for a broker that begins.
+    #[must_use]
+    pub fn committed_batches(&self) -> Vec<Bytes> {
+        let stored = self.log.stored_end();
+        batches(&self.log)
+            .into_iter()
+            .filter(|batch| last_offset(batch).is_some_and(|last| last < stored))
+            .collect()
+    }
+
+    fn start(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let mut ops = Vec::new();
+        if self.log.log_end() == Offset(0) {
+            self.log.create(&mut ops);
+        }
+        self.log.become_leader(self.epoch, &mut ops);
+        self.order_store(ops, Bytes::new(), Vec::new(), out);
+        let mut records = Vec::new();
+        if self.image.feature("metadata.version") == 0 {
+            // The features Brooklet keeps; what it does not speak yet is left at 0.
+            records.push(MetadataRecord::FeatureLevel(FeatureLevelRecord {
+                name: Str::from("metadata.version"),
+                feature_level: METADATA_VERSION,
+                ..FeatureLevelRecord::default()
+            }));
+        }
+        records.push(MetadataRecord::RegisterController(
+            RegisterControllerRecord {
+                controller_id: self.config.node.0,
+                incarnation_id: self.config.incarnation,
+                ..RegisterControllerRecord::default()
+            },
+        ));
+        // Brokers that were alive get a whole session to be heard of again.
+        let alive: Vec<NodeId> = self.image.live_brokers().map(|(id, _)| id).collect();
+        self.heartbeats = alive.into_iter().map(|id| (id, now)).collect();
+        self.append(now, records, Vec::new(), out);
+    }
+
+    fn request(&mut self, now: Time, id: RequestId, frame: Bytes, out: &mut Vec<Effect>) {
+        let Ok(RequestFrame { header, body }) = RequestFrame::decode(frame) else {
+            return;
+        };
+        let Some(decided) = self.decide(now, &header, body) else {
+            return;
+        };
+        if decided.records.is_empty() && self.pending.is_empty() {
+            out.push(Effect::Reply {
+                id,
+                frame: decided.reply,
+            });
+            return;
+        }
+        // An answer that writes nothing may still rest on records that are not stored yet.
+        self.append(now, decided.records, alloc::vec![(id, decided.reply)], out);
+    }
+
+    /// Judges a request; `None` when it is none the controller knows (brokers never send such).
+    fn decide(
+        &mut self,
+        now: Time,
+        header: &RequestHeader,
+        mut body: wire::Reader,
+    ) -> Option<Decided> {
+        macro_rules! decide {
+            ($request:ty, $handle:ident) => {{
+                let request = <$request>::decode(&mut body, header.api_version).ok()?;
+                let (records, answer) = self.$handle(now, header.api_version, &request);
+                Some(Decided {
+                    records,
+                    reply: encode(header, &answer),
+                })
+            }};
+        }
+        match header.api_key {
+            19 => decide!(
+                wire::create_topics_request::CreateTopicsRequest,
+                create_topics
+            ),
+            20 => decide!(
+                wire::delete_topics_request::DeleteTopicsRequest,
+                delete_topics
+            ),
+            33 => decide!(
+                wire::alter_configs_request::AlterConfigsRequest,
+                alter_configs
+            ),
+            37 => decide!(
+                wire::create_partitions_request::CreatePartitionsRequest,
+                create_partitions
+            ),
+            44 => decide!(
+                wire::incremental_alter_configs_request::IncrementalAlterConfigsRequest,
+                incremental_alter_configs
+            ),
+            62 => decide!(
+                wire::broker_registration_request::BrokerRegistrationRequest,
+                register_broker
+            ),
+            63 => decide!(
+                wire::broker_heartbeat_request::BrokerHeartbeatRequest,
+                heartbeat
+            ),
+            67 => decide!(
+                wire::allocate_producer_ids_request::AllocateProducerIdsRequest,
+                allocate_producer_ids
+            ),
+            _ => None,
+        }
+    }
+
+    /// Appends records as one batch and keeps the answers until it is stored.
+    fn append(
+        &mut self,
+        now: Time,
+        records: Vec<MetadataRecord>,
+        replies: Vec<(RequestId, Bytes)>,
+        out: &mut Vec<Effect>,
+    ) {
+        if records.is_empty() {
+            match self.pending.back_mut() {
+                Some(pending) => pending.replies.extend(replies),
+                None => out.extend(
+                    replies
+                        .into_iter()
+                        .map(|(id, frame)| Effect::Reply { id, frame }),
+                ),
+            }
+            return;
+        }
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        for record in &records {
+            let added = builder.append(now.millis(), None, Some(&record.encode()), &[]);
+            assert!(
+                added.is_ok(),
+                "one request made two gibibytes of metadata records"
+            );
+        }
+        let valid = builder.into_valid();
+        let mut ops = Vec::new();
+        let Ok(appended) = self.log.append(now, &valid, self.epoch, &mut ops) else {
+            panic!("the metadata log refused the controller's own batch");
+        };
+        for (record, offset) in records.iter().zip(appended.base_offset.0..) {
+            self.image.apply(Offset(offset), record);
+        }
+        let mut batch = Vec::with_capacity(valid.size() as usize);
+        valid.write_into(&mut batch, appended.base_offset, self.epoch);
+        self.order_store(ops, Bytes::from(batch), replies, out);
+    }
+
+    fn order_store(
+        &mut self,
+        ops: Vec<StoreOp>,
+        batch: Bytes,
+        replies: Vec<(RequestId, Bytes)>,
+        out: &mut Vec<Effect>,
+    ) {
+        if ops.is_empty() {
+            return;
+        }
+        self.tokens += 1;
+        let token = Token(self.tokens);
+        self.pending.push_back(Pending {
+            token,
+            end: self.log.log_end(),
+            batch,
+            replies,
+        });
+        out.push(Effect::Store { token, ops });
+    }
+
+    fn stored(&mut self, token: Token, out: &mut Vec<Effect>) {
+        while let Some(pending) = self.pending.pop_front() {
+            self.log.stored(pending.end);
+            self.log.advance_high_watermark(pending.end);
+            if !pending.batch.is_empty() {
+                apply(&mut self.committed, &pending.batch);
+                out.push(Effect::Committed {
+                    batch: pending.batch,
+                });
+            }
+            out.extend(
+                pending
+                    .replies
+                    .into_iter()
+                    .map(|(id, frame)| Effect::Reply { id, frame }),
+            );
+            if pending.token == token {
+                break;
+            }
+        }
+    }
+
+    /// The disk refused: everything not stored is taken back and its requests are refused.
+    fn store_failed(&mut self, now: Time, token: Token, out: &mut Vec<Effect>) {
+        if !self.pending.iter().any(|pending| pending.token == token) {
+            return;
+        }
+        // Brokers ask again when no answer comes; a client's request times out.
+        self.pending.clear();
+        let mut ops = Vec::new();
+        // The metadata log is never evicted, so nothing of it is cold.
+        let _ = self.log.store_failed(now, &mut ops);
+        self.image = self.committed.clone();
+        self.order_store(ops, Bytes::new(), Vec::new(), out);
+    }
+
+    /// The controller's own `ErrorCode` for a broker it does not know or whose epoch is old.
+    pub(crate) fn check_broker(&self, node: NodeId, epoch: i64) -> Result<(), ErrorCode> {
+        match self.image.brokers().get(&node) {
+            None => Err(ErrorCode::BROKER_ID_NOT_REGISTERED),
+            Some(entry) if entry.epoch != epoch => Err(ErrorCode::STALE_BROKER_EPOCH),
+            Some(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn new_uuid(&mut self) -> Uuid {
+        loop {
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&self.rng.next().to_be_bytes());
+            bytes[8..].copy_from_slice(&self.rng.next().to_be_bytes());
+            // Version 4, variant 1, as Java's random ids are.
+            bytes[6] = bytes[6] & 0x0f | 0x40;
+            bytes[8] = bytes[8] & 0x3f | 0x80;
+            let id = Uuid(bytes);
+            // Kafka shuns ids whose text begins with a dash, which tools would take for an option.
+            if bytes[0] >> 2 != 62 && self.image.topic_by_id(id).is_none() {
+                return id;
+            }
+        }
+    }
+
+    /// The offset that the next record will get.
+    pub(crate) fn next_offset(&self) -> Offset {
+        self.log.log_end()
+    }
+}
+
+/// Answers are encoded at once: what they say is decided, only their time is not.
+fn encode<M: Message>(header: &RequestHeader, message: &M) -> Bytes {
+    match wire::encode_response(
+        header.correlation_id,
+        header.api_key,
+        header.api_version,
+        message,
+    ) {
+        Ok(encoded) => encoded.bytes,
+        Err(why) => panic!("an answer of the controller does not fit its version: {why:?}"),
+    }
+}
+
+fn apply(image: &mut Image, batch: &Bytes) {
+    for (offset, record) in metadata::records_of(batch) {
+        if let Ok(record) = record {
+            image.apply(offset, &record);
+        }
+    }
+}
+
+/// All batches of a log, in order; the metadata log is small and always in memory.
+fn batches(log: &Log) -> Vec<Bytes> {
+    let mut found = Vec::new();
+    for (base, size) in log.segment_sizes() {
+        let slice = LogSlice {
+            segment: base,
+            position: 0,
+            length: size,
+        };
+        for piece in log.slice_pieces(&slice).unwrap_or_default() {
+            let of_piece = Batches::new(&piece).map(|(_, view)| piece.slice_ref(view.bytes()));
+            found.extend(of_piece);
+        }
+    }
+    found
+}
+
+fn last_offset(batch: &Bytes) -> Option<Offset> {
+    BatchView::peek(batch)
+        .ok()
+        .map(|header| header.last_offset())
+}
