@@ -1,4 +1,8 @@
 //! Brokers, their controller, and the routing between them.
+//!
+//! A [`Cluster`] is what a shell drives: it takes events for a node and gives orders of a node. Between
+//! nodes nothing is assumed: what one says to another goes out as [`Effect::Send`] and comes in as
+//! [`Event::Peer`], so that a simulated network may delay or lose it. A node talks to itself at once.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -6,3 +10,14 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+
+mod cluster;
+mod node;
+
+pub use broker::{
+    Broker, BrokerConfig, Closing, Note, Recovered, ReplicaId, ReplicaName, ReplicaView, Reply,
+    ReplySlice,
+};
+pub use cluster::{Cluster, Effect, Event, LogId, Peer};
+pub use controller::{Controller, ControllerConfig};
+pub use node::{Node, NodeConfig};

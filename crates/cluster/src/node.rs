@@ -1,0 +1,300 @@
+//! One node: a broker, and on one of them the controller.
+
+use crate::cluster::{Effect, Event, LogId, Peer, route};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use broker::{Broker, BrokerConfig, Recovered};
+use controller::{Controller, ControllerConfig, RequestId};
+use ids::{NodeId, Time, Token};
+use log::Log;
+
+/// What a node is made of.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The broker's part.
+    pub broker: BrokerConfig,
+    /// The controller's part, on the node that has it.
+    pub controller: Option<ControllerConfig>,
+    /// The node that has the controller.
+    pub controller_node: NodeId,
+    /// All other nodes, which the controller tells of the metadata.
+    pub peers: Vec<NodeId>,
+}
+
+/// Something said between the parts of one node.
+pub(crate) struct Local {
+    pub(crate) from: NodeId,
+    pub(crate) message: Peer,
+}
+
+/// A broker process, with the controller in it on one node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    broker: Broker,
+    controller: Option<Controller>,
+    controller_node: NodeId,
+    peers: Vec<NodeId>,
+    /// Who waits for the controller's answer, by the request's id there.
+    asking: BTreeMap<RequestId, (NodeId, Token)>,
+    requests: u64,
+}
+
+impl Node {
+    /// A node over the logs that recovery left. `metadata` is the controller's log; it is
+    /// used only when the node has the controller.
+    #[must_use]
+    pub fn new(config: NodeConfig, metadata: Log, recovered: Vec<Recovered>) -> Node {
+        Node {
+            broker: Broker::new(config.broker, recovered),
+            controller: config
+                .controller
+                .map(|config| Controller::new(config, metadata)),
+            controller_node: config.controller_node,
+            peers: config.peers,
+            asking: BTreeMap::new(),
+            requests: 0,
+        }
+    }
+
+    /// `node.id`.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.broker.config().node
+    }
+
+    /// The broker.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
+    /// The controller, on the node that has it.
+    #[must_use]
+    pub fn controller(&self) -> Option<&Controller> {
+        self.controller.as_ref()
+    }
+
+    /// Whether clients are served.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.broker.is_serving()
+    }
+
+    /// Lets the logs drop bytes from memory until at most `max_bytes` stay.
+    pub fn evict(&mut self, max_bytes: u64) {
+        self.broker.evict(max_bytes);
+    }
+
+    /// A log of this node.
+    #[must_use]
+    pub fn log(&self, log: LogId) -> Option<&Log> {
+        match log {
+            LogId::Metadata => self.controller.as_ref().map(Controller::log),
+            LogId::Replica(replica) => self.broker.log(replica),
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        let controller = self.controller.as_ref().and_then(Controller::next_deadline);
+        [self.broker.next_deadline(), controller]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Takes an event from outside.
+    pub(crate) fn take(
+        &mut self,
+        now: Time,
+        event: Event,
+        talk: &mut VecDeque<Local>,
+        out: &mut Vec<Effect>,
+    ) {
+        use broker::Event as ToBroker;
+        use controller::Event as ToController;
+        match event {
+            Event::Start => self.start(now, talk, out),
+            Event::Connected { conn, host } => {
+                self.tell_broker(now, ToBroker::Connected { conn, host }, talk, out)
+            }
+            Event::Disconnected { conn } => {
+                self.tell_broker(now, ToBroker::Disconnected { conn }, talk, out)
+            }
+            Event::Request { conn, frame } => {
+                self.tell_broker(now, ToBroker::Request { conn, frame }, talk, out)
+            }
+            Event::Loaded { token, bytes } => {
+                self.tell_broker(now, ToBroker::Loaded { token, bytes }, talk, out)
+            }
+            Event::Stored {
+                log: LogId::Metadata,
+                token,
+            } => {
+                self.tell_controller(now, ToController::Stored { token }, talk, out);
+            }
+            Event::Stored { token, .. } => {
+                self.tell_broker(now, ToBroker::Stored { token }, talk, out)
+            }
+            Event::StoreFailed {
+                log: LogId::Metadata,
+                token,
+            } => {
+                self.tell_controller(now, ToController::StoreFailed { token }, talk, out);
+            }
+            Event::StoreFailed { token, .. } => {
+                self.tell_broker(now, ToBroker::StoreFailed { token }, talk, out)
+            }
+            Event::Peer { from, message } => talk.push_back(Local { from, message }),
+            Event::Shutdown => {
+                let mut effects = Vec::new();
+                self.broker.begin_shutdown(now, &mut effects);
+                self.carry(effects, talk, out);
+            }
+            Event::Tick => {
+                self.tell_controller(now, ToController::Tick, talk, out);
+                self.tell_broker(now, ToBroker::Tick, talk, out);
+            }
+        }
+    }
+
+    /// Takes what a part of this node, or another node, says.
+    pub(crate) fn hear(
+        &mut self,
+        now: Time,
+        local: Local,
+        talk: &mut VecDeque<Local>,
+        out: &mut Vec<Effect>,
+    ) {
+        match local.message {
+            Peer::Ask { token, frame } => {
+                self.requests += 1;
+                let id = RequestId(self.requests);
+                self.asking.insert(id, (local.from, token));
+                self.tell_controller(now, controller::Event::Request { id, frame }, talk, out);
+            }
+            Peer::Answer { token, frame } => {
+                self.tell_broker(now, broker::Event::Answered { token, frame }, talk, out);
+            }
+            Peer::Metadata { batch } => {
+                self.tell_broker(now, broker::Event::Metadata { batch }, talk, out)
+            }
+        }
+    }
+
+    fn start(&mut self, now: Time, talk: &mut VecDeque<Local>, out: &mut Vec<Effect>) {
+        // The broker learns what is already committed before it registers, so that it knows
+        // its replicas by then.
+        let batches = self
+            .controller
+            .as_ref()
+            .map(Controller::committed_batches)
+            .unwrap_or_default();
+        for batch in batches {
+            self.tell_broker(now, broker::Event::Metadata { batch }, talk, out);
+        }
+        self.tell_controller(now, controller::Event::Start, talk, out);
+        self.tell_broker(now, broker::Event::Start, talk, out);
+    }
+
+    fn tell_broker(
+        &mut self,
+        now: Time,
+        event: broker::Event,
+        talk: &mut VecDeque<Local>,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut effects = Vec::new();
+        self.broker.step(now, event, &mut effects);
+        self.carry(effects, talk, out);
+    }
+
+    fn carry(
+        &mut self,
+        effects: Vec<broker::Effect>,
+        talk: &mut VecDeque<Local>,
+        out: &mut Vec<Effect>,
+    ) {
+        use broker::Effect as Said;
+        for effect in effects {
+            out.push(match effect {
+                Said::Ask { token, frame } => {
+                    route(
+                        self.id(),
+                        self.controller_node,
+                        Peer::Ask { token, frame },
+                        talk,
+                        out,
+                    );
+                    continue;
+                }
+                Said::Reply { conn, reply } => Effect::Reply { conn, reply },
+                Said::Close { conn, why } => Effect::Close { conn, why },
+                Said::Open { replica, name } => Effect::Open { replica, name },
+                Said::Remove { replica } => Effect::Remove { replica },
+                Said::Store {
+                    token,
+                    replica,
+                    ops,
+                } => Effect::Store {
+                    log: LogId::Replica(replica),
+                    token,
+                    ops,
+                },
+                Said::Load {
+                    token,
+                    replica,
+                    slice,
+                } => Effect::Load {
+                    log: LogId::Replica(replica),
+                    token,
+                    slice,
+                },
+                Said::Note(note) => Effect::Note(note),
+            });
+        }
+    }
+
+    fn tell_controller(
+        &mut self,
+        now: Time,
+        event: controller::Event,
+        talk: &mut VecDeque<Local>,
+        out: &mut Vec<Effect>,
+    ) {
+        use controller::Effect as Said;
+        let own = self.id();
+        let Some(controller) = &mut self.controller else {
+            return;
+        };
+        let mut effects = Vec::new();
+        controller.step(now, event, &mut effects);
+        for effect in effects {
+            match effect {
+                Said::Store { token, ops } => out.push(Effect::Store {
+                    log: LogId::Metadata,
+                    token,
+                    ops,
+                }),
+                Said::Reply { id, frame } => {
+                    if let Some((node, token)) = self.asking.remove(&id) {
+                        route(own, node, Peer::Answer { token, frame }, talk, out);
+                    }
+                }
+                Said::Committed { batch } => {
+                    for peer in &self.peers {
+                        route(
+                            own,
+                            *peer,
+                            Peer::Metadata {
+                                batch: batch.clone(),
+                            },
+                            talk,
+                            out,
+                        );
+                    }
+                    route(own, own, Peer::Metadata { batch }, talk, out);
+                }
+            }
+        }
+    }
+}
