@@ -1,0 +1,191 @@
+//! A node whose disk is memory and answers at once: the shortest shell there is.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use cluster::{
+    BrokerConfig, Cluster, ControllerConfig, Effect, Event, LogId, Node, NodeConfig, Reply,
+};
+use ids::{ConnId, NodeId, Offset, Time, Uuid};
+use log::{Log, LogConfig};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use wire::{Message, RequestHeader};
+
+/// The node's id.
+pub const NODE: NodeId = NodeId(1);
+
+/// One broker and its controller; every store succeeds the moment it is ordered.
+pub struct Direct {
+    /// The cluster of one node.
+    pub cluster: Cluster,
+    /// The time it is told.
+    pub now: Time,
+    replies: BTreeMap<ConnId, VecDeque<Bytes>>,
+    closed: Vec<ConnId>,
+    conns: u64,
+}
+
+impl Direct {
+    /// A node that serves, with these properties.
+    #[must_use]
+    pub fn new(properties: &[(&str, &str)]) -> Direct {
+        let properties: BTreeMap<String, String> = properties
+            .iter()
+            .map(|(name, value)| ((*name).to_string(), (*value).to_string()))
+            .collect();
+        let now = Time::from_millis(1_795_248_000_000);
+        let broker = BrokerConfig {
+            node: NODE,
+            cluster_id: Arc::from("brooklet-direct-cluste"),
+            host: Arc::from("127.0.0.1"),
+            port: 9092,
+            incarnation: Uuid([7; 16]),
+            directory: Uuid([8; 16]),
+            properties: properties.clone(),
+            seed: 1,
+        };
+        let controller = ControllerConfig {
+            node: NODE,
+            incarnation: Uuid([7; 16]),
+            properties,
+            seed: 2,
+        };
+        let config = NodeConfig {
+            broker,
+            controller: Some(controller),
+            controller_node: NODE,
+            peers: Vec::new(),
+        };
+        let metadata = Log::new(LogConfig::default(), Offset(0), now);
+        let mut cluster = Cluster::new();
+        cluster.insert(Node::new(config, metadata, Vec::new()));
+        let mut direct = Direct {
+            cluster,
+            now,
+            replies: BTreeMap::new(),
+            closed: Vec::new(),
+            conns: 0,
+        };
+        direct.step(Event::Start);
+        for _ in 0..100 {
+            if direct.cluster.node(NODE).is_some_and(Node::is_serving) {
+                break;
+            }
+            direct.advance(1);
+        }
+        assert!(
+            direct.cluster.node(NODE).is_some_and(Node::is_serving),
+            "the node does not serve"
+        );
+        direct
+    }
+
+    /// Tells the node a fact and carries out what it orders.
+    pub fn step(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        let mut effects = Vec::new();
+        while let Some(event) = events.pop_front() {
+            self.cluster.step(self.now, NODE, event, &mut effects);
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Store { log, token, .. } => {
+                        events.push_back(Event::Stored { log, token })
+                    }
+                    Effect::Reply { conn, reply } => {
+                        let frame = resolve(&self.cluster, &reply);
+                        self.replies.entry(conn).or_default().push_back(frame);
+                    }
+                    Effect::Close { conn, .. } => self.closed.push(conn),
+                    Effect::Open { .. } | Effect::Remove { .. } | Effect::Note(_) => {}
+                    Effect::Load { token, .. } => {
+                        events.push_back(Event::Loaded {
+                            token,
+                            bytes: Bytes::new(),
+                        });
+                    }
+                    Effect::Send { .. } => {}
+                }
+            }
+        }
+    }
+
+    /// Lets time pass, waking the node whenever it asked for it.
+    pub fn advance(&mut self, millis: u64) {
+        let until = self.now.plus_millis(millis);
+        while let Some(due) = self.cluster.next_deadline(NODE).filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            self.step(Event::Tick);
+        }
+        self.now = until;
+    }
+
+    /// A new connection.
+    pub fn connect(&mut self) -> ConnId {
+        self.conns += 1;
+        let conn = ConnId(self.conns);
+        self.step(Event::Connected {
+            conn,
+            host: Arc::from("127.0.0.1"),
+        });
+        conn
+    }
+
+    /// Sends a frame as it is.
+    pub fn send(&mut self, conn: ConnId, frame: Bytes) {
+        self.step(Event::Request { conn, frame });
+    }
+
+    /// The next reply on a connection, if there is one.
+    pub fn reply(&mut self, conn: ConnId) -> Option<Bytes> {
+        self.replies.get_mut(&conn)?.pop_front()
+    }
+
+    /// Whether the node has closed a connection.
+    #[must_use]
+    pub fn is_closed(&self, conn: ConnId) -> bool {
+        self.closed.contains(&conn)
+    }
+
+    /// Sends a request and decodes its answer; lets up to 40 s pass until there is one.
+    pub fn ask<Q: Message, A: Message>(&mut self, conn: ConnId, version: i16, request: &Q) -> A {
+        let header = RequestHeader {
+            api_key: Q::API_KEY,
+            api_version: version,
+            correlation_id: 5,
+            client_id: Some(wire::Str::from("direct")),
+        };
+        let frame = wire::encode_request(&header, request).expect("the request fits its version");
+        self.send(conn, frame);
+        for _ in 0..4000 {
+            if let Some(frame) = self.reply(conn) {
+                let (correlation, answer) =
+                    wire::decode_response::<A>(frame, version).expect("an answer of this version");
+                assert_eq!(correlation, 5);
+                return answer;
+            }
+            self.advance(10);
+        }
+        panic!("no answer to API {} v{version}", Q::API_KEY);
+    }
+}
+
+/// A reply as one piece of bytes, its log slices in place.
+#[must_use]
+pub fn resolve(cluster: &Cluster, reply: &Reply) -> Bytes {
+    let mut frame = BytesMut::new();
+    let mut at = 0;
+    for slice in &reply.slices {
+        frame.put_slice(&reply.bytes[at..slice.at as usize]);
+        at = slice.at as usize;
+        let log = cluster
+            .log(NODE, LogId::Replica(slice.replica))
+            .expect("the replica is there");
+        for piece in log
+            .slice_bytes(&slice.slice)
+            .expect("the slice is in memory")
+        {
+            frame.put_slice(piece);
+        }
+    }
+    frame.put_slice(&reply.bytes[at..]);
+    frame.freeze()
+}
