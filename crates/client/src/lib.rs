@@ -1,4 +1,7 @@
 //! Producer, consumer, admin and Kafka's command lines, without any I/O.
+//!
+//! Every machine here is told what happens ([`io::Input`]) and orders what it wants done
+//! ([`io::Output`]); it can be cloned at any moment, and the same inputs give the same outputs.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -8,4 +11,12 @@ extern crate alloc;
 extern crate std;
 
 pub mod assignors;
+pub mod consumer;
+pub mod errors;
+#[cfg(test)]
+mod fake;
+pub mod io;
+pub mod net;
 pub mod partitioner;
+pub mod pattern;
+pub mod producer;

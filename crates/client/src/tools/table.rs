@@ -1,0 +1,40 @@
+//! Columns as Kafka's group tool pads them.
+
+use alloc::string::String;
+
+/// Appends `text` padded with spaces on the right to `width` characters; longer text stays whole.
+pub fn pad(out: &mut String, text: &str, width: usize) {
+    out.push_str(text);
+    for _ in text.chars().count()..width {
+        out.push(' ');
+    }
+}
+
+/// One row of cells, each padded to its width, with one space between them.
+#[must_use]
+pub fn row(cells: &[(&str, usize)]) -> String {
+    let mut out = String::new();
+    for (i, (text, width)) in cells.iter().enumerate() {
+        if i > 0 {
+            out.push(' ');
+        }
+        pad(&mut out, text, *width);
+    }
+    out
+}
+
+/// The width of a column: its least width, or the longest of its cells.
+pub fn widest<'a>(least: usize, cells: impl Iterator<Item = &'a str>) -> usize {
+    cells.map(|cell| cell.chars().count()).fold(least, usize::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_keeps_long_cells_and_pads_short_ones() {
+        assert_eq!(row(&[("a", 3), ("long", 2), ("z", 2)]), "a   long z ");
+        assert_eq!(widest(3, ["ab", "abcd"].into_iter()), 4);
+    }
+}
