@@ -41,6 +41,8 @@ pub(crate) struct Chunk {
     /// Base offset of its first batch.
     pub(crate) base_offset: Offset,
     pub(crate) max_timestamp: MaxTimestamp,
+    /// How many entries of the offset index point before it.
+    pub(crate) first_entry: u32,
     /// The bytes; `None` while they are only in storage.
     pub(crate) data: Option<Bytes>,
     /// When the bytes became resident, in steps of the log's own counter.
@@ -59,6 +61,7 @@ pub(crate) struct Tail {
     pub(crate) position: u32,
     pub(crate) base_offset: Offset,
     pub(crate) max_timestamp: MaxTimestamp,
+    pub(crate) first_entry: u32,
     pub(crate) data: Vec<u8>,
 }
 
@@ -68,6 +71,7 @@ impl Tail {
             position,
             base_offset: base,
             max_timestamp: MaxTimestamp::none(base),
+            first_entry: 0,
             data: Vec::new(),
         }
     }

@@ -45,15 +45,14 @@ impl Indexes {
         }
     }
 
-    /// A position at or before the batch that contains `relative`: that of the nearest entry.
-    pub(crate) fn position_before(&self, relative: i64) -> u32 {
+    /// The position of the last entry at or before `relative`, among those with numbers in
+    /// `from..to`.
+    pub(crate) fn position_before(&self, relative: i64, from: usize, to: usize) -> Option<u32> {
         let after = self
             .offsets
-            .partition_point(|entry| i64::from(entry.relative) <= relative);
-        after
-            .checked_sub(1)
-            .and_then(|at| self.offsets.get(at))
-            .map_or(0, |entry| entry.position)
+            .partition_point_in(from, to, |entry| i64::from(entry.relative) <= relative);
+        let entry = self.offsets.get(after.checked_sub(1)?)?;
+        (after > from).then_some(entry.position)
     }
 
     /// Drops the entries at and after `relative`.

@@ -406,23 +406,10 @@ impl Recovery {
         ) else {
             return false;
         };
-        let end = active.relative(active.end);
-        let fits = offsets
-            .last()
-            .is_none_or(|last| i64::from(last.relative) < end && last.position < active.size)
-            && (times.last()).is_none_or(|last| i64::from(last.relative) < end)
-            && times.last().map_or(-1, |last| last.timestamp) == active.max_timestamp.timestamp;
-        if fits {
-            let mut indexes = Indexes::default();
-            offsets
-                .into_iter()
-                .for_each(|entry| indexes.offsets.push(entry));
-            times
-                .into_iter()
-                .for_each(|entry| indexes.times.push(entry));
-            active.indexes = indexes;
-        }
-        fits
+        let mut indexes = Indexes::default();
+        (offsets.into_iter()).for_each(|entry| indexes.offsets.push(entry));
+        (times.into_iter()).for_each(|entry| indexes.times.push(entry));
+        active.adopt(indexes)
     }
 
     /// Orders the index files of the active segment, which is being closed, where they differ.

@@ -113,6 +113,7 @@ impl Segment {
             length,
             base_offset: self.tail.base_offset,
             max_timestamp: self.tail.max_timestamp,
+            first_entry: self.tail.first_entry,
             data: Some(data),
             stamp,
         });
@@ -134,6 +135,7 @@ impl Segment {
         if self.size == self.tail.position {
             self.tail.base_offset = header.base_offset;
             self.tail.max_timestamp = MaxTimestamp::none(header.base_offset);
+            self.tail.first_entry = self.indexes.offsets.len() as u32;
         }
         self.max_timestamp.note(max);
         self.tail.max_timestamp.note(max);
@@ -164,7 +166,6 @@ impl Segment {
         if offset >= self.end || self.size == 0 {
             return Located::End;
         }
-        let hint = self.indexes.position_before(self.relative(offset));
         let mut at = (self.chunks)
             .partition_point(|chunk| chunk.base_offset <= offset)
             .saturating_sub(1);
@@ -181,7 +182,7 @@ impl Segment {
                 None if at == self.chunks.len() => (self.tail.position, &self.tail.data[..]),
                 None => return Located::End,
             };
-            let mut within = hint.saturating_sub(position);
+            let mut within = self.hint(at, offset).unwrap_or(0).saturating_sub(position);
             while let Some(step) = Step::at(bytes, within) {
                 if step.last_offset >= offset.0 {
                     return Located::At {
@@ -194,6 +195,52 @@ impl Segment {
             }
             at += 1;
         }
+    }
+
+    /// Where to begin to look for `offset` in a chunk: at the nearest index entry before it.
+    fn hint(&self, at: usize, offset: Offset) -> Option<u32> {
+        let first_entry = |at: usize| self.chunks.get(at).map(|chunk| chunk.first_entry);
+        let from = first_entry(at).unwrap_or(self.tail.first_entry) as usize;
+        let to = match first_entry(at + 1) {
+            Some(next) => next as usize,
+            None if at < self.chunks.len() && self.tail.length() > 0 => {
+                self.tail.first_entry as usize
+            }
+            None => self.indexes.offsets.len(),
+        };
+        self.indexes
+            .position_before(self.relative(offset), from, to)
+    }
+
+    /// Replaces the indexes by others for the same batches, as a file has them; says whether they
+    /// fit: each entry must be one of a batch that is there.
+    pub(crate) fn adopt(&mut self, indexes: Indexes) -> bool {
+        let end = self.relative(self.end);
+        let time = indexes.times.last();
+        let times_fit = time.is_none_or(|last| i64::from(last.relative) < end)
+            && time.map_or(-1, |last| last.timestamp) == self.max_timestamp.timestamp;
+        let fits = |entry: &OffsetEntry| {
+            let chunk = self.chunk_bytes(self.chunk_at(entry.position));
+            let step = chunk.and_then(|(begin, bytes)| Step::at(bytes, entry.position - begin));
+            step.is_some_and(|step| {
+                self.relative(Offset(step.last_offset)) == entry.relative.into()
+            })
+        };
+        if !times_fit || !indexes.offsets.iter().all(fits) {
+            return false;
+        }
+        let before = |position| {
+            let entries = &indexes.offsets;
+            entries.partition_point(|entry| entry.position < position) as u32
+        };
+        for at in 0..self.chunks.len() {
+            if let Some(chunk) = self.chunks.get_mut(at) {
+                chunk.first_entry = before(chunk.position);
+            }
+        }
+        self.tail.first_entry = before(self.tail.position);
+        self.indexes = indexes;
+        true
     }
 
     pub(crate) fn slice(&self, position: u32, length: u32) -> LogSlice {
@@ -241,6 +288,7 @@ impl Segment {
                 let kept = (position - chunk.position) as usize;
                 let data = chunk.data.unwrap_or_default();
                 self.tail = Tail::new(chunk.position, chunk.base_offset);
+                self.tail.first_entry = chunk.first_entry;
                 self.tail.data = data.get(..kept).unwrap_or_default().to_vec();
             }
         } else {
@@ -278,6 +326,7 @@ impl Segment {
                 position: chunk.position,
                 base_offset: chunk.base_offset,
                 max_timestamp: chunk.max_timestamp,
+                first_entry: chunk.first_entry,
                 data: chunk.data.unwrap_or_default().to_vec(),
             };
         }
