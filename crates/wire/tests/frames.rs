@@ -1,5 +1,7 @@
 //! Real frames against both decoders and the encoder.
 
+#![allow(clippy::unwrap_used)] // Clippy takes only the tests themselves for tests, not their helpers.
+
 extern crate brooklet_wire as wire;
 
 mod common;

@@ -1,5 +1,7 @@
 //! Headers, slices of logs, the table of APIs, and what an encoder must refuse.
 
+#![allow(clippy::unwrap_used)] // Clippy takes only the tests themselves for tests, not their helpers.
+
 extern crate brooklet_wire as wire;
 
 mod common;

@@ -1,5 +1,7 @@
 //! Broken frames: refused without a panic and without memory out of proportion.
 
+#![allow(clippy::unwrap_used)] // Clippy takes only the tests themselves for tests, not their helpers.
+
 extern crate brooklet_wire as wire;
 
 mod common;

@@ -1,6 +1,7 @@
 //! What the tests of this crate share: recorded frames, and every message by its name.
 
 #![allow(dead_code)] // Not every test uses all of it.
+#![allow(clippy::unwrap_used)] // Helpers of tests, which clippy does not take for tests.
 
 use std::collections::BTreeMap;
 use std::fs;
