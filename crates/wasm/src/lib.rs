@@ -2,3 +2,6 @@
 
 pub mod owner;
 pub mod store;
+
+#[cfg(feature = "store-test")]
+pub mod store_test;
