@@ -1,5 +1,7 @@
 //! The playground: the `brooklet-wasm` crate to `web/wasm/`, the page to `dist/`.
 
+use std::path::{Path, PathBuf};
+
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::process::{command, must_run, target};
@@ -65,17 +67,33 @@ fn bind() -> Outcome<Did> {
     let folder = root().join("web/wasm");
     let bound = folder.join("brooklet_wasm_bg.wasm");
     when_changed("bindings", std::slice::from_ref(&module), &bound, || {
-        let failed = |e| Trouble::Failed(format!("could not bind {}: {e:#}.", module.display()));
-        let mut bindgen = Bindgen::new();
-        bindgen
-            .input_path(&module)
-            .typescript(true)
-            .omit_default_module_path(true);
-        bindgen
-            .web(true)
-            .and_then(|web| web.generate(&folder))
-            .map_err(failed)
+        generate(&module, &folder)
     })
+}
+
+/// The core with what only the store's browser tests call, and its bindings: the folder of both.
+pub(crate) fn store_test() -> Outcome<PathBuf> {
+    let package = ["-p", "brooklet-wasm", "--features", "store-test"];
+    let mut cargo = command("cargo", &["build", "--locked", "--target", BROWSER_TARGET]);
+    must_run("store-test", cargo.args(package))?;
+    let module = target()
+        .join(BROWSER_TARGET)
+        .join("debug/brooklet_wasm.wasm");
+    let folder = target().join("store-test");
+    generate(&module, &folder).map(|()| folder)
+}
+
+fn generate(module: &Path, folder: &Path) -> Outcome {
+    let failed = |e| Trouble::Failed(format!("could not bind {}: {e:#}.", module.display()));
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(module)
+        .typescript(true)
+        .omit_default_module_path(true);
+    bindgen
+        .web(true)
+        .and_then(|web| web.generate(folder))
+        .map_err(failed)
 }
 
 fn page() -> Outcome<Did> {

@@ -26,7 +26,7 @@ export type Report = {
 const here = import.meta.dirname;
 const root = join(here, "../../..");
 
-/** Where the `store-test` build of the wasm crate and its bindings lie. */
+/** Where `cargo xtask test` lays the `store-test` build of the wasm crate and its bindings. */
 export const wasm = process.env.BROOKLET_STORE_TEST ?? join(root, "target/store-test");
 
 const types: Record<string, string> = {

@@ -1,7 +1,7 @@
 // The worker of the store's tests: one workspace, driven by messages.
-import init, * as wasm from "/wasm/store.js";
+import init, * as wasm from "/wasm/brooklet_wasm.js";
 
-const ready = init({ module_or_path: "/wasm/store_bg.wasm" });
+const ready = init({ module_or_path: "/wasm/brooklet_wasm_bg.wasm" });
 let test;
 
 const methods = {

@@ -54,6 +54,7 @@ pub(crate) fn no_page() -> Option<String> {
 /// Serves the built page as `cargo xtask play` does and runs Playwright against it.
 pub(crate) fn page() -> Outcome<Tally> {
     build::everything_quietly()?;
+    let store_test = build::store_test()?;
     let chromium = browser::chromium()?;
     let server = Server::bind(root().join("dist"), 0)?;
     let url = server.url();
@@ -66,7 +67,8 @@ pub(crate) fn page() -> Outcome<Tally> {
         "--reporter=list,json",
     ]);
     run.env("BROOKLET_URL", url).env("CHROME_PATH", chromium);
-    run.env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report);
+    run.env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report)
+        .env("BROOKLET_STORE_TEST", store_test);
     let ended = run_logged("page", &mut run)?;
     Ok(playwright(&read_report(&report)).judged(&ended))
 }
