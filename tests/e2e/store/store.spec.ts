@@ -151,10 +151,12 @@ test("a second tab waits and gets the workspace within a second of the first one
 });
 
 test("a full quota refuses the turn in words, keeps what was stored, and ends when there is room", async () => {
-  const page = await chromium.page(url);
+  // A browser that has not stored anything here yet: Chromium asks for what is left once and
+  // remembers it for a while.
+  const small = await Chromium.start();
+  const page = await small.page(url);
   const session = await page.context().newCDPSession(page);
   const origin = new URL(url).origin;
-  // Before the database is opened: Chromium asks for what is left once and remembers it for a while.
   await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 8_000_000 });
   await must(page, "a", "open", "quota");
   await must(page, "a", "append", "log", 1, 1_000);
@@ -172,7 +174,7 @@ test("a full quota refuses the turn in words, keeps what was stored, and ends wh
   await session.send("Storage.overrideQuotaForOrigin", { origin });
   await must(page, "a", "append", "log", 1, 1_000);
   await must(page, "a", "commit");
-  await page.close();
+  await small.dispose();
 });
 
 test("workspaces are listed, named, measured and deleted, each for itself", async () => {
@@ -182,8 +184,7 @@ test("workspaces are listed, named, measured and deleted, each for itself", asyn
   await must(page, "a", "commit");
   await must(page, "b", "rename", "one", "My first");
   await must(page, "b", "recordUse", "one", 1_000);
-  const find = async () =>
-    (await must<{ id: string }[]>(page, "b", "list")).find(({ id }) => id === "one");
+  const find = async () => (await must<{ id: string }[]>(page, "b", "list")).find(({ id }) => id === "one");
   expect(await find()).toMatchObject({ title: "My first", bytes: 1_000, stored: true });
   await must(page, "b", "remove", "one");
   expect(await find()).toBeUndefined();

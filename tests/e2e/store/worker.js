@@ -39,8 +39,7 @@ const methods = {
   },
 
   async bench(kind) {
-    const [turns, logs, batches, size] =
-      kind === "bulk" ? [100, 1, 16, 61_440] : [300, 4, 64, 1_024];
+    const [turns, logs, batches, size] = kind === "bulk" ? [100, 1, 16, 61_440] : [300, 4, 64, 1_024];
     const ours = await test.bench(turns, logs, batches, size);
     const raw = await rawPuts(turns, logs, batches, size);
     return { ours: summary(ours, logs * batches * size), raw: summary(raw, logs * batches * size) };
@@ -87,7 +86,7 @@ function summary(times, bytes) {
   return { megabytesPerSecond, p50: at(0.5), p99: at(0.99) };
 }
 
-onmessage = async ({ data: { id, method, args } }) => {
+self.onmessage = async ({ data: { id, method, args } }) => {
   try {
     await ready;
     postMessage({ id, value: await methods[method](...args) });
