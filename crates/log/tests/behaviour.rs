@@ -377,3 +377,52 @@ fn kafkas_small_files_read_back_and_are_written_alike() {
         assert_eq!(LogFile::parse(name), None);
     }
 }
+
+#[test]
+fn chunks_fed_as_they_were_stored_are_the_same_chunks_again() {
+    let mut log = new_log(LogConfig {
+        segment_bytes: 200_000,
+        ..LogConfig::default()
+    });
+    for n in 0..300 {
+        append(&mut log, &batch(1 + n % 200, 1000, (-1, -1, -1))).unwrap();
+    }
+    let chunks = |log: &Log| -> Vec<log::ChunkInfo> {
+        let sizes: Vec<(Offset, u32)> = log.segment_sizes().collect();
+        let whole = sizes.iter().map(|&(segment, length)| log::LogSlice {
+            segment,
+            position: 0,
+            length,
+        });
+        whole
+            .flat_map(|slice| log.chunks(&slice).collect::<Vec<_>>())
+            .collect()
+    };
+    let stored = chunks(&log);
+    assert!(
+        stored.len() > 5
+            && stored
+                .iter()
+                .all(|chunk| chunk.slice.length <= log::CHUNK_BYTES)
+    );
+    let mut recovery = Recovery::new(LogConfig::default(), Default::default(), Time(0));
+    let mut segment = None;
+    for chunk in &stored {
+        if segment != Some(chunk.slice.segment) {
+            segment = Some(chunk.slice.segment);
+            recovery.segment(chunk.slice.segment);
+        }
+        recovery.bytes(Bytes::from(
+            log.slice_pieces(&chunk.slice).unwrap().concat(),
+        ));
+    }
+    let (mut recovered, report) = recovery.finish();
+    assert_eq!(report.cuts, []);
+    assert_eq!(chunks(&recovered), stored);
+    append(&mut recovered, &batch(1, 1000, (-1, -1, -1))).unwrap();
+    assert_eq!(
+        chunks(&recovered).len(),
+        stored.len(),
+        "the last chunk goes on growing"
+    );
+}

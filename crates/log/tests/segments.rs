@@ -10,7 +10,7 @@ use log::{Checkpoints, Log, LogConfig, LogFile, Read, StoreOp};
 use records::{BatchView, Batches};
 use std::fmt::Write;
 use std::path::Path;
-use support::{Dir, offset, vector_time, vectors};
+use support::{Dir, offset, vector, vector_time};
 
 /// A case, and how its topic was configured: `segment.bytes`, `index.interval.bytes`.
 const CASES: &[(&str, u32, u32)] = &[
@@ -181,22 +181,22 @@ fn assert_consumes(log: &Log, path: &Path, case: &str) {
 
 #[test]
 fn a_closed_directory_is_read_record_by_record() {
-    let Some(root) = vectors() else { return };
     for (case, _, _) in CASES {
-        let dir = Dir::read(&root.join(case));
+        let Some(path) = vector(case) else { continue };
+        let dir = Dir::read(&path);
         for piece in [1 << 20, 4096, 100] {
             let (log, report) = dir.recover(&config(case), clean(case), vector_time(), piece);
             assert_eq!(report.cuts, [], "{case}");
-            assert_consumes(&log, &root.join(case), case);
+            assert_consumes(&log, &path, case);
         }
     }
 }
 
 #[test]
 fn reading_a_closed_directory_and_closing_it_again_changes_no_file() {
-    let Some(root) = vectors() else { return };
     for (case, _, _) in CASES {
-        let mut dir = Dir::read(&root.join(case));
+        let Some(path) = vector(case) else { continue };
+        let mut dir = Dir::read(&path);
         // Of no use any more: at the log's start, and of a clean stop that is not the last.
         // Kafka's next start drops them as well.
         for (owner, at) in [("retention-time", 20), ("leader-epochs", 16)] {
@@ -219,9 +219,8 @@ fn reading_a_closed_directory_and_closing_it_again_changes_no_file() {
 
 #[test]
 fn what_a_kill_or_damage_left_is_recovered_as_kafka_recovers_it() {
-    let Some(root) = vectors() else { return };
     for case in DAMAGED {
-        let path = root.join(case);
+        let Some(path) = vector(case) else { continue };
         let (before, expected) = (Dir::read(&path), Dir::read(&path.join("recovered")));
         for piece in [1 << 20, 77] {
             let (mut log, mut report) =
@@ -242,7 +241,6 @@ fn what_a_kill_or_damage_left_is_recovered_as_kafka_recovers_it() {
 
 #[test]
 fn a_report_says_which_bytes_were_cut_and_why() {
-    let Some(root) = vectors() else { return };
     let words = [
         ("sigkill-preallocate", "zeros"),
         ("sigkill-torn", "ends after"),
@@ -250,7 +248,8 @@ fn a_report_says_which_bytes_were_cut_and_why() {
         ("sigkill-zeros", "zeros"),
     ];
     for (case, word) in words {
-        let dir = Dir::read(&root.join(case));
+        let Some(path) = vector(case) else { continue };
+        let dir = Dir::read(&path);
         let (_, report) = dir.recover(&config(case), Checkpoints::default(), vector_time(), 1000);
         let [cut] = &report.cuts[..] else {
             panic!("{case}: {:?}", report.cuts);
@@ -303,13 +302,13 @@ impl Writer {
 
 #[test]
 fn the_same_batches_give_the_same_files_as_kafka_wrote() {
-    let Some(root) = vectors() else { return };
     for (case, _, _) in CASES {
+        let Some(path) = vector(case) else { continue };
         // All its batches are gone, and with them what its snapshot was made from.
         if *case == "retention-time" {
             continue;
         }
-        let expected = Dir::read(&root.join(case));
+        let expected = Dir::read(&path);
         let batches = batches(&expected);
         let first = batches
             .first()
@@ -352,7 +351,6 @@ fn the_same_batches_give_the_same_files_as_kafka_wrote() {
 
 #[test]
 fn transactions_and_compacted_logs_are_rebuilt_from_their_batches_alone() {
-    let Some(root) = vectors() else { return };
     let cases = [
         "transactions",
         "idempotent-expired",
@@ -363,14 +361,15 @@ fn transactions_and_compacted_logs_are_rebuilt_from_their_batches_alone() {
         "transaction-state",
     ];
     for case in cases {
-        let dir = Dir::read(&root.join(case));
+        let Some(path) = vector(case) else { continue };
+        let dir = Dir::read(&path);
         let mut bare = dir.clone();
         bare.0.retain(|name, _| name.ends_with(".log"));
         let (mut log, report) =
             bare.recover(&config(case), Checkpoints::default(), vector_time(), 1000);
         assert_eq!(report.cuts, [], "{case}");
         log.advance_high_watermark(log.log_end());
-        assert_consumes(&log, &root.join(case), case);
+        assert_consumes(&log, &path, case);
         let aborted = log.aborted_transactions(Offset(0), Offset(i64::MAX));
         let mut indexed = Vec::new();
         for (name, bytes) in &dir.0 {
@@ -398,5 +397,51 @@ fn transactions_and_compacted_logs_are_rebuilt_from_their_batches_alone() {
             let expected = support::snapshot(&dir.0[newest]);
             assert_eq!(support::snapshot(written.unwrap()), expected, "{case}");
         }
+    }
+}
+
+#[test]
+fn a_reader_of_committed_records_sees_what_kafkas_consumer_saw() {
+    let cases = [
+        "transactions",
+        "compacted-transactions",
+        "idempotent",
+        "idempotent-expired",
+    ];
+    for case in cases {
+        let Some(path) = vector(case) else { continue };
+        let (log, _) = Dir::read(&path).recover(&config(case), clean(case), vector_time(), 5000);
+        let Ok(expected) = std::fs::read_to_string(path.join("expected-read-committed.ndjson"))
+        else {
+            continue;
+        };
+        let aborted = log.aborted_transactions(log.log_start(), log.last_stable());
+        let mut lines = Vec::new();
+        let mut next = log.log_start();
+        while let Ok(Read::Slice(slice)) = log.read(next, 1 << 20, log.last_stable(), true)
+            && slice.length > 0
+        {
+            let bytes: Vec<u8> = log
+                .slice_bytes(&slice)
+                .unwrap()
+                .flatten()
+                .copied()
+                .collect();
+            for (_, batch) in Batches::new(&bytes) {
+                let hidden = aborted.iter().any(|txn| {
+                    txn.producer_id == batch.producer_id
+                        && batch.attributes.is_transactional()
+                        && (txn.first_offset..=txn.last_offset).contains(&batch.base_offset)
+                });
+                if !hidden {
+                    print(&batch, next, &mut lines);
+                }
+                next = batch.next_offset();
+            }
+        }
+        let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        let lines: Vec<_> = lines.iter().map(|line| parse(line)).collect();
+        let expected: Vec<_> = expected.lines().map(parse).collect();
+        assert_eq!(lines, expected, "{case}");
     }
 }

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 /// The files of a partition, by name.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Dir(pub BTreeMap<String, Vec<u8>>);
+pub(crate) struct Dir(pub(crate) BTreeMap<String, Vec<u8>>);
 
 impl Dir {
-    pub fn read(path: &Path) -> Dir {
+    pub(crate) fn read(path: &Path) -> Dir {
         let mut files = BTreeMap::new();
         for entry in std::fs::read_dir(path).unwrap() {
             let entry = entry.unwrap();
@@ -27,7 +27,7 @@ impl Dir {
     }
 
     /// Carries out the orders, as a shell does right after the step that gave them.
-    pub fn apply(&mut self, log: &Log, ops: &mut Vec<StoreOp>) {
+    pub(crate) fn apply(&mut self, log: &Log, ops: &mut Vec<StoreOp>) {
         for op in ops.drain(..) {
             match op {
                 StoreOp::Roll { segment } => {
@@ -65,7 +65,7 @@ impl Dir {
     }
 
     /// Builds a log from the directory, fed in pieces of at most `piece` bytes.
-    pub fn recover(
+    pub(crate) fn recover(
         &self,
         config: &LogConfig,
         checkpoints: Checkpoints,
@@ -94,7 +94,7 @@ impl Dir {
     }
 
     /// Asserts the same files with the same bytes; the order within a snapshot means nothing.
-    pub fn assert_same(&self, expected: &Dir, case: &str) {
+    pub(crate) fn assert_same(&self, expected: &Dir, case: &str) {
         let names = |dir: &Dir| dir.0.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(self), names(expected), "{case}: files");
         for (name, bytes) in &self.0 {
@@ -114,26 +114,30 @@ impl Dir {
 }
 
 /// A snapshot's producers by id.
-pub fn snapshot(bytes: &[u8]) -> BTreeMap<ids::ProducerId, log::Producer> {
+pub(crate) fn snapshot(bytes: &[u8]) -> BTreeMap<ids::ProducerId, log::Producer> {
     let entries = log::files::decode_snapshot(bytes).expect("a snapshot decodes");
     entries.into_iter().collect()
 }
 
-/// Where the vectors are, if they are beside the repository.
-pub fn vectors() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors/segments");
-    if !path.is_dir() {
-        println!("skipped: the segment vectors are not beside this repository");
-        return None;
+/// The directory of a case: beside the repository, else the copy that a few cases have here.
+pub(crate) fn vector(case: &str) -> Option<PathBuf> {
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = crate_dir
+        .join("../../../shared/vectors/segments")
+        .join(case);
+    let few = crate_dir.join("tests/vectors").join(case);
+    let found = [all, few].into_iter().find(|path| path.is_dir());
+    if found.is_none() {
+        println!("skipped: the vectors of {case} are not beside this repository");
     }
-    Some(path)
+    found
 }
 
 /// The moment at which Kafka wrote the vectors.
-pub fn vector_time() -> Time {
+pub(crate) fn vector_time() -> Time {
     Time::from_millis(1_795_246_000_000)
 }
 
-pub fn offset(n: i64) -> Offset {
+pub(crate) fn offset(n: i64) -> Offset {
     Offset(n)
 }
