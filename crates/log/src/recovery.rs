@@ -139,7 +139,8 @@ impl Recovery {
         self.feeding = true;
     }
 
-    /// Feeds the next bytes of the segment. Whole batches are kept without being copied.
+    /// Feeds the next bytes of the segment. Whole batches are kept without being copied; memory is
+    /// given back when all chunks of a piece have been evicted, so pieces should not be huge.
     pub fn bytes(&mut self, piece: Bytes) {
         if self.cut.is_none()
             && let Some(dropped) = self.report.cuts.last_mut()
@@ -180,6 +181,13 @@ impl Recovery {
             }
         }
         self.keep(rest.slice(run..at));
+    }
+
+    /// Drops chunks from memory, as [`Log::evict`] does: for logs larger than memory, call it
+    /// between pieces. Index files of a segment that is partly cold are rebuilt, not compared.
+    pub fn evict(&mut self, max_hot_bytes: u64) {
+        self.log.stored = self.log.end;
+        self.log.evict(max_hot_bytes);
     }
 
     /// Ends the feeding: gives the log, and says what had to be cut and what is left to do.

@@ -426,3 +426,31 @@ fn chunks_fed_as_they_were_stored_are_the_same_chunks_again() {
         "the last chunk goes on growing"
     );
 }
+
+#[test]
+fn a_log_larger_than_memory_is_recovered_piece_by_piece() {
+    let mut bytes = Vec::new();
+    let mut log = new_log(LogConfig::default());
+    for _ in 0..500 {
+        let batch = batch(100, 1000, (-1, -1, -1));
+        batch.write_into(&mut bytes, log.log_end(), LeaderEpoch(0));
+        append(&mut log, &batch).unwrap();
+    }
+    let mut recovery = Recovery::new(LogConfig::default(), Default::default(), Time(0));
+    recovery.segment(Offset(0));
+    for piece in bytes.chunks(100_000) {
+        recovery.bytes(Bytes::copy_from_slice(piece));
+        recovery.evict(100_000);
+    }
+    let (mut recovered, report) = recovery.finish();
+    assert_eq!(report.cuts, []);
+    assert_eq!(recovered.size(), bytes.len() as u64);
+    assert!(recovered.hot_bytes() <= 200_000);
+    let Ok(Read::Cold(slice)) = recovered.read(Offset(777), 1000, Offset(i64::MAX), true) else {
+        panic!("the first chunks have been evicted");
+    };
+    let range = slice.position as usize..(slice.position + slice.length) as usize;
+    assert!(recovered.install(&slice, Bytes::copy_from_slice(&bytes[range])));
+    let read = recovered.read(Offset(777), 1000, Offset(i64::MAX), true);
+    assert_eq!(read, log.read(Offset(777), 1000, Offset(i64::MAX), true));
+}
