@@ -25,8 +25,15 @@ export class App {
   panel = $state<Panel>("learn");
   workspace = $state("");
   failure = $state<string | null>(null);
+  /** Narrow: the cards of producers and groups stand in the inspector then. */
+  phone = $state(false);
 
   constructor(client: Client) {
+    const narrow = matchMedia("(max-width: 700px)");
+    this.phone = narrow.matches;
+    narrow.addEventListener("change", (event) => {
+      this.phone = event.matches;
+    });
     this.world = new World(client);
     this.stage = new StageView(client);
     this.terminals = new Terminals(client);

@@ -60,7 +60,7 @@ export const en = {
     partitions: (n: number) => plural(n, "partition", "partitions"),
     replication: (n: number) => `RF ${n}`,
     retention: (text: string) => `retention ${text}`,
-    align: "Align lanes",
+    align: "align",
     alignNewest: "newest",
     alignOffset: "offset",
     alignTime: "time",
@@ -287,6 +287,7 @@ export const en = {
     now: "Back to now",
     past: "looking at the past",
     playhead: "Moment shown",
+    of: (end: string) => ` / ${end}`,
     kinds: { rebalance: "rebalance", topic: "topic changed", user: "you did something", crash: "crash" },
   },
 

@@ -77,7 +77,10 @@ export function tool(line: string, host: Host) {
         void host.run({ do: "send", producer, lines: lines.map((value) => ({ key: null, value })) });
       host.say("stdout", ">".repeat(lines.length));
     },
-    eof: () => done(0),
+    eof() {
+      // Only what reads its input ends with it.
+      if (name === "kafka-console-producer") done();
+    },
     interrupt: () => done(130),
     poll(model: Model) {
       for (const [p, at] of places) {

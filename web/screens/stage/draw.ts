@@ -231,38 +231,47 @@ function outline({ ctx, g, p }: LaneDrawing, x: number, y: number, strong: boole
 function drawBins(d: LaneDrawing) {
   const { ctx, g, p, lane, scene, view } = d;
   const read = readUpTo(markerOf(scene, lane, view.reader));
-  const w = g.cellWidth - 2;
-  const h = g.cellHeight;
+  const spots = [view.hover, view.selected].filter((spot) => spot?.lane === d.index);
   for (let i = 0; i < lane.cells; i++) {
     const first = lane.first + i * g.size;
     const x = d.x(first);
     if (x < g.left - g.cellWidth || x > g.width) continue;
-    ctx.fillStyle = p.cellRead;
-    ctx.beginPath();
-    ctx.roundRect(x, d.y, w, h, 3);
-    ctx.fill();
-    let bottom = d.y + h;
-    for (let hue = 0; hue < 8; hue++) {
-      const share = (lane.mix[i * 8 + hue] ?? 0) / g.size;
-      if (share === 0) continue;
-      ctx.globalAlpha = first + g.size <= read ? 0.38 : 0.92;
-      ctx.fillStyle = hue === 0 || hue === 7 ? p.muted : (p.keys[hue - 1] ?? p.muted);
-      ctx.fillRect(x, bottom - share * h, w, share * h);
-      bottom -= share * h;
-    }
+    const full = first + g.size <= lane.logEnd;
+    ctx.globalAlpha = first + g.size <= read ? 0.38 : 0.92;
+    drawMix(d, i, x, full);
     ctx.globalAlpha = 1;
-    const spot =
-      view.selected?.lane === d.index ? view.selected : view.hover?.lane === d.index ? view.hover : null;
-    if (spot && spot.offset >= first && spot.offset < first + g.size)
-      outline(d, x, d.y, spot === view.selected);
-    else {
-      ctx.strokeStyle = p.hair;
+    if (!full) {
+      ctx.strokeStyle = p.muted;
       ctx.lineWidth = 1;
+      ctx.setLineDash([3, 3]);
       ctx.beginPath();
-      ctx.roundRect(x + 0.5, d.y + 0.5, w - 1, h - 1, 3);
+      ctx.roundRect(x + 0.5, d.y + 0.5, g.cellWidth - 3, g.cellHeight - 1, 4);
       ctx.stroke();
+      ctx.setLineDash([]);
+    }
+    for (const spot of spots) {
+      if (spot && spot.offset >= first && spot.offset < first + g.size)
+        outline(d, x, d.y, spot === view.selected);
     }
   }
+}
+
+/** One cell's shares, from the bottom; the outer corners are round. */
+function drawMix({ ctx, g, p, lane, y }: LaneDrawing, cell: number, x: number, full: boolean) {
+  const shares: { hue: number; h: number }[] = [];
+  for (let hue = 0; hue < 8; hue++) {
+    const count = lane.mix[cell * 8 + hue] ?? 0;
+    if (count > 0) shares.push({ hue, h: (count / g.size) * g.cellHeight });
+  }
+  let bottom = y + g.cellHeight;
+  shares.forEach(({ hue, h }, i) => {
+    ctx.fillStyle = hue === 0 || hue === 7 ? p.muted : (p.keys[hue - 1] ?? p.muted);
+    const [low, high] = [i === 0 ? 4 : 0, full && i === shares.length - 1 ? 4 : 0];
+    ctx.beginPath();
+    ctx.roundRect(x, bottom - h, g.cellWidth - 2, h, [high, high, low, low]);
+    ctx.fill();
+    bottom -= h;
+  });
 }
 
 /** "Align time": each cell where its first record's timestamp is. */
@@ -294,7 +303,7 @@ function drawTimes(d: LaneDrawing) {
 function drawEnd({ ctx, g, p, lane, y, x, view, index }: LaneDrawing) {
   const slide = view.slides[index]?.px ?? 0;
   const slot = x(Math.floor(lane.logEnd / g.size) * g.size) - slide;
-  if (g.size === 1 && slot <= g.right + 1) {
+  if (lane.logEnd % g.size === 0 && slot <= g.right + 1) {
     ctx.setLineDash([3, 3]);
     ctx.strokeStyle = p.muted;
     ctx.lineWidth = 1;

@@ -36,8 +36,11 @@ function drawRail(d: LaneDrawing, rail: number) {
     line(ctx, from, to, y);
   }
   drawLag(d, rail, y, Math.max(Number.isNaN(to) ? -1e9 : to, Number.isNaN(from) ? -1e9 : from), hw);
-  if (committed >= 0) ring(ctx, p, from, y, ink);
-  if (position >= 0) shape(ctx, rail, to, y, ink);
+  if (committed >= 0 && committed === position) bothAt(ctx, rail, to, y, ink);
+  else {
+    if (committed >= 0) ring(ctx, p, from, y, ink);
+    if (position >= 0) shape(ctx, rail, to, y, ink);
+  }
   drawEdgeHint(d, rail, y, Number.isNaN(to) ? from : to);
 }
 
@@ -78,7 +81,7 @@ function drawLag(
   } else {
     ctx.textAlign = "left";
     ctx.fillStyle = p.muted;
-    ctx.fillText(text, Math.max(end, Math.min(from, g.right)) + 10, y + 0.5);
+    ctx.fillText(text, Math.max(end, from) + 12, y + 0.5);
   }
 }
 
@@ -157,6 +160,16 @@ function shape(ctx: Ctx, rail: number, x: number, y: number, ink: string) {
   ctx.fillStyle = ink;
   outlineShape(ctx, rail, x, y, 7);
   ctx.fill();
+}
+
+/** All that was read is committed: the position in its ring. */
+function bothAt(ctx: Ctx, rail: number, x: number, y: number, ink: string) {
+  ctx.beginPath();
+  ctx.arc(x, y, 8, 0, 7);
+  ctx.lineWidth = 1.5;
+  ctx.strokeStyle = ink;
+  ctx.stroke();
+  smallShape(ctx, rail, x, y, ink);
 }
 
 function smallShape(ctx: Ctx, rail: number, x: number, y: number, ink: string) {

@@ -39,8 +39,8 @@ const GAP = 2;
 
 export function geometry(s: Sizing): Geometry {
   const rails = Math.max(1, s.groups);
-  const least = 14 + 22 + 7 + rails * 12 + 4;
-  const most = 22 + 38 + 12 + rails * 16 + 14;
+  const least = 17 + 22 + 7 + rails * 12 + 3;
+  const most = 23 + 38 + 12 + rails * 16 + 14;
   const laneHeight = clamp(Math.floor((s.room - 6) / Math.max(1, s.lanes)), least, most);
   const spare = (laneHeight - least) / (most - least);
   const wide = s.phone ? 24 : CELL + Math.round(spare * 6);
@@ -54,7 +54,7 @@ export function geometry(s: Sizing): Geometry {
     right: Math.floor(Math.max(left + cellWidth, s.width - tail)),
     cellWidth,
     cellHeight: Math.round(22 + spare * 16),
-    top: Math.round(14 + spare * 8),
+    top: Math.round(17 + spare * 6),
     laneHeight,
     railStep: Math.round(12 + spare * 4),
     size: 10 ** s.decade,

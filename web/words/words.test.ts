@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { clock, duration, errorText, words } from ".";
+import { number } from "./en";
+
+const rpc = readFileSync("web/engine/rpc.ts", "utf8");
+
+/** The string literals between two marks of rpc.ts, so that a new code without words fails here. */
+function codes(from: string, to: string, pattern: RegExp): string[] {
+  const part = rpc.slice(rpc.indexOf(from), rpc.indexOf(to, rpc.indexOf(from)));
+  return [...part.matchAll(pattern)].map((match) => match[1] ?? "");
+}
+
+test("every notice has words", () => {
+  const all = codes("export type NoticeCode", "export interface Notice ", /\| ['"]([\w-]+)['"]/g);
+  expect(all.length).toBeGreaterThan(10);
+  expect(all.filter((code) => !words.notices[code]?.({}))).toEqual([]);
+});
+
+test("every command has words, as an event and as something to undo", () => {
+  const all = codes("export type Command", "export type TimeControl", /do: ['"](\w+)['"]/g);
+  expect(all.length).toBeGreaterThan(12);
+  expect(all.filter((code) => !words.actions[code] || !words.events[code]?.({}))).toEqual([]);
+});
+
+test("no word is empty", () => {
+  const empty: string[] = [];
+  const look = (value: unknown, path: string) => {
+    if (typeof value === "string" && value.trim() === "") empty.push(path);
+    else if (typeof value === "object" && value !== null) {
+      for (const [name, inner] of Object.entries(value)) look(inner, `${path}.${name}`);
+    }
+  };
+  look(words, "words");
+  expect(empty).toEqual([]);
+});
+
+test("numbers, clocks and durations read well", () => {
+  expect(number(83214)).toBe("83\u202f214");
+  expect(number(999)).toBe("999");
+  expect(clock(84_860)).toBe("01:24.860");
+  expect(clock(3_661_005)).toBe("1:01:01.005");
+  expect([12, 12_400, 75_000].map(duration)).toEqual(["12 ms", "12.4 s", "1 min 15 s"]);
+});
+
+test("a refusal is told in our words, an unknown one in its own", () => {
+  expect(errorText({ code: "TOPIC_ALREADY_EXISTS", params: { topic: "orders" } })).toBe(
+    "A topic named orders already exists.",
+  );
+  expect(errorText({ code: "SOMETHING_ELSE", message: "as the broker says" })).toBe("as the broker says");
+});
