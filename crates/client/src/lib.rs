@@ -10,6 +10,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod admin;
 pub mod assignors;
 pub mod consumer;
 pub mod errors;
@@ -20,3 +21,4 @@ pub mod net;
 pub mod partitioner;
 pub mod pattern;
 pub mod producer;
+pub mod tools;

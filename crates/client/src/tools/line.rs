@@ -94,7 +94,11 @@ pub fn complete(line: &str, cursor: usize) -> Completion {
     let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let word = &before[start..];
     let earlier: Vec<&str> = before[..start].split_whitespace().collect();
-    let mut completion = Completion { start, candidates: Vec::new(), wants_topic: false };
+    let mut completion = Completion {
+        start,
+        candidates: Vec::new(),
+        wants_topic: false,
+    };
     let Some(tool) = earlier.first() else {
         let names = TOOLS.iter().map(|tool| tool.name);
         completion.candidates = starting_with(names, word, "");
@@ -133,7 +137,14 @@ mod tests {
         let words = split_line(r#"kafka-topics --topic 'bad name!' "a \"b\" \n" c\ d ''"#).unwrap();
         assert_eq!(
             words,
-            ["kafka-topics", "--topic", "bad name!", r#"a "b" \n"#, "c d", ""]
+            [
+                "kafka-topics",
+                "--topic",
+                "bad name!",
+                r#"a "b" \n"#,
+                "c d",
+                ""
+            ]
         );
         assert_eq!(split_line("a 'b"), Err(SplitError::OpenQuote));
         assert_eq!(split_line("a \\"), Err(SplitError::LoneBackslash));
@@ -145,10 +156,18 @@ mod tests {
         let found = complete(line, line.len()).candidates;
         assert_eq!(
             found,
-            ["kafka-configs", "kafka-console-consumer", "kafka-console-producer", "kafka-consumer-groups"]
+            [
+                "kafka-configs",
+                "kafka-console-consumer",
+                "kafka-console-producer",
+                "kafka-consumer-groups"
+            ]
         );
         let line = "kafka-topics --at-";
-        assert_eq!(complete(line, line.len()).candidates, ["--at-min-isr-partitions"]);
+        assert_eq!(
+            complete(line, line.len()).candidates,
+            ["--at-min-isr-partitions"]
+        );
         let line = "kafka-topics --topic or";
         assert!(complete(line, line.len()).wants_topic);
         assert_eq!(complete("日本 x", 1).start, 0);

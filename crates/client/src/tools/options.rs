@@ -62,31 +62,51 @@ pub struct Opt {
 /// A switch.
 #[must_use]
 pub const fn switch(name: &'static str, about: &'static str) -> Opt {
-    Opt { name, arg: Arg::None, about }
+    Opt {
+        name,
+        arg: Arg::None,
+        about,
+    }
 }
 
 /// An option with a text value, which the help calls `value`.
 #[must_use]
 pub const fn text(name: &'static str, value: &'static str, about: &'static str) -> Opt {
-    Opt { name, arg: Arg::Value(Kind::String, value), about }
+    Opt {
+        name,
+        arg: Arg::Value(Kind::String, value),
+        about,
+    }
 }
 
 /// An option with a 32-bit number.
 #[must_use]
 pub const fn integer(name: &'static str, value: &'static str, about: &'static str) -> Opt {
-    Opt { name, arg: Arg::Value(Kind::Integer, value), about }
+    Opt {
+        name,
+        arg: Arg::Value(Kind::Integer, value),
+        about,
+    }
 }
 
 /// An option with a 64-bit number.
 #[must_use]
 pub const fn long(name: &'static str, value: &'static str, about: &'static str) -> Opt {
-    Opt { name, arg: Arg::Value(Kind::Long, value), about }
+    Opt {
+        name,
+        arg: Arg::Value(Kind::Long, value),
+        about,
+    }
 }
 
 /// An option whose text value may be left out.
 #[must_use]
 pub const fn maybe(name: &'static str, value: &'static str, about: &'static str) -> Opt {
-    Opt { name, arg: Arg::Optional(Kind::String, value), about }
+    Opt {
+        name,
+        arg: Arg::Optional(Kind::String, value),
+        about,
+    }
 }
 
 /// An option that older courses teach and Kafka no longer has.
@@ -166,7 +186,10 @@ impl core::fmt::Display for Refusal {
                 write!(f, "Cannot parse argument '{value}' of option {option}")
             }
             Refusal::Twice(name) => {
-                write!(f, "Found multiple arguments for option {name}, but you asked for only one")
+                write!(
+                    f,
+                    "Found multiple arguments for option {name}, but you asked for only one"
+                )
             }
         }
     }
@@ -214,7 +237,10 @@ pub fn parse(argv: &[String], options: &[Opt], old: &[Old]) -> Result<Parsed, Re
 }
 
 /// The option a word names, with the value behind `=`; `None` when the word is no option.
-#[allow(clippy::type_complexity, reason = "a pair of borrowed halves, used once")]
+#[allow(
+    clippy::type_complexity,
+    reason = "a pair of borrowed halves, used once"
+)]
 fn option_name<'a>(
     word: &'a str,
     options: &[Opt],
@@ -373,7 +399,8 @@ pub fn help(options: &[Opt]) -> String {
     }
     rows.insert(0, ("------".to_string(), "-----------".to_string()));
     rows.insert(0, ("Option".to_string(), "Description".to_string()));
-    let widest = |column: fn(&(String, String)) -> usize| rows.iter().map(column).max().unwrap_or(0);
+    let widest =
+        |column: fn(&(String, String)) -> usize| rows.iter().map(column).max().unwrap_or(0);
     let (left, right) = (widest(|row| row.0.len()), widest(|row| row.1.len()));
     let mut text = String::new();
     for (option, about) in &rows {
@@ -496,7 +523,9 @@ mod tests {
             vec!["future version. Use --command-", "  property instead."]
         );
         let text = help(OPTIONS);
-        assert!(text.contains("--bootstrap-server <String: server to    Where.     \n  connect to>"));
+        assert!(
+            text.contains("--bootstrap-server <String: server to    Where.     \n  connect to>")
+        );
         assert!(text.starts_with("Option                                   Description"));
     }
 }

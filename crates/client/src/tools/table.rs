@@ -25,7 +25,9 @@ pub fn row(cells: &[(&str, usize)]) -> String {
 
 /// The width of a column: its least width, or the longest of its cells.
 pub fn widest<'a>(least: usize, cells: impl Iterator<Item = &'a str>) -> usize {
-    cells.map(|cell| cell.chars().count()).fold(least, usize::max)
+    cells
+        .map(|cell| cell.chars().count())
+        .fold(least, usize::max)
 }
 
 #[cfg(test)]

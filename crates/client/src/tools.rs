@@ -1,0 +1,431 @@
+//! Kafka's command lines: the same flags, output, messages and exit status as Kafka 4.3's own tools.
+//!
+//! [`Tool::start`] takes the words of a command; the tool then runs as every machine here does. What was
+//! recorded of the real tools is in `tests/src/transcripts.rs`'s vectors. Beside that, flags that older
+//! courses teach still work, each with one line on standard error that says what replaced it. Messages
+//! that Kafka's own logger would write go to standard error in its form, without stack traces.
+
+mod console_consumer;
+mod console_producer;
+mod get_offsets;
+mod line;
+mod log;
+pub mod options;
+mod table;
+mod topics;
+
+pub use line::{Completion, SplitError, complete, split_line};
+
+use crate::admin::{Admin, Call, Outcome};
+use crate::io::{Input, Output};
+use crate::net;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use ids::{Rng, Time};
+use options::{Old, Opt, Parsed, Refusal};
+
+/// What `--version` prints: the Kafka whose tools these are.
+pub const VERSION: &str = "4.3.1";
+
+/// What a tool gets from the place where it runs.
+#[derive(Clone, Debug)]
+pub struct Env {
+    /// Its source of chance.
+    pub rng: Rng,
+    /// Standard input and output are both a terminal: prompts are shown.
+    pub terminal: bool,
+    /// The files that the command names (see [`files_named`]), by the name it uses.
+    pub files: BTreeMap<String, Bytes>,
+}
+
+impl Env {
+    /// No terminal, no files.
+    #[must_use]
+    pub fn new(rng: Rng) -> Env {
+        Env {
+            rng,
+            terminal: false,
+            files: BTreeMap::new(),
+        }
+    }
+}
+
+/// One of Kafka's tools.
+pub struct ToolInfo {
+    /// Its name, without `.sh`.
+    pub name: &'static str,
+    /// Its options; empty when it is not built yet.
+    pub options: &'static [Opt],
+    start: Option<fn(&[String], Env) -> Body>,
+}
+
+/// Every tool there is, built or not.
+pub const TOOLS: &[ToolInfo] = &[
+    built("kafka-topics", topics::OPTIONS, topics::start),
+    built(
+        "kafka-console-producer",
+        console_producer::OPTIONS,
+        console_producer::start,
+    ),
+    built(
+        "kafka-console-consumer",
+        console_consumer::OPTIONS,
+        console_consumer::start,
+    ),
+    planned("kafka-consumer-groups"),
+    built(
+        "kafka-get-offsets",
+        get_offsets::OPTIONS,
+        get_offsets::start,
+    ),
+    planned("kafka-acls"),
+    planned("kafka-broker-api-versions"),
+    planned("kafka-client-metrics"),
+    planned("kafka-cluster"),
+    planned("kafka-configs"),
+    planned("kafka-console-share-consumer"),
+    planned("kafka-consumer-perf-test"),
+    planned("kafka-delegation-tokens"),
+    planned("kafka-delete-records"),
+    planned("kafka-dump-log"),
+    planned("kafka-e2e-latency"),
+    planned("kafka-features"),
+    planned("kafka-groups"),
+    planned("kafka-leader-election"),
+    planned("kafka-log-dirs"),
+    planned("kafka-metadata-quorum"),
+    planned("kafka-metadata-shell"),
+    planned("kafka-producer-perf-test"),
+    planned("kafka-reassign-partitions"),
+    planned("kafka-replica-verification"),
+    planned("kafka-share-groups"),
+    planned("kafka-storage"),
+    planned("kafka-streams-application-reset"),
+    planned("kafka-transactions"),
+    planned("kafka-verifiable-consumer"),
+    planned("kafka-verifiable-producer"),
+];
+
+const fn built(
+    name: &'static str,
+    options: &'static [Opt],
+    start: fn(&[String], Env) -> Body,
+) -> ToolInfo {
+    ToolInfo {
+        name,
+        options,
+        start: Some(start),
+    }
+}
+
+const fn planned(name: &'static str) -> ToolInfo {
+    ToolInfo {
+        name,
+        options: &[],
+        start: None,
+    }
+}
+
+/// The tool that a word names: with or without a path before it and `.sh` behind it.
+#[must_use]
+pub fn find(word: &str) -> Option<&'static ToolInfo> {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    let name = name.strip_suffix(".sh").unwrap_or(name);
+    TOOLS.iter().find(|tool| tool.name == name)
+}
+
+/// The files that a command line names and that its tool reads.
+#[must_use]
+pub fn files_named<'a>(argv: &[&'a str]) -> Vec<&'a str> {
+    let takes_file = |word: &str| {
+        matches!(
+            word,
+            "--command-config" | "--from-file" | "--reader-config" | "--formatter-config"
+        )
+    };
+    let pairs = argv.windows(2).filter(|pair| takes_file(pair[0]));
+    let mut files: Vec<&str> = pairs.map(|pair| pair[1]).collect();
+    for word in argv {
+        if let Some((option, file)) = word.split_once('=')
+            && takes_file(option)
+        {
+            files.push(file);
+        }
+    }
+    files
+}
+
+/// A command that runs.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    body: Body,
+    over: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// Nothing but output and an end.
+    Said(Said),
+    Admin(AdminTool),
+    Producer(console_producer::ConsoleProducer),
+    Consumer(console_consumer::ConsoleConsumer),
+}
+
+impl Tool {
+    /// Begins a command; `argv` begins with the tool's name.
+    #[must_use]
+    pub fn start(argv: &[&str], env: Env) -> Tool {
+        let (name, rest) = argv
+            .split_first()
+            .map_or(("", [].as_slice()), |(n, r)| (*n, r));
+        let words: Vec<String> = rest.iter().map(ToString::to_string).collect();
+        let body = match find(name) {
+            Some(ToolInfo {
+                start: Some(start), ..
+            }) => start(&words, env),
+            Some(tool) => {
+                let text = format!("{}: this tool is not part of Brooklet yet.", tool.name);
+                Body::Said(Said::default().err(&text).exit(1))
+            }
+            None => {
+                let text = format!("{name}: command not found");
+                Body::Said(Said::default().err(&text).exit(127))
+            }
+        };
+        Tool { body, over: false }
+    }
+
+    /// Takes in what happened, then does what is due. After `Exit` nothing more comes.
+    pub fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
+        if self.over {
+            return;
+        }
+        let from = out.len();
+        match &mut self.body {
+            Body::Said(said) => said.step(out),
+            Body::Admin(tool) => tool.step(now, input, out),
+            Body::Producer(tool) => tool.step(now, input, out),
+            Body::Consumer(tool) => tool.step(now, input, out),
+        }
+        let news = out.get(from..).unwrap_or_default();
+        self.over = news.iter().any(|output| matches!(output, Output::Exit(_)));
+    }
+
+    /// When [`Tool::step`] wants to be called at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        if self.over {
+            return None;
+        }
+        match &self.body {
+            Body::Said(_) => None,
+            Body::Admin(tool) => tool.admin.next_deadline(),
+            Body::Producer(tool) => tool.next_deadline(),
+            Body::Consumer(tool) => tool.next_deadline(),
+        }
+    }
+
+    /// Whether the command reads standard input.
+    #[must_use]
+    pub fn reads_stdin(&self) -> bool {
+        matches!(self.body, Body::Producer(_))
+    }
+}
+
+/// Output that is known before anything is asked, and perhaps the end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Said {
+    out: Vec<Output>,
+}
+
+impl Said {
+    pub(crate) fn out(mut self, line: &str) -> Said {
+        self.out.push(Output::stdout_line(line));
+        self
+    }
+
+    pub(crate) fn err(mut self, line: &str) -> Said {
+        self.out.push(Output::stderr_line(line));
+        self
+    }
+
+    pub(crate) fn exit(mut self, code: i32) -> Said {
+        self.out.push(Output::Exit(code));
+        self
+    }
+
+    /// The lines about old options.
+    pub(crate) fn notes(self, parsed: &Parsed) -> Said {
+        parsed.notes.iter().fold(self, |said, note| said.err(note))
+    }
+
+    /// A message, the help, and status 1, as all of Kafka's tools refuse wrong usage.
+    pub(crate) fn usage(self, message: &str, options: &[Opt]) -> Body {
+        let help = options::help(options);
+        Body::Said(self.err(message).err(help.trim_end_matches('\n')).exit(1))
+    }
+
+    pub(crate) fn step(&mut self, out: &mut Vec<Output>) {
+        out.append(&mut self.out);
+    }
+}
+
+/// What `--help`, `--version` or no words at all lead to.
+pub(crate) fn help_or_version(words: &[String], about: &str, options: &[Opt]) -> Option<Body> {
+    let has = |name: &str| words.iter().any(|word| word == name);
+    if words.is_empty() || has("--help") {
+        return Some(Said::default().usage(about, options));
+    }
+    has("--version").then(|| Body::Said(Said::default().out(VERSION).exit(0)))
+}
+
+pub(crate) fn parse(words: &[String], options: &[Opt], old: &[Old]) -> Result<Parsed, Refusal> {
+    options::parse(words, options, old)
+}
+
+/// The addresses in `host:port,host:port`; a missing port is 9092.
+///
+/// # Errors
+/// Kafka's words for what is no address.
+pub(crate) fn addresses(text: &str) -> Result<Vec<(Arc<str>, u16)>, String> {
+    let mut found = Vec::new();
+    for part in text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
+        let bare = part.rsplit_once("://").map_or(part, |(_, rest)| rest);
+        let (host, port) = match bare.rsplit_once(':') {
+            None => (bare, Ok(9092)),
+            Some((host, port)) => (host, port.parse::<u16>()),
+        };
+        let Ok(port) = port else {
+            return Err(format!("Invalid url in bootstrap.servers: {part}"));
+        };
+        found.push((Arc::from(host.trim_matches(['[', ']'])), port));
+    }
+    if found.is_empty() {
+        return Err("No resolvable bootstrap urls given in bootstrap.servers".into());
+    }
+    Ok(found)
+}
+
+/// The pairs of a Java properties file: `key=value` or `key: value`, `#` and `!` begin comments.
+pub(crate) fn properties(text: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(text);
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '!']));
+    let pair = |line: &str| {
+        let (key, value) = line.split_once(['=', ':']).unwrap_or((line, ""));
+        (key.trim().to_string(), value.trim().to_string())
+    };
+    lines.map(pair).collect()
+}
+
+/// What an administrative tool does next.
+pub(crate) enum Next {
+    /// Ask these calls and come back with their outcomes.
+    Ask(Vec<Call>),
+    /// End with this status.
+    Exit(i32),
+}
+
+/// A tool made of rounds of administrative calls.
+#[derive(Clone, Debug)]
+pub(crate) struct AdminTool {
+    admin: Admin,
+    job: Job,
+    before: Said,
+    begun: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Job {
+    Topics(topics::Topics),
+    Offsets(get_offsets::GetOffsets),
+}
+
+impl AdminTool {
+    pub(crate) fn new(
+        bootstrap: Vec<(Arc<str>, u16)>,
+        env: Env,
+        job: Job,
+        before: Said,
+    ) -> AdminTool {
+        let config = net::Config::new("adminclient-1", bootstrap);
+        AdminTool {
+            admin: Admin::new(config, env.rng),
+            job,
+            before,
+            begun: false,
+        }
+    }
+
+    fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
+        if *input == Input::Interrupt {
+            self.admin.disconnect(out);
+            out.push(Output::Exit(130));
+            return;
+        }
+        let mut say = Say { now, out };
+        if !self.begun {
+            self.begun = true;
+            self.before.step(say.out);
+            if self.go_on(Vec::new(), &mut say) {
+                return;
+            }
+        }
+        self.admin.step(now, input, say.out);
+        while let Some(outcomes) = self.admin.take_round() {
+            if self.go_on(outcomes, &mut say) {
+                return;
+            }
+            self.admin.step(now, &Input::Timer, say.out);
+        }
+    }
+
+    /// One step of the job; true when it is over.
+    fn go_on(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> bool {
+        let next = match &mut self.job {
+            Job::Topics(job) => job.next(outcomes, say),
+            Job::Offsets(job) => job.next(outcomes, say),
+        };
+        match next {
+            Next::Ask(calls) => {
+                self.admin.ask(say.now, calls);
+                false
+            }
+            Next::Exit(code) => {
+                self.admin.disconnect(say.out);
+                say.out.push(Output::Exit(code));
+                true
+            }
+        }
+    }
+}
+
+/// Where a job puts its words.
+pub(crate) struct Say<'a> {
+    pub(crate) now: Time,
+    pub(crate) out: &'a mut Vec<Output>,
+}
+
+impl Say<'_> {
+    pub(crate) fn out(&mut self, line: &str) {
+        self.out.push(Output::stdout_line(line));
+    }
+
+    pub(crate) fn err(&mut self, line: &str) {
+        self.out.push(Output::stderr_line(line));
+    }
+
+    /// What Kafka's logger writes: `[date] LEVEL text (logger)`.
+    pub(crate) fn log(&mut self, level: &str, text: &str, logger: &str) {
+        let line = log::line(self.now, level, text, logger);
+        self.err(&line);
+    }
+}
