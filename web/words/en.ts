@@ -96,7 +96,7 @@ export const en = {
     commitHere: (offset: number, lag: number) => `commit ${number(offset)}, lag ${number(lag)}`,
     rate: (n: number) => `${number(n)} rec/s`,
     paused: "paused",
-    byHand: "sends what you drop or type",
+    byHand: "by hand",
     noKey: "no key",
     keysCycle: (n: number) => `${plural(n, "key", "keys")}`,
     keyFixed: (key: string) => `key ${key}`,
@@ -296,7 +296,7 @@ export const en = {
     addProducer: (p) => `Producer ${p.name} added`,
     updateProducer: (p) => `Producer ${p.name} changed`,
     removeProducer: (p) => `Producer ${p.name} removed`,
-    send: (p) => `${p.count} lines sent through ${p.name}`,
+    send: (p) => `${plural(Number(p.count), "line", "lines")} sent through ${p.name}`,
     createTopic: (p) => `Topic ${p.name} created`,
     configureTopic: (p) => `Topic ${p.name} configured`,
     addPartitions: (p) => `Partitions added to ${p.name}`,
@@ -358,8 +358,6 @@ export const en = {
     down: (p) => `The broker does not start: ${p.why}.`,
   } as Record<string, Say>,
   dismiss: "Dismiss",
-  undoLink: "Undo",
-  did: (what: string) => what,
 
   /** Refusals by Kafka's error name or our own code. */
   errors: {

@@ -62,6 +62,7 @@ function view(over: Partial<View> = {}): View {
     hover: null,
     selected: null,
     drag: null,
+    pointed: null,
     reader: 0,
     slides: [],
     words: { hw: words.stage.hw, lag: words.stage.lag, deleted: words.stage.deleted, count: words.number },

@@ -35,6 +35,8 @@ export interface View {
   hover: Spot | null;
   selected: Spot | null;
   drag: Drag | null;
+  /** A part that a word in the lesson points at. */
+  pointed: "hw" | "slot" | null;
   /** Which rail's position dims the cells; -1 = none. */
   reader: number;
   /** Per lane: how many pixels the cells still have to slide left, and which records are arriving. */
@@ -305,8 +307,8 @@ function drawEnd({ ctx, g, p, lane, y, x, view, index }: LaneDrawing) {
   const slot = x(Math.floor(lane.logEnd / g.size) * g.size) - slide;
   if (lane.logEnd % g.size === 0 && slot <= g.right + 1) {
     ctx.setLineDash([3, 3]);
-    ctx.strokeStyle = p.muted;
-    ctx.lineWidth = 1;
+    ctx.strokeStyle = view.pointed === "slot" ? p.accent : p.muted;
+    ctx.lineWidth = view.pointed === "slot" ? 2 : 1;
     ctx.beginPath();
     ctx.roundRect(slot + 0.5, y + 0.5, g.cellWidth - 3, g.cellHeight - 1, 4);
     ctx.stroke();
@@ -314,9 +316,10 @@ function drawEnd({ ctx, g, p, lane, y, x, view, index }: LaneDrawing) {
   }
   const at = Math.round(x(lane.highWatermark)) - 2;
   if (at > g.right + g.cellWidth) return;
-  ctx.fillStyle = p.ink;
-  ctx.fillRect(at, y - 5, 2, g.cellHeight + 10);
-  if (index > 0 && lane.highWatermark === lane.logEnd) return;
+  const pointed = view.pointed === "hw";
+  ctx.fillStyle = pointed ? p.accent : p.ink;
+  ctx.fillRect(at - (pointed ? 1 : 0), y - 5, pointed ? 4 : 2, g.cellHeight + 10);
+  if (index > 0 && !pointed && lane.highWatermark === lane.logEnd) return;
   ctx.font = `10px ${SANS}`;
   ctx.textAlign = "center";
   ctx.fillText(view.words.hw, at + 1, y - 10);

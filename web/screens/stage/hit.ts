@@ -3,7 +3,7 @@
 import type { FrameView } from "../../engine/frame";
 import type { Layout } from "../../engine/rpc";
 import { markerOf, type Scene, type Spot } from "./draw";
-import { anchorOf, cellTop, type Geometry, offsetAt, railTop, xOf, xOfTime } from "./geometry";
+import { anchorOf, cellTop, clamp, type Geometry, offsetAt, railTop, xOf, xOfTime } from "./geometry";
 
 export interface Grip {
   lane: number;
@@ -58,7 +58,7 @@ function timeSpot(g: Geometry, scene: Scene, lane: number, x: number): Spot | nu
   return best === null ? null : { lane, offset: (best as { offset: number }).offset };
 }
 
-/** The marker under a point; a position is taken before the ring that it may cover. */
+/** The marker under a point. Where the position stands in its ring, its middle is the position, its rim the ring. */
 export function gripAt(
   g: Geometry,
   scene: Scene,
@@ -73,9 +73,13 @@ export function gripAt(
   for (const what of ["position", "committed"] as const) {
     for (let rail = 0; rail < scene.groups.length; rail++) {
       const from = markerOf(scene, view, rail)?.[what] ?? -1;
-      const near = Math.abs(y - railTop(g, lane, rail)) <= Math.max(7, g.railStep / 2);
-      if (from >= 0 && near && Math.abs(xOf(g, anchor, from) - 1 - x) <= 11)
-        return { lane, rail, what, from };
+      const away = Math.abs(y - railTop(g, lane, rail));
+      const near = away <= Math.max(7, g.railStep / 2);
+      // Left of the window it can be taken by the hint at the edge.
+      const at = clamp(xOf(g, anchor, from) - 1, g.left + 8, g.width);
+      const rim = Math.hypot(away, at - x) > 5.5;
+      if (what === "position" && rim && markerOf(scene, view, rail)?.committed === from) continue;
+      if (from >= 0 && near && Math.abs(at - x) <= 11) return { lane, rail, what, from };
     }
   }
   return null;
