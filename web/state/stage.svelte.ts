@@ -13,6 +13,7 @@ export class StageView {
   private readonly wanted = new Map<string, WatchLane[]>();
   private sent = "";
   private decidedAt = 0;
+  private due = false;
 
   constructor(private readonly client: Client) {}
 
@@ -55,7 +56,17 @@ export class StageView {
     this.send();
   }
 
+  /** Once after everything that is changing now has changed. */
   private send() {
+    if (this.due) return;
+    this.due = true;
+    queueMicrotask(() => {
+      this.due = false;
+      this.sendNow();
+    });
+  }
+
+  private sendNow() {
     const watch = {
       lanes: [...this.wanted.values()].flat(),
       decade: this.decade,

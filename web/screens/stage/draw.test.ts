@@ -120,7 +120,7 @@ test("dragging shows in words what letting go would do", () => {
 test("a position can be gripped where it is drawn, and a record where its cell is", () => {
   const { geometry: g, until } = view();
   const x = (offset: number) => g.right + (offset - 44) * g.cellWidth;
-  const rail = g.top + g.cellHeight + Math.round(g.cellHeight / 3.2);
+  const rail = g.top + g.cellHeight + Math.round(Math.max(9, g.cellHeight / 3.2));
   expect(gripAt(g, scene, until, x(35), rail)).toEqual({ lane: 0, rail: 0, what: "position", from: 35 });
   expect(gripAt(g, scene, until, x(33), rail)).toEqual({ lane: 0, rail: 0, what: "committed", from: 33 });
   expect(gripAt(g, scene, until, x(38), rail)).toBeNull();

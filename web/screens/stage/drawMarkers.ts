@@ -9,8 +9,13 @@ export const SHAPES = ["▲", "◆", "●", "■"] as const;
 /** In the gutter: which member of each group owns the partition. */
 export function drawOwners(d: LaneDrawing) {
   d.scene.groups.forEach((_, rail) => {
-    drawOwner(d, rail, railTop(d.g, d.index, rail), rail === 0 ? d.p.ink : d.p.muted);
+    drawOwner(d, rail, railTop(d.g, d.index, rail), inkOf(d.scene, d.p, rail));
   });
+}
+
+/** The first group is in full ink, on its card too; a group keeps its shape in every topic. */
+function inkOf(scene: Scene, p: Palette, rail: number): string {
+  return (scene.groups[rail] ?? 0) === 0 ? p.ink : p.muted;
 }
 
 export function drawMarkers(d: LaneDrawing) {
@@ -24,7 +29,8 @@ function drawRail(d: LaneDrawing, rail: number) {
   const marker = markerOf(scene, lane, rail);
   if (!marker) return;
   const y = railTop(g, d.index, rail);
-  const ink = rail === 0 ? p.ink : p.muted;
+  const ink = inkOf(scene, p, rail);
+  const kind = scene.groups[rail] ?? 0;
   const [committed, position] = [marker.committed, marker.position];
   const hw = d.x(lane.highWatermark) - 1;
   const from = committed >= 0 ? d.x(committed) - 1 : Number.NaN;
@@ -36,10 +42,10 @@ function drawRail(d: LaneDrawing, rail: number) {
     line(ctx, from, to, y);
   }
   drawLag(d, rail, y, Math.max(Number.isNaN(to) ? -1e9 : to, Number.isNaN(from) ? -1e9 : from), hw);
-  if (committed >= 0 && committed === position) bothAt(ctx, rail, to, y, ink);
+  if (committed >= 0 && committed === position) bothAt(ctx, kind, to, y, ink);
   else {
     if (committed >= 0) ring(ctx, p, from, y, ink);
-    if (position >= 0) shape(ctx, rail, to, y, ink);
+    if (position >= 0) shape(ctx, kind, to, y, ink);
   }
   drawEdgeHint(d, rail, y, Number.isNaN(to) ? from : to);
 }
@@ -86,19 +92,19 @@ function drawLag(
 }
 
 /** A marker left of the window: a small arrow at the edge, so that it is never simply gone. */
-function drawEdgeHint({ ctx, g, p }: LaneDrawing, rail: number, y: number, at: number) {
+function drawEdgeHint({ ctx, g, p, scene }: LaneDrawing, rail: number, y: number, at: number) {
   if (!(at < g.left - 4)) return;
   ctx.fillStyle = p.muted;
   ctx.font = `10px ${SANS}`;
   ctx.textAlign = "left";
-  ctx.fillText(`‹ ${SHAPES[rail % 4]}`, g.left, y);
+  ctx.fillText(`‹ ${SHAPES[(scene.groups[rail] ?? 0) % 4]}`, g.left, y);
 }
 
 function drawOwner({ ctx, g, index, scene }: LaneDrawing, rail: number, y: number, ink: string) {
   const owner = scene.owners[index]?.[rail] ?? 0;
   const x = g.phone ? 12 : 16;
   if (owner === 0) return;
-  smallShape(ctx, rail, x + 4, y, ink);
+  smallShape(ctx, scene.groups[rail] ?? 0, x + 4, y, ink);
   ctx.font = `10px ${MONO}`;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
@@ -122,7 +128,7 @@ export function drawGhost(ctx: Ctx, scene: Scene, view: View, drag: Drag) {
   ctx.lineTo(x, y);
   ctx.stroke();
   ctx.setLineDash([]);
-  if (drag.what === "position") shape(ctx, drag.rail, x, y, p.accent);
+  if (drag.what === "position") shape(ctx, scene.groups[drag.rail] ?? 0, x, y, p.accent);
   else ring(ctx, p, x, y, p.accent);
   ctx.font = `600 11.5px ${SANS}`;
   const width = ctx.measureText(drag.ghost).width + 16;
@@ -156,31 +162,31 @@ function ring(ctx: Ctx, p: Palette, x: number, y: number, ink: string) {
 }
 
 /** The position: its tip points at the next record to be read. */
-function shape(ctx: Ctx, rail: number, x: number, y: number, ink: string) {
+function shape(ctx: Ctx, kind: number, x: number, y: number, ink: string) {
   ctx.fillStyle = ink;
-  outlineShape(ctx, rail, x, y, 7);
+  outlineShape(ctx, kind, x, y, 7);
   ctx.fill();
 }
 
 /** All that was read is committed: the position in its ring. */
-function bothAt(ctx: Ctx, rail: number, x: number, y: number, ink: string) {
+function bothAt(ctx: Ctx, kind: number, x: number, y: number, ink: string) {
   ctx.beginPath();
   ctx.arc(x, y, 8, 0, 7);
   ctx.lineWidth = 1.5;
   ctx.strokeStyle = ink;
   ctx.stroke();
-  smallShape(ctx, rail, x, y, ink);
+  smallShape(ctx, kind, x, y, ink);
 }
 
-function smallShape(ctx: Ctx, rail: number, x: number, y: number, ink: string) {
+function smallShape(ctx: Ctx, kind: number, x: number, y: number, ink: string) {
   ctx.fillStyle = ink;
-  outlineShape(ctx, rail, x, y, 4);
+  outlineShape(ctx, kind, x, y, 4);
   ctx.fill();
 }
 
-function outlineShape(ctx: Ctx, rail: number, x: number, y: number, r: number) {
+function outlineShape(ctx: Ctx, kind: number, x: number, y: number, r: number) {
   ctx.beginPath();
-  switch (rail % 4) {
+  switch (kind % 4) {
     case 0:
       ctx.moveTo(x, y - r * 1.1);
       ctx.lineTo(x + r, y + r * 0.6);

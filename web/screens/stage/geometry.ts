@@ -39,7 +39,7 @@ const GAP = 2;
 
 export function geometry(s: Sizing): Geometry {
   const rails = Math.max(1, s.groups);
-  const least = 17 + 22 + 7 + rails * 12 + 3;
+  const least = 17 + 22 + 9 + rails * 12 + 3;
   const most = 23 + 38 + 12 + rails * 16 + 14;
   const laneHeight = clamp(Math.floor((s.room - 6) / Math.max(1, s.lanes)), least, most);
   const spare = (laneHeight - least) / (most - least);
@@ -89,7 +89,7 @@ export function cellTop(g: Geometry, lane: number): number {
 }
 
 export function railTop(g: Geometry, lane: number, rail: number): number {
-  return cellTop(g, lane) + g.cellHeight + Math.round(g.cellHeight / 3.2) + rail * g.railStep;
+  return cellTop(g, lane) + g.cellHeight + Math.round(Math.max(9, g.cellHeight / 3.2)) + rail * g.railStep;
 }
 
 /** World milliseconds across the lane in "align time". */
