@@ -86,6 +86,7 @@ calls! {
     DescribeGroups(describe_groups_request, DescribeGroupsRequest, describe_groups_response, DescribeGroupsResponse, 6),
     DescribeConsumerGroups(consumer_group_describe_request, ConsumerGroupDescribeRequest, consumer_group_describe_response, ConsumerGroupDescribeResponse, 1),
     DeleteGroups(delete_groups_request, DeleteGroupsRequest, delete_groups_response, DeleteGroupsResponse, 2),
+    FindCoordinator(find_coordinator_request, FindCoordinatorRequest, find_coordinator_response, FindCoordinatorResponse, 6),
     // From version 10 on topics are named by id only.
     OffsetFetch(offset_fetch_request, OffsetFetchRequest, offset_fetch_response, OffsetFetchResponse, 9),
     OffsetCommit(offset_commit_request, OffsetCommitRequest, offset_commit_response, OffsetCommitResponse, 9),

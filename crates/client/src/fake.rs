@@ -92,7 +92,7 @@ impl Fake {
         );
     }
 
-    fn take(&mut self, output: Output) {
+    pub(crate) fn take(&mut self, output: Output) {
         match output {
             Output::Connect { link, .. } => self.inbox.push_back(Input::Connected { link }),
             Output::Send { link, frame } => self.answer(link, frame),

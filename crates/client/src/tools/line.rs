@@ -100,7 +100,8 @@ pub fn complete(line: &str, cursor: usize) -> Completion {
         wants_topic: false,
     };
     let Some(tool) = earlier.first() else {
-        let names = TOOLS.iter().map(|tool| tool.name);
+        let built = TOOLS.iter().filter(|tool| !tool.options.is_empty());
+        let names = built.map(|tool| tool.name);
         completion.candidates = starting_with(names, word, "");
         return completion;
     };
@@ -157,7 +158,6 @@ mod tests {
         assert_eq!(
             found,
             [
-                "kafka-configs",
                 "kafka-console-consumer",
                 "kafka-console-producer",
                 "kafka-consumer-groups"

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 /// Appends `text` padded with spaces on the right to `width` characters; longer text stays whole.
-pub fn pad(out: &mut String, text: &str, width: usize) {
+fn pad(out: &mut String, text: &str, width: usize) {
     out.push_str(text);
     for _ in text.chars().count()..width {
         out.push(' ');
@@ -12,7 +12,7 @@ pub fn pad(out: &mut String, text: &str, width: usize) {
 
 /// One row of cells, each padded to its width, with one space between them.
 #[must_use]
-pub fn row(cells: &[(&str, usize)]) -> String {
+pub(super) fn row(cells: &[(&str, usize)]) -> String {
     let mut out = String::new();
     for (i, (text, width)) in cells.iter().enumerate() {
         if i > 0 {
@@ -24,7 +24,7 @@ pub fn row(cells: &[(&str, usize)]) -> String {
 }
 
 /// The width of a column: its least width, or the longest of its cells.
-pub fn widest<'a>(least: usize, cells: impl Iterator<Item = &'a str>) -> usize {
+pub(super) fn widest<'a>(least: usize, cells: impl Iterator<Item = &'a str>) -> usize {
     cells
         .map(|cell| cell.chars().count())
         .fold(least, usize::max)
