@@ -1,5 +1,91 @@
-//! The command `brooklet`: serve, bench, run, and Kafka tools by name.
+//! The command `brooklet`: serve, bench, run, and Kafka's tools by name.
+//!
+//! Exit status: 0 done, 1 refused or failed, 2 called the wrong way; each with one line that says why.
 
-fn main() {
-    std::process::exit(2);
+#![forbid(unsafe_code)]
+
+mod serve;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+brooklet: Apache Kafka, small enough for a browser tab
+
+  brooklet serve [--listen HOST:PORT] [--data DIR | --memory] [server.properties]
+                 [--override KEY=VALUE] [--fsync always] [--cache-mb N] [--memory-max-mb N]
+      A broker that real Kafka clients can use. It says `ready HOST:PORT` when it takes
+      connections, and stops in order on Ctrl+C.
+        --listen       where (127.0.0.1:9092; port 0 takes any that is free)
+        --data         keeps the logs in Kafka's own files below DIR
+        --memory       keeps them in memory, which is also what happens without --data
+        --override     sets one property of server.properties
+        --fsync always forces every write to the disk before it is acknowledged
+        --cache-mb     memory for logs that are in files (256)
+        --memory-max-mb memory for logs that are only there (4096)
+
+  brooklet --help, brooklet --version
+";
+
+/// Why a command ends other than well.
+enum Failure {
+    /// It was called the wrong way.
+    Usage(String),
+    /// It was refused, or failed.
+    Failed(String),
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    arguments.next();
+    let mut words = Vec::new();
+    for argument in arguments {
+        match argument.into_string() {
+            Ok(word) => words.push(word),
+            Err(word) => {
+                return end(Failure::Usage(format!("{} is no text", word.display())));
+            }
+        }
+    }
+    match run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => end(failure),
+    }
+}
+
+fn run(words: &[String]) -> Result<(), Failure> {
+    let Some((command, rest)) = words.split_first() else {
+        return Err(Failure::Usage(
+            "say what to do, such as `brooklet serve`; `brooklet --help` lists everything"
+                .to_owned(),
+        ));
+    };
+    match command.as_str() {
+        "serve" => serve::serve(rest),
+        "--help" | "-h" | "help" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        "--version" | "-V" => {
+            println!("brooklet {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        "run" | "bench" => Err(Failure::Failed(format!(
+            "`brooklet {command}` is not built yet"
+        ))),
+        kafka if kafka.starts_with("kafka-") => Err(Failure::Failed(format!(
+            "`brooklet {kafka}` is not built yet"
+        ))),
+        other => Err(Failure::Usage(format!(
+            "there is no command {other:?}; `brooklet --help` lists all"
+        ))),
+    }
+}
+
+fn end(failure: Failure) -> ExitCode {
+    let (why, status) = match failure {
+        Failure::Usage(why) => (why, 2),
+        Failure::Failed(why) => (why, 1),
+    };
+    eprintln!("brooklet: {why}");
+    ExitCode::from(status)
 }

@@ -1,1 +1,34 @@
-//! The native shell: TCP, Kafka's files, the wall clock.
+//! The native shell around the core: TCP, Kafka's files on disk, the wall clock.
+//!
+//! One thread does everything. [`Driver`] tells the cluster what has happened and carries out its
+//! orders on a [`Store`]; [`Server`] adds sockets, signals and time. The file layer is the trait
+//! [`Files`], so that a test can see every write and every fsync.
+
+#![forbid(unsafe_code)]
+
+mod checkpoints;
+mod clock;
+mod connection;
+mod console;
+mod disk;
+mod driver;
+mod files;
+mod frames;
+mod memory;
+mod open;
+mod outgoing;
+mod server;
+mod settings;
+mod store;
+
+pub use checkpoints::Checkpoints;
+pub use clock::Clock;
+pub use console::Console;
+pub use disk::{DiskStore, Fsync};
+pub use driver::{Driver, Out};
+pub use files::{Files, RealFiles};
+pub use frames::{FrameError, Frames};
+pub use open::{Identity, Opened, open_dir, open_memory};
+pub use server::{Server, Stopper};
+pub use settings::{Refusal, Settings, Storage};
+pub use store::Store;

@@ -1,0 +1,382 @@
+//! Logs as Kafka's files: orders in, writes and fsyncs out.
+
+use crate::checkpoints::{self, Checkpoints, dir_name, join, key, replace};
+use crate::files::Files;
+use bytes::Bytes;
+use cluster::{Cluster, LogId, ReplicaName};
+use ids::{NodeId, Offset, Uuid};
+use log::{Log, LogFile, LogSlice, StoreOp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
+
+/// The directory of the metadata log.
+pub(crate) const METADATA_DIR: &str = "__cluster_metadata-0";
+
+/// When bytes are forced to the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Fsync {
+    /// As Kafka does it: when a segment is closed and on a clean stop.
+    #[default]
+    OnRoll,
+    /// Before anything is acknowledged.
+    Always,
+}
+
+/// Kafka's files.
+pub struct DiskStore {
+    files: Box<dyn Files>,
+    fsync: Fsync,
+    logs: BTreeMap<LogId, Place>,
+    /// Directories found at the start that no replica has claimed yet.
+    unclaimed: BTreeMap<String, Found>,
+    /// Logs with bytes that `commit` has to fsync.
+    dirty: BTreeSet<LogId>,
+}
+
+/// A log's place in the file system.
+#[derive(Debug)]
+struct Place {
+    name: ReplicaName,
+    dir: String,
+    /// The file that grows.
+    active: Active,
+    recovery_point: Offset,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Active {
+    pub(crate) segment: Offset,
+    pub(crate) path: String,
+    /// How long the file is.
+    pub(crate) length: u64,
+}
+
+/// A partition's directory as recovery left it.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) name: ReplicaName,
+    pub(crate) segment: Offset,
+    pub(crate) length: u64,
+    pub(crate) recovery_point: Offset,
+}
+
+impl fmt::Debug for DiskStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiskStore")
+            .field("logs", &self.logs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DiskStore {
+    /// A store over what was found; the metadata log is open from the start.
+    pub(crate) fn new(
+        files: Box<dyn Files>,
+        fsync: Fsync,
+        metadata: Found,
+        found: Vec<Found>,
+    ) -> DiskStore {
+        let place = Place::new(METADATA_DIR.to_owned(), metadata);
+        DiskStore {
+            files,
+            fsync,
+            logs: BTreeMap::from([(LogId::Metadata, place)]),
+            unclaimed: found
+                .into_iter()
+                .map(|found| (dir_name(&found.name), found))
+                .collect(),
+            dirty: BTreeSet::new(),
+        }
+    }
+
+    /// Directories of partitions that the metadata does not know.
+    pub(crate) fn unclaimed(&self) -> impl Iterator<Item = &str> {
+        self.unclaimed.keys().map(String::as_str)
+    }
+
+    pub(crate) fn open(&mut self, log: LogId, name: &ReplicaName) -> io::Result<()> {
+        // The controller has checked it; a path is worth checking twice.
+        if ids::check_topic_name(&name.topic).is_err() || name.partition.0 < 0 {
+            return Err(io::Error::other("the topic's name cannot be a directory's"));
+        }
+        let dir = dir_name(name);
+        let found = match self.unclaimed.remove(&dir) {
+            Some(found) if found.name == *name => found,
+            stray => {
+                if let Some(stray) = stray {
+                    self.set_aside(&dir, stray.name.topic_id)?;
+                }
+                self.files.create_dir(&dir)?;
+                if self.fsync == Fsync::Always {
+                    self.files.sync_dir("")?;
+                }
+                Found::new(name.clone())
+            }
+        };
+        self.logs.insert(log, Place::new(dir, found));
+        Ok(())
+    }
+
+    /// An older topic's directory stands where a new one's must: it is kept under another name.
+    fn set_aside(&mut self, dir: &str, topic_id: Uuid) -> io::Result<()> {
+        let aside = format!("{dir}.{}-stray", hex(topic_id));
+        self.files.rename(dir, &aside)
+    }
+
+    pub(crate) fn remove(&mut self, id: LogId) -> io::Result<()> {
+        self.dirty.remove(&id);
+        let Some(place) = self.logs.remove(&id) else {
+            return Ok(());
+        };
+        // Under its new name it is never taken for a partition again, whatever happens next.
+        let doomed = format!("{}.{}-delete", place.dir, hex(place.name.topic_id));
+        self.files.rename(&place.dir, &doomed)?;
+        self.files.remove_dir(&doomed)
+    }
+
+    pub(crate) fn carry_out(&mut self, id: LogId, ops: &[StoreOp], log: &Log) -> io::Result<()> {
+        let always = self.fsync == Fsync::Always;
+        let files = &mut *self.files;
+        let Some(place) = self.logs.get_mut(&id) else {
+            return Err(io::Error::other("the log's directory could not be made"));
+        };
+        for op in ops {
+            match op {
+                StoreOp::Roll { segment } => place.roll(files, *segment, always)?,
+                StoreOp::Append {
+                    segment,
+                    position,
+                    length,
+                } => {
+                    let slice = LogSlice {
+                        segment: *segment,
+                        position: *position,
+                        length: *length,
+                    };
+                    place.append(files, &slice, log)?;
+                    if always {
+                        self.dirty.insert(id);
+                    }
+                }
+                StoreOp::Put { file, bytes } => {
+                    replace(files, &place.dir, &file.name(), bytes, always)?;
+                }
+                StoreOp::Delete { file } => files.remove(&join(&place.dir, &file.name()))?,
+                StoreOp::Truncate { segment, position } => {
+                    place.truncate(files, *segment, u64::from(*position), always)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn commit(&mut self) -> Vec<(LogId, io::Error)> {
+        let mut failed = Vec::new();
+        for id in std::mem::take(&mut self.dirty) {
+            if let Some(place) = self.logs.get(&id)
+                && let Err(error) = self.files.sync(&place.active.path)
+            {
+                failed.push((id, error));
+            }
+        }
+        failed
+    }
+
+    pub(crate) fn load(&mut self, id: LogId, slice: &LogSlice) -> io::Result<Bytes> {
+        let Some(place) = self.logs.get(&id) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let path = join(&place.dir, &LogFile::Log(slice.segment).name());
+        let bytes = self
+            .files
+            .read(&path, u64::from(slice.position), slice.length as usize)?;
+        match bytes.len() == slice.length as usize {
+            true => Ok(bytes),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Writes the high watermarks, which Kafka does every 5 s.
+    pub(crate) fn note_high_watermarks(
+        &mut self,
+        node: NodeId,
+        cluster: &Cluster,
+    ) -> io::Result<()> {
+        let offsets = self.gather(node, cluster).high_watermarks;
+        let sync = self.fsync == Fsync::Always;
+        checkpoints::write(
+            &mut *self.files,
+            checkpoints::HIGH_WATERMARK,
+            &offsets,
+            sync,
+        )
+    }
+
+    /// Writes recovery points and log starts, which Kafka does every minute.
+    pub(crate) fn note_points(&mut self, node: NodeId, cluster: &Cluster) -> io::Result<()> {
+        let all = self.gather(node, cluster);
+        let (files, sync) = (&mut *self.files, self.fsync == Fsync::Always);
+        checkpoints::write(
+            files,
+            checkpoints::RECOVERY_POINT,
+            &all.recovery_points,
+            sync,
+        )?;
+        checkpoints::write(files, checkpoints::LOG_START, &all.log_starts, sync)
+    }
+
+    /// Stops cleanly: closes every log, fsyncs everything, leaves Kafka's marker.
+    pub(crate) fn close(
+        &mut self,
+        node: NodeId,
+        cluster: &Cluster,
+        broker_epoch: i64,
+    ) -> io::Result<()> {
+        let ids: Vec<LogId> = self.logs.keys().copied().collect();
+        for id in ids {
+            let Some(mut log) = cluster.log(node, id).cloned() else {
+                continue;
+            };
+            let mut ops = Vec::new();
+            log.close(&mut ops);
+            self.carry_out(id, &ops, &log)?;
+            if let Some(place) = self.logs.get_mut(&id) {
+                self.files.sync(&place.active.path)?;
+                place.recovery_point = log.log_end();
+            }
+        }
+        self.note_high_watermarks(node, cluster)?;
+        self.note_points(node, cluster)?;
+        let marker = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
+        replace(
+            &mut *self.files,
+            "",
+            checkpoints::CLEAN_SHUTDOWN,
+            marker.as_bytes(),
+            true,
+        )
+    }
+
+    fn gather(&self, node: NodeId, cluster: &Cluster) -> Checkpoints {
+        let mut all = Checkpoints::default();
+        for (id, place) in &self.logs {
+            let Some(log) = cluster.log(node, *id) else {
+                continue;
+            };
+            if *id == LogId::Metadata {
+                continue;
+            }
+            let key = key(&place.name);
+            let point = checkpoints::capped(place.recovery_point, log.log_end());
+            all.recovery_points.insert(key.clone(), point);
+            all.high_watermarks
+                .insert(key.clone(), log.high_watermark());
+            let first = log.segment_sizes().next().map(|(base, _)| base);
+            if first.is_some_and(|first| log.log_start() > first) {
+                all.log_starts.insert(key, log.log_start());
+            }
+        }
+        all
+    }
+}
+
+impl Found {
+    /// A directory that is made anew.
+    pub(crate) fn new(name: ReplicaName) -> Found {
+        Found {
+            name,
+            segment: Offset(0),
+            length: 0,
+            recovery_point: Offset(0),
+        }
+    }
+}
+
+impl Place {
+    fn new(dir: String, found: Found) -> Place {
+        Place {
+            active: Active {
+                segment: found.segment,
+                path: join(&dir, &LogFile::Log(found.segment).name()),
+                length: found.length,
+            },
+            dir,
+            name: found.name,
+            recovery_point: found.recovery_point,
+        }
+    }
+
+    fn roll(&mut self, files: &mut dyn Files, segment: Offset, always: bool) -> io::Result<()> {
+        if self.active.length > 0 {
+            files.sync(&self.active.path)?;
+            self.recovery_point = segment;
+        }
+        self.active = Active {
+            segment,
+            path: join(&self.dir, &LogFile::Log(segment).name()),
+            length: 0,
+        };
+        files.create(&self.active.path)?;
+        if always {
+            files.sync_dir(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, files: &mut dyn Files, slice: &LogSlice, log: &Log) -> io::Result<()> {
+        self.activate(slice.segment);
+        let mut at = u64::from(slice.position);
+        if self.active.length > at {
+            // Left behind by a write that failed half way.
+            files.set_len(&self.active.path, at)?;
+            self.active.length = at;
+        }
+        let Some(pieces) = log.slice_bytes(slice) else {
+            return Err(io::Error::other(
+                "the bytes to be written are not in memory",
+            ));
+        };
+        for piece in pieces {
+            // Before the write, which may fail after some of its bytes are written.
+            self.active.length = at + piece.len() as u64;
+            files.write(&self.active.path, at, piece)?;
+            at += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn truncate(
+        &mut self,
+        files: &mut dyn Files,
+        segment: Offset,
+        length: u64,
+        always: bool,
+    ) -> io::Result<()> {
+        self.activate(segment);
+        files.set_len(&self.active.path, length)?;
+        self.active.length = length;
+        // Once new bytes lie there, the old ones below the recovery point are no proof any more.
+        self.recovery_point = self.recovery_point.min(segment);
+        if always {
+            files.sync(&self.active.path)?;
+        }
+        Ok(())
+    }
+
+    /// A truncation makes an older segment the one that grows.
+    fn activate(&mut self, segment: Offset) {
+        if self.active.segment != segment {
+            self.active = Active {
+                segment,
+                path: join(&self.dir, &LogFile::Log(segment).name()),
+                // Not known: whatever is there beyond a write is cut first.
+                length: u64::MAX,
+            };
+        }
+    }
+}
+
+fn hex(id: Uuid) -> String {
+    id.0.iter().map(|byte| format!("{byte:02x}")).collect()
+}

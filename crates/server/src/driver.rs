@@ -1,0 +1,301 @@
+//! The shell without its sockets: tells the cluster what happens and carries out its orders.
+
+use crate::console::Console;
+use crate::store::Store;
+use bytes::Bytes;
+use cluster::{Closing, Cluster, Effect, Event, LogId, Note, Reply};
+use ids::{ConnId, NodeId, Time, Token};
+use log::{LogSlice, StoreOp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+
+/// Bytes that come into memory between two looks at the cache's bound.
+const LOOK_BYTES: u64 = 4 << 20;
+
+/// What goes out to a client.
+#[derive(Debug)]
+pub enum Out {
+    /// A frame, in pieces, without its length.
+    Reply {
+        /// The connection.
+        conn: ConnId,
+        /// Its pieces in order.
+        pieces: Vec<Bytes>,
+    },
+    /// The connection is to be closed.
+    Close {
+        /// The connection.
+        conn: ConnId,
+        /// Why.
+        why: Closing,
+    },
+}
+
+/// One node, its store, and what lies between them.
+#[derive(Debug)]
+pub struct Driver {
+    cluster: Cluster,
+    node: NodeId,
+    store: Store,
+    console: Console,
+    cache_bytes: u64,
+    /// Bytes that came into memory since the cache's bound was looked at.
+    grown: u64,
+    /// Orders that are written; `commit` confirms them.
+    written: Vec<(LogId, Token)>,
+    /// Logs of which the node has not heard yet that a write failed: nothing more is written.
+    refused: BTreeSet<LogId>,
+    /// Logs whose last write failed, so that it is said once.
+    failing: BTreeSet<LogId>,
+    names: BTreeMap<LogId, String>,
+    out: Vec<Out>,
+}
+
+impl Driver {
+    /// A driver of one node; `cache_bytes` of its logs stay in memory where a store holds them.
+    #[must_use]
+    pub fn new(node: cluster::Node, store: Store, cache_bytes: u64, console: Console) -> Driver {
+        let id = node.id();
+        let mut cluster = Cluster::new();
+        cluster.insert(node);
+        Driver {
+            cluster,
+            node: id,
+            store,
+            console,
+            cache_bytes,
+            grown: 0,
+            written: Vec::new(),
+            refused: BTreeSet::new(),
+            failing: BTreeSet::new(),
+            names: BTreeMap::from([(LogId::Metadata, "__cluster_metadata-0".to_owned())]),
+            out: Vec::new(),
+        }
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The node's id.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Whether clients are served.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        (self.cluster.node(self.node)).is_some_and(cluster::Node::is_serving)
+    }
+
+    /// Whether a shutdown that was begun may end.
+    #[must_use]
+    pub fn may_stop(&self) -> bool {
+        (self.cluster.node(self.node)).is_some_and(|node| node.broker().may_stop())
+    }
+
+    /// Whether a connection has a frame that the broker has not begun with.
+    #[must_use]
+    pub fn is_behind(&self, conn: ConnId) -> bool {
+        (self.cluster.node(self.node)).is_some_and(|node| node.broker().queued(conn) > 0)
+    }
+
+    /// When the node wants [`Event::Tick`] at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.cluster.next_deadline(self.node)
+    }
+
+    /// What is to go out; to be called after [`Driver::commit`].
+    pub fn take_out(&mut self) -> Vec<Out> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Tells the node a fact and carries out what it orders. Writes are not confirmed before
+    /// [`Driver::commit`], so that one fsync serves many of them.
+    pub fn tell(&mut self, now: Time, event: Event) {
+        let mut events = VecDeque::from([event]);
+        let mut effects = Vec::new();
+        while let Some(event) = events.pop_front() {
+            if let Event::StoreFailed { log, .. } = &event {
+                self.refused.remove(log);
+            }
+            self.cluster.step(now, self.node, event, &mut effects);
+            for effect in effects.drain(..) {
+                self.carry_out(effect, &mut events);
+            }
+        }
+    }
+
+    /// Makes what was written durable, as far as was asked for, and confirms it, until there is
+    /// nothing left to confirm.
+    pub fn commit(&mut self, now: Time) {
+        while !self.written.is_empty() {
+            let failed = self.store.commit();
+            for (log, error) in &failed {
+                self.say_refused(*log, error);
+            }
+            let mut told = BTreeSet::new();
+            for (log, token) in std::mem::take(&mut self.written) {
+                if !failed.iter().any(|(bad, _)| *bad == log) {
+                    self.tell(now, Event::Stored { log, token });
+                } else if told.insert(log) {
+                    // The first failure takes back all later orders of that log.
+                    self.tell(now, Event::StoreFailed { log, token });
+                }
+            }
+        }
+        self.keep_bound();
+    }
+
+    /// The store, and the cluster it belongs to.
+    pub(crate) fn store(&mut self) -> (&mut Store, &Cluster) {
+        (&mut self.store, &self.cluster)
+    }
+
+    fn carry_out(&mut self, effect: Effect, events: &mut VecDeque<Event>) {
+        match effect {
+            Effect::Reply { conn, reply } => self.reply(conn, &reply),
+            Effect::Close { conn, why } => self.out.push(Out::Close { conn, why }),
+            Effect::Open { replica, name } => {
+                let log = LogId::Replica(replica);
+                let shown = crate::checkpoints::dir_name(&name);
+                if let Err(error) = self.store.open(log, &name) {
+                    self.console
+                        .say(format!("{shown}: its directory cannot be made: {error}"));
+                }
+                self.names.insert(log, shown);
+            }
+            Effect::Remove { replica } => self.remove(LogId::Replica(replica)),
+            Effect::Store { log, token, ops } => self.write(log, token, &ops, events),
+            Effect::Load { log, token, slice } => {
+                let bytes = self.load(log, &slice);
+                events.push_back(Event::Loaded { token, bytes });
+            }
+            // There is one node; it talks to itself inside the cluster.
+            Effect::Send { .. } => {}
+            Effect::Note(note) => self.note(&note),
+        }
+    }
+
+    fn write(&mut self, id: LogId, token: Token, ops: &[StoreOp], events: &mut VecDeque<Event>) {
+        if self.refused.contains(&id) {
+            // The node will hear of the failure before this order, and forget it then.
+            return;
+        }
+        let Some(log) = self.cluster.log(self.node, id) else {
+            // Ordered and removed within one step: nobody waits for it.
+            return;
+        };
+        match self.store.carry_out(id, ops, log) {
+            Ok(()) => {
+                self.grown += appended(ops);
+                self.written.push((id, token));
+                if self.failing.remove(&id) {
+                    let name = self.names.get(&id).map_or("?", String::as_str);
+                    self.console.say(format!("{name}: can be written again"));
+                }
+            }
+            Err(error) => {
+                self.say_refused(id, &error);
+                self.refused.insert(id);
+                self.written.retain(|(log, _)| *log != id);
+                events.push_front(Event::StoreFailed { log: id, token });
+            }
+        }
+    }
+
+    fn say_refused(&mut self, id: LogId, error: &io::Error) {
+        if self.failing.insert(id) {
+            let name = self.names.get(&id).map_or("?", String::as_str);
+            self.console.say(format!(
+                "{name}: cannot be written: {error}. Produce requests to it are refused until it \
+                 works again; nothing that was acknowledged is lost"
+            ));
+        }
+    }
+
+    fn remove(&mut self, id: LogId) {
+        self.written.retain(|(log, _)| *log != id);
+        self.failing.remove(&id);
+        let name = self.names.remove(&id);
+        if let Err(error) = self.store.remove(id) {
+            let name = name.unwrap_or_default();
+            self.console
+                .say(format!("{name}: its files cannot be removed: {error}"));
+        }
+    }
+
+    fn load(&mut self, id: LogId, slice: &LogSlice) -> Bytes {
+        self.grown += u64::from(slice.length);
+        self.store.load(id, slice).unwrap_or_else(|error| {
+            let name = self.names.get(&id).map_or("?", String::as_str);
+            self.console.say(format!(
+                "{name}: {} bytes at {} of the segment {} cannot be read: {error}",
+                slice.length, slice.position, slice.segment
+            ));
+            Bytes::new()
+        })
+    }
+
+    fn reply(&mut self, conn: ConnId, reply: &Reply) {
+        let Some(pieces) = self.resolve(reply) else {
+            // The records were deleted in the step that answered with them: the client asks again.
+            let why = Closing::UnacknowledgedFailure;
+            self.out.push(Out::Close { conn, why });
+            return;
+        };
+        self.out.push(Out::Reply { conn, pieces });
+    }
+
+    /// A reply's pieces: its own bytes and the logs', neither copied where they are sealed.
+    fn resolve(&self, reply: &Reply) -> Option<Vec<Bytes>> {
+        let mut pieces = Vec::with_capacity(1 + 2 * reply.slices.len());
+        let mut at = 0;
+        for slice in &reply.slices {
+            let to = slice.at as usize;
+            pieces.push(
+                reply
+                    .bytes
+                    .get(at..to)
+                    .map(|part| reply.bytes.slice_ref(part))?,
+            );
+            at = to;
+            let log = self.cluster.log(self.node, LogId::Replica(slice.replica))?;
+            pieces.extend(log.slice_pieces(&slice.slice)?);
+        }
+        pieces.push(reply.bytes.slice(at.min(reply.bytes.len())..));
+        Some(pieces)
+    }
+
+    fn note(&mut self, note: &Note) {
+        match note {
+            Note::BadMetadata => self
+                .console
+                .say("a record of the metadata log cannot be read and is left out"),
+            // The driver has said it, with the reason; rebalances are ordinary.
+            Note::StoreRefused { .. } | Note::Rebalanced { .. } => {}
+        }
+    }
+
+    fn keep_bound(&mut self) {
+        if self.grown < LOOK_BYTES || !self.store.keeps_bytes() {
+            return;
+        }
+        self.grown = 0;
+        if let Some(node) = self.cluster.node_mut(self.node) {
+            node.evict(self.cache_bytes);
+        }
+    }
+}
+
+fn appended(ops: &[StoreOp]) -> u64 {
+    let length = |op: &StoreOp| match op {
+        StoreOp::Append { length, .. } => u64::from(*length),
+        _ => 0,
+    };
+    ops.iter().map(length).sum()
+}

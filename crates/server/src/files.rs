@@ -1,0 +1,221 @@
+//! The file layer: everything the server does to its data directory goes through [`Files`].
+
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::path::{Path, PathBuf};
+
+/// Files that are kept open at most.
+const OPEN_MAX: usize = 256;
+
+/// What can be done to a data directory. Paths are relative to it, with `/` between directory
+/// and file; the empty path is the directory itself.
+///
+/// As in a real file system, nothing is certain to survive a power cut but what `sync` covers: a
+/// file's bytes by [`Files::sync`], its name by [`Files::sync_dir`] of its directory.
+pub trait Files: Send {
+    /// Names of the directories in the data directory, in order.
+    fn dirs(&mut self) -> io::Result<Vec<String>>;
+    /// Names and lengths of the files in a directory, in order.
+    fn files(&mut self, dir: &str) -> io::Result<Vec<(String, u64)>>;
+    /// Reads at most `length` bytes from a position on; fewer only at the end of the file.
+    fn read(&mut self, path: &str, at: u64, length: usize) -> io::Result<Bytes>;
+    /// Makes a directory; it is no error that it is there.
+    fn create_dir(&mut self, dir: &str) -> io::Result<()>;
+    /// Gives a file or directory another name, in place of a file that has it.
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a directory with all its files.
+    fn remove_dir(&mut self, dir: &str) -> io::Result<()>;
+    /// Makes an empty file, or empties the one that is there.
+    fn create(&mut self, path: &str) -> io::Result<()>;
+    /// Writes bytes at a position; the file is made if it is not there.
+    fn write(&mut self, path: &str, at: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts or extends a file to a length.
+    fn set_len(&mut self, path: &str, length: u64) -> io::Result<()>;
+    /// Removes a file; it is no error that it is not there.
+    fn remove(&mut self, path: &str) -> io::Result<()>;
+    /// Makes the file's bytes survive a power cut.
+    fn sync(&mut self, path: &str) -> io::Result<()>;
+    /// Makes the names in a directory survive a power cut.
+    fn sync_dir(&mut self, dir: &str) -> io::Result<()>;
+}
+
+/// A directory of the machine's file system.
+#[derive(Debug)]
+pub struct RealFiles {
+    root: PathBuf,
+    open: BTreeMap<String, Open>,
+    uses: u64,
+    /// Held while the server runs; the operating system frees it with the process.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    used: u64,
+}
+
+impl RealFiles {
+    /// Opens a data directory, which is made if it is not there, for this process alone.
+    ///
+    /// # Errors
+    /// It cannot be made or written, or another process has it (`WouldBlock`).
+    pub fn open(root: &Path) -> io::Result<RealFiles> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(root)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(root.join(".lock"))?;
+        lock.try_lock()?;
+        Ok(RealFiles {
+            root: root.to_path_buf(),
+            open: BTreeMap::new(),
+            uses: 0,
+            _lock: lock,
+        })
+    }
+
+    fn handle(&mut self, path: &str, create: bool) -> io::Result<&File> {
+        self.uses += 1;
+        if !self.open.contains_key(path) {
+            self.make_room();
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(create)
+                .truncate(false)
+                .open(self.root.join(path))?;
+            let used = self.uses;
+            self.open.insert(path.to_owned(), Open { file, used });
+        }
+        match self.open.get_mut(path) {
+            Some(open) => {
+                open.used = self.uses;
+                Ok(&open.file)
+            }
+            None => Err(ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Closes the file that has not been used for longest, when there are too many.
+    fn make_room(&mut self) {
+        if self.open.len() < OPEN_MAX {
+            return;
+        }
+        let oldest = self.open.iter().min_by_key(|(_, open)| open.used);
+        if let Some(path) = oldest.map(|(path, _)| path.clone()) {
+            self.open.remove(&path);
+        }
+    }
+
+    fn close_below(&mut self, path: &str) {
+        let below = |name: &str| {
+            name.strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.open.retain(|name, _| name != path && !below(name));
+    }
+
+    fn listed(&self, dir: &str) -> io::Result<Vec<(String, fs::Metadata)>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.root.join(dir))? {
+            let entry = entry?;
+            // A name that is no text is none of ours.
+            if let Ok(name) = entry.file_name().into_string() {
+                found.push((name, entry.metadata()?));
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
+    }
+}
+
+impl Files for RealFiles {
+    fn dirs(&mut self) -> io::Result<Vec<String>> {
+        let found = self.listed("")?.into_iter();
+        Ok(found
+            .filter(|(_, metadata)| metadata.is_dir())
+            .map(|(name, _)| name)
+            .collect())
+    }
+
+    fn files(&mut self, dir: &str) -> io::Result<Vec<(String, u64)>> {
+        let found = self.listed(dir)?.into_iter();
+        Ok(found
+            .filter(|(_, metadata)| metadata.is_file())
+            .map(|(name, metadata)| (name, metadata.len()))
+            .collect())
+    }
+
+    fn read(&mut self, path: &str, at: u64, length: usize) -> io::Result<Bytes> {
+        let file = self.handle(path, false)?;
+        // The length is ours or a file's, never a client's claim.
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..)
+            && !rest.is_empty()
+        {
+            match file.read_at(rest, at + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(Bytes::from(bytes))
+    }
+
+    fn create_dir(&mut self, dir: &str) -> io::Result<()> {
+        match fs::create_dir(self.root.join(dir)) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        }
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.close_below(from);
+        self.close_below(to);
+        fs::rename(self.root.join(from), self.root.join(to))
+    }
+
+    fn remove_dir(&mut self, dir: &str) -> io::Result<()> {
+        self.close_below(dir);
+        fs::remove_dir_all(self.root.join(dir))
+    }
+
+    fn create(&mut self, path: &str) -> io::Result<()> {
+        self.handle(path, true)?.set_len(0)
+    }
+
+    fn write(&mut self, path: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.handle(path, true)?.write_all_at(bytes, at)
+    }
+
+    fn set_len(&mut self, path: &str, length: u64) -> io::Result<()> {
+        self.handle(path, false)?.set_len(length)
+    }
+
+    fn remove(&mut self, path: &str) -> io::Result<()> {
+        self.open.remove(path);
+        match fs::remove_file(self.root.join(path)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
+    fn sync(&mut self, path: &str) -> io::Result<()> {
+        self.handle(path, false)?.sync_data()
+    }
+
+    fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
+        File::open(self.root.join(dir))?.sync_all()
+    }
+}

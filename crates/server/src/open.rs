@@ -1,0 +1,435 @@
+//! The start: who the node is, which logs there are, and what recovery makes of them.
+
+use crate::checkpoints::{
+    CLEAN_SHUTDOWN, Checkpoints, META_PROPERTIES, dir_name, join, parse_dir, read_small, replace,
+};
+use crate::console::Console;
+use crate::disk::{DiskStore, Found, Fsync, METADATA_DIR};
+use crate::files::Files;
+use crate::memory::MemoryStore;
+use crate::settings::Refusal;
+use crate::store::Store;
+use cluster::{BrokerConfig, ControllerConfig, Node, NodeConfig, Recovered, ReplicaName};
+use ids::{NodeId, Offset, PartitionIndex, Rng, Time, Uuid};
+use log::files::{MetaProperties, decode_partition_metadata, encode_partition_metadata};
+use log::{Log, LogConfig, LogFile, LogSlice, Recovery, StoreOp};
+use metadata::{ConfigView, Image};
+use records::Batches;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::Arc;
+
+/// Bytes read from a segment at a time.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// Who the node is, apart from what a data directory says about it.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// `node.id`, if it was given.
+    pub node: Option<NodeId>,
+    /// Host that clients are told to come to.
+    pub host: String,
+    /// Port of `host`.
+    pub port: u16,
+    /// What `server.properties` says.
+    pub properties: BTreeMap<String, String>,
+    /// Where all chance comes from: ids and seeds.
+    pub seed: u64,
+}
+
+impl Identity {
+    /// A seed that no other process has.
+    #[must_use]
+    pub fn random_seed() -> u64 {
+        RandomState::new().hash_one(std::process::id())
+    }
+
+    fn node_config(&self, rng: &mut Rng, meta: &MetaProperties) -> NodeConfig {
+        let incarnation = random_uuid(rng);
+        NodeConfig {
+            broker: BrokerConfig {
+                node: meta.node_id,
+                cluster_id: Arc::from(meta.cluster_id.as_str()),
+                host: Arc::from(self.host.as_str()),
+                port: self.port,
+                incarnation,
+                directory: meta.directory_id,
+                properties: self.properties.clone(),
+                seed: rng.next(),
+            },
+            controller: Some(ControllerConfig {
+                node: meta.node_id,
+                incarnation,
+                properties: self.properties.clone(),
+                seed: rng.next(),
+            }),
+            controller_node: meta.node_id,
+            peers: Vec::new(),
+        }
+    }
+
+    fn new_meta(&self, rng: &mut Rng) -> MetaProperties {
+        MetaProperties {
+            node_id: self.node.unwrap_or(NodeId(1)),
+            directory_id: random_uuid(rng),
+            cluster_id: random_uuid(rng).to_string(),
+        }
+    }
+}
+
+/// A node that has not begun yet, and its store.
+#[derive(Debug)]
+pub struct Opened {
+    /// The node.
+    pub node: Node,
+    /// Where its logs are kept.
+    pub store: Store,
+}
+
+/// A node whose logs live in memory only and may have `max_bytes` together.
+#[must_use]
+pub fn open_memory(identity: &Identity, max_bytes: u64, now: Time) -> Opened {
+    let mut rng = Rng::new(identity.seed);
+    let meta = identity.new_meta(&mut rng);
+    let config = identity.node_config(&mut rng, &meta);
+    let metadata = Log::new(LogConfig::default(), Offset(0), now);
+    Opened {
+        node: Node::new(config, metadata, Vec::new()),
+        store: Store::Memory(MemoryStore::new(max_bytes)),
+    }
+}
+
+/// A node over a data directory, which may be empty, or Kafka's own.
+///
+/// Says on the console what it had to cut, and what it leaves alone.
+///
+/// # Errors
+/// The directory cannot be read or written, or is another node's.
+pub fn open_dir(
+    mut files: Box<dyn Files>,
+    identity: &Identity,
+    fsync: Fsync,
+    cache_bytes: u64,
+    now: Time,
+    console: &Console,
+) -> Result<Opened, Refusal> {
+    let mut rng = Rng::new(identity.seed);
+    let mut opening = Opening {
+        files: &mut *files,
+        console,
+        now,
+        cache_bytes,
+        share: cache_bytes,
+    };
+    let meta = opening.identify(identity, &mut rng)?;
+    let config = identity.node_config(&mut rng, &meta);
+    let opened = opening.everything(&config.broker.properties);
+    let (metadata, logs) = opened.map_err(|(file, error)| {
+        Refusal(format!(
+            "the data directory cannot be used: {file}: {error}"
+        ))
+    })?;
+    let found = logs.iter().map(|(found, _)| found.clone()).collect();
+    let (metadata_found, metadata_log) = metadata;
+    let recovered = logs.into_iter().map(|(found, log)| Recovered {
+        name: found.name,
+        log,
+    });
+    Ok(Opened {
+        node: Node::new(config, metadata_log, recovered.collect()),
+        store: Store::Disk(DiskStore::new(files, fsync, metadata_found, found)),
+    })
+}
+
+type Opens<T> = Result<T, (String, io::Error)>;
+
+struct Opening<'a> {
+    files: &'a mut dyn Files,
+    console: &'a Console,
+    now: Time,
+    cache_bytes: u64,
+    /// Bytes of each log that stay in memory.
+    share: u64,
+}
+
+impl Opening<'_> {
+    /// Reads `meta.properties`, or writes it for a new directory.
+    fn identify(&mut self, identity: &Identity, rng: &mut Rng) -> Result<MetaProperties, Refusal> {
+        let refuse =
+            |error: io::Error| Refusal(format!("{META_PROPERTIES} of the data directory: {error}"));
+        match read_small(self.files, META_PROPERTIES) {
+            Ok(bytes) => {
+                let meta = MetaProperties::decode(&bytes).ok_or_else(|| {
+                    Refusal(format!(
+                        "{META_PROPERTIES} of the data directory is damaged or not of version 1: \
+                         it must name node.id, directory.id, cluster.id"
+                    ))
+                })?;
+                if let Some(wanted) = identity.node
+                    && wanted != meta.node_id
+                {
+                    return Err(Refusal(format!(
+                        "the data directory belongs to node {} and node.id is {wanted}: use the \
+                         same id or another directory",
+                        meta.node_id
+                    )));
+                }
+                Ok(meta)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let meta = identity.new_meta(rng);
+                replace(self.files, "", META_PROPERTIES, &meta.encode(), true).map_err(refuse)?;
+                Ok(meta)
+            }
+            Err(error) => Err(refuse(error)),
+        }
+    }
+
+    /// Recovers the metadata log and all others.
+    #[expect(clippy::type_complexity, reason = "the metadata log, and the others")]
+    fn everything(
+        &mut self,
+        properties: &BTreeMap<String, String>,
+    ) -> Opens<((Found, Log), Vec<(Found, Log)>)> {
+        let clean = self.take_clean_marker()?;
+        let (checkpoints, damaged) = Checkpoints::read(self.files);
+        for name in damaged {
+            self.console.say(format!(
+                "{name} is damaged and not used; the logs are checked from their beginning"
+            ));
+        }
+        let metadata = self.metadata_log()?;
+        let image = image_of(&metadata.1);
+        let view = ConfigView {
+            image: &image,
+            properties,
+        };
+        let names = self.partitions()?;
+        self.share = self.cache_bytes / (names.len().max(1) as u64);
+        let mut logs = Vec::new();
+        for name in names {
+            let config = recovery_config(&view, &name.topic);
+            logs.push(self.log(name.clone(), config, checkpoints.of(&name, clean))?);
+        }
+        Ok((metadata, logs))
+    }
+
+    /// Whether the last stop was clean. The marker goes at once: it is true only once.
+    fn take_clean_marker(&mut self) -> Opens<bool> {
+        let failed = |error| (CLEAN_SHUTDOWN.to_owned(), error);
+        let listed = self.files.files("").map_err(failed)?;
+        let clean = listed.iter().any(|(name, _)| name == CLEAN_SHUTDOWN);
+        if clean {
+            self.files.remove(CLEAN_SHUTDOWN).map_err(failed)?;
+        }
+        Ok(clean)
+    }
+
+    fn metadata_log(&mut self) -> Opens<(Found, Log)> {
+        let name = ReplicaName {
+            topic: Arc::from(metadata::METADATA_TOPIC),
+            topic_id: Uuid::METADATA_TOPIC,
+            partition: PartitionIndex(0),
+        };
+        let failed = |error| (METADATA_DIR.to_owned(), error);
+        let known = self.files.dirs().map_err(failed)?;
+        if !known.iter().any(|dir| dir == METADATA_DIR) {
+            let marker = encode_partition_metadata(Uuid::METADATA_TOPIC);
+            let file = LogFile::PartitionMetadata.name();
+            self.files.create_dir(METADATA_DIR).map_err(failed)?;
+            replace(self.files, METADATA_DIR, &file, &marker, true).map_err(failed)?;
+            self.files.sync_dir("").map_err(failed)?;
+            let log = Log::new(LogConfig::default(), Offset(0), self.now);
+            return Ok((Found::new(name), log));
+        }
+        // Small and precious: always checked whole, and all of it stays in memory.
+        let (share, cache_bytes) = (self.share, self.cache_bytes);
+        (self.share, self.cache_bytes) = (u64::MAX, u64::MAX);
+        let opened = self.log(name, LogConfig::default(), log::Checkpoints::default());
+        (self.share, self.cache_bytes) = (share, cache_bytes);
+        let (found, log) = opened?;
+        if log.log_start() > Offset(0) {
+            let why = "it begins with a snapshot, which Brooklet cannot read yet";
+            return Err(failed(io::Error::other(why)));
+        }
+        Ok((found, log))
+    }
+
+    /// The partitions there are directories of; says which directories are left alone.
+    fn partitions(&mut self) -> Opens<Vec<ReplicaName>> {
+        let mut names = Vec::new();
+        let dirs = self.files.dirs();
+        for dir in dirs.map_err(|error| (".".to_owned(), error))? {
+            if dir == METADATA_DIR {
+                continue;
+            }
+            if dir.ends_with("-delete") {
+                self.console.say(format!(
+                    "{dir}: its topic was deleted; the deletion is finished now"
+                ));
+                let removed = self.files.remove_dir(&dir);
+                removed.map_err(|error| (dir.clone(), error))?;
+                continue;
+            }
+            let Some((topic, partition)) = parse_dir(&dir) else {
+                self.console.say(format!(
+                    "{dir}: not a partition's directory; it is left alone"
+                ));
+                continue;
+            };
+            let path = join(&dir, &LogFile::PartitionMetadata.name());
+            let bytes = read_small(self.files, &path).unwrap_or_default();
+            let Some(topic_id) = decode_partition_metadata(&bytes) else {
+                self.console.say(format!(
+                    "{path}: does not say which topic id it has; the directory is left alone"
+                ));
+                continue;
+            };
+            names.push(ReplicaName {
+                topic: Arc::from(topic),
+                topic_id,
+                partition,
+            });
+        }
+        Ok(names)
+    }
+
+    /// Rebuilds one log from its files and makes the files what the log then is.
+    fn log(
+        &mut self,
+        name: ReplicaName,
+        config: LogConfig,
+        checkpoints: log::Checkpoints,
+    ) -> Opens<(Found, Log)> {
+        let dir = dir_name(&name);
+        let failed = |error| (dir.clone(), error);
+        let recovery_point = checkpoints.recovery_point;
+        let mut recovery = Recovery::new(config, checkpoints, self.now);
+        let mut segments = Vec::new();
+        for (file, length) in self.files.files(&dir).map_err(failed)? {
+            match LogFile::parse(&file) {
+                Some(LogFile::Log(base)) => segments.push((base, length)),
+                Some(other) => {
+                    let path = join(&dir, &file);
+                    // One that cannot be read is rebuilt, or cut with a word about it.
+                    if let Ok(bytes) = read_small(self.files, &path) {
+                        recovery.file(other, bytes);
+                    }
+                }
+                None => {}
+            }
+        }
+        for (base, length) in segments {
+            recovery.segment(base);
+            self.feed(
+                &mut recovery,
+                &join(&dir, &LogFile::Log(base).name()),
+                length,
+            )?;
+        }
+        let (mut log, report) = recovery.finish();
+        for cut in &report.cuts {
+            self.console.say(format!(
+                "{dir}/{}: cut at byte {}, {} bytes dropped: {}",
+                cut.file.name(),
+                cut.position,
+                cut.bytes,
+                cut.reason
+            ));
+        }
+        self.apply(&dir, &report.ops).map_err(failed)?;
+        log.evict(self.share);
+        let (segment, length) = log.segment_sizes().last().unwrap_or_default();
+        let found = Found {
+            name,
+            segment,
+            length: u64::from(length),
+            recovery_point: recovery_point.min(log.log_end()),
+        };
+        Ok((found, log))
+    }
+
+    fn feed(&mut self, recovery: &mut Recovery, path: &str, length: u64) -> Opens<()> {
+        let mut at = 0;
+        while at < length {
+            let piece = self.files.read(path, at, PIECE_BYTES);
+            let piece = piece.map_err(|error| (path.to_owned(), error))?;
+            if piece.is_empty() {
+                break;
+            }
+            at += piece.len() as u64;
+            recovery.bytes(piece);
+            recovery.evict(self.cache_bytes / 2);
+        }
+        Ok(())
+    }
+
+    /// What recovery orders: it never appends.
+    fn apply(&mut self, dir: &str, ops: &[StoreOp]) -> io::Result<()> {
+        let log_path = |segment: Offset| join(dir, &LogFile::Log(segment).name());
+        for op in ops {
+            match op {
+                StoreOp::Roll { segment } => self.files.create(&log_path(*segment))?,
+                StoreOp::Truncate { segment, position } => {
+                    let path = log_path(*segment);
+                    self.files.set_len(&path, u64::from(*position))?;
+                    self.files.sync(&path)?;
+                }
+                StoreOp::Put { file, bytes } => {
+                    replace(self.files, dir, &file.name(), bytes, true)?;
+                }
+                StoreOp::Delete { file } => self.files.remove(&join(dir, &file.name()))?,
+                StoreOp::Append { .. } => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the metadata log adds up to.
+fn image_of(log: &Log) -> Image {
+    let mut image = Image::default();
+    for (segment, length) in log.segment_sizes() {
+        let slice = LogSlice {
+            segment,
+            position: 0,
+            length,
+        };
+        for piece in log.slice_pieces(&slice).unwrap_or_default() {
+            for (_, batch) in Batches::new(&piece) {
+                for (offset, record) in metadata::records_of(&piece.slice_ref(batch.bytes())) {
+                    if let Ok(record) = record {
+                        image.apply(offset, &record);
+                    }
+                }
+            }
+        }
+    }
+    image
+}
+
+/// The part of a topic's configs that matters to recovery: how indexes are rebuilt.
+fn recovery_config(configs: &ConfigView<'_>, topic: &str) -> LogConfig {
+    let size = |name| u32::try_from(configs.topic_number(topic, name)).unwrap_or(u32::MAX);
+    LogConfig {
+        index_interval_bytes: size("index.interval.bytes"),
+        segment_index_bytes: size("segment.index.bytes"),
+        ..LogConfig::default()
+    }
+}
+
+/// A random id as Java makes them: version 4, variant 1, and no dash in front of its text.
+fn random_uuid(rng: &mut Rng) -> Uuid {
+    loop {
+        let mut bytes = [0; 16];
+        let (high, low) = bytes.split_at_mut(8);
+        high.copy_from_slice(&rng.next().to_be_bytes());
+        low.copy_from_slice(&rng.next().to_be_bytes());
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        if bytes[0] >> 2 != 62 {
+            return Uuid(bytes);
+        }
+    }
+}
