@@ -3,8 +3,9 @@
 import { mount } from "svelte";
 import { type BrookletApi, brookletApi } from "./engine/api";
 import { type Client, connectEngine } from "./engine/client";
+import { LESSONS } from "./lessons";
 import Page from "./screens/Page.svelte";
-import { App } from "./state/app.svelte";
+import { App, SANDBOX } from "./state/app.svelte";
 import { errorText } from "./words";
 
 declare global {
@@ -30,13 +31,20 @@ async function engine(): Promise<Client> {
   return connectEngine(() => new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" }));
 }
 
+/** `?lesson=01-…` opens that lesson, `?lesson=none` the sandbox; a newcomer begins with the first lesson. */
+function wanted(): string {
+  const slug = query.get("lesson") ?? LESSONS[0]?.slug ?? "none";
+  return LESSONS.some((each) => each.slug === slug) ? `lesson-${slug}` : SANDBOX;
+}
+
 async function start() {
   const client = await engine();
   const app = new App(client);
-  const opened = app.openLesson(query.get("lesson") ?? "");
+  const opened = app.openWorkspace(wanted());
   window.brooklet = brookletApi(client, opened);
   await opened.catch((why: unknown) => {
-    app.failure = errorText(why);
+    // A worker that fails says so in a notice of its own.
+    if (!["trap", "restarted"].includes((why as { code?: string }).code ?? "")) app.failure = errorText(why);
   });
   const target = document.getElementById("app");
   if (!target) return;

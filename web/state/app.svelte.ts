@@ -9,6 +9,9 @@ import { Terminals } from "./terminal.svelte";
 import { Theme } from "./theme.svelte";
 import { World } from "./world.svelte";
 
+/** The workspace for free play. */
+export const SANDBOX = "sandbox";
+
 export type Panel = "learn" | "inspect" | "terminal" | "events";
 
 export class App {
@@ -27,12 +30,15 @@ export class App {
   failure = $state<string | null>(null);
   /** Narrow: the cards of producers and groups stand in the inspector then. */
   phone = $state(false);
+  /** Not wide enough for an inspector of its own: it takes the drawer's place while something is inspected. */
+  narrow = $state(false);
 
   constructor(client: Client) {
-    const narrow = matchMedia("(max-width: 700px)");
-    this.phone = narrow.matches;
-    narrow.addEventListener("change", (event) => {
-      this.phone = event.matches;
+    follow("(max-width: 700px)", (matches) => {
+      this.phone = matches;
+    });
+    follow("(max-width: 900px)", (matches) => {
+      this.narrow = matches;
     });
     this.world = new World(client);
     this.stage = new StageView(client);
@@ -46,18 +52,28 @@ export class App {
     });
   }
 
-  async openLesson(slug: string, fresh = false) {
-    const found = LESSONS.find((each) => each.slug === slug) ?? LESSONS[0];
-    if (!found) return;
-    this.lesson = new LessonProgress(found.lesson);
+  /** Opens a workspace by its id: the sandbox, a lesson's, or one that is only stored. */
+  async openWorkspace(id: string, fresh = false) {
+    const found = LESSONS.find((each) => `lesson-${each.slug}` === id);
+    this.lesson = found ? new LessonProgress(found.lesson) : null;
+    this.learnOpen = found !== undefined;
     this.selection.select(null);
-    this.workspace = `lesson-${found.slug}`;
-    await this.world.open(this.workspace, found.start, fresh);
+    this.world.did = null;
+    this.workspace = id;
+    // The sandbox begins with the first lesson's small world.
+    await this.world.open(id, found?.start ?? LESSONS[0]?.start ?? null, fresh);
   }
 
   /** Selecting a record fills the inspector, and on a phone goes there. */
   inspect(topic: string, partition: number, offset: number) {
     this.selection.select({ topic, partition, offset });
     this.lesson?.inspected(this.world.snapshot);
+    if (this.narrow) this.panel = "inspect";
   }
+}
+
+function follow(query: string, tell: (matches: boolean) => void) {
+  const list = matchMedia(query);
+  tell(list.matches);
+  list.addEventListener("change", (event) => tell(event.matches));
 }

@@ -157,6 +157,7 @@ export class World {
 function superseded(old: string, by: string): boolean {
   return (
     (by === "took-over" && old === "not-owner") ||
+    (by === "down" && old === "restarted") ||
     (by === "storage-back" && (old === "storage-lost" || old === "quota"))
   );
 }

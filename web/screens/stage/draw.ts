@@ -286,7 +286,7 @@ function drawTimes(d: LaneDrawing) {
     const offset = lane.first + i * g.size;
     const x = xOfTime(g, scene.worldTime, lane.times?.[i] ?? Number.NaN);
     if (!(x > g.left) || offset < lane.logStart) continue;
-    const hue = g.size === 1 ? hueOf(lane.classes[i] ?? 0) : 0;
+    const hue = g.size === 1 ? hueOf(lane.classes[i] ?? 0) : commonHue(lane, i);
     ctx.globalAlpha = offset < read ? 0.42 : 1;
     ctx.fillStyle = hue === 0 ? p.muted : (p.keys[hue - 1] ?? p.muted);
     ctx.beginPath();
@@ -299,6 +299,12 @@ function drawTimes(d: LaneDrawing) {
       ctx.strokeRect(x - 5, d.y - 2, 10, g.cellHeight + 4);
     }
   }
+}
+
+/** The hue that most records of a cell have. */
+function commonHue(lane: LaneView, cell: number): number {
+  const counts = Array.from(lane.mix.subarray(cell * 8, cell * 8 + 7));
+  return counts.indexOf(Math.max(...counts));
 }
 
 /** The dashed slot where the next record will go, and the high watermark, up to which records can be read. */
