@@ -10,6 +10,7 @@ mod fetch;
 mod group;
 mod offsets;
 pub(crate) mod protocol;
+mod sharing;
 
 use crate::io::{Input, Output};
 use crate::net::{self, Interest, Net};

@@ -215,7 +215,7 @@ impl Tool {
         }
         let from = out.len();
         match &mut self.body {
-            Body::Said(said) => said.step(out),
+            Body::Said(said) => said.step(now, out),
             Body::Admin(tool) => tool.step(now, input, out),
             Body::Producer(tool) => tool.step(now, input, out),
             Body::Consumer(tool) => tool.step(now, input, out),
@@ -248,22 +248,29 @@ impl Tool {
 /// Output that is known before anything is asked, and perhaps the end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Said {
-    out: Vec<Output>,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Output(Output),
+    /// A line of the logger, which is dated when it is written: level, text, logger.
+    Log(&'static str, String, &'static str),
 }
 
 impl Said {
     pub(crate) fn out(mut self, line: &str) -> Said {
-        self.out.push(Output::stdout_line(line));
+        self.pieces.push(Piece::Output(Output::stdout_line(line)));
         self
     }
 
     pub(crate) fn err(mut self, line: &str) -> Said {
-        self.out.push(Output::stderr_line(line));
+        self.pieces.push(Piece::Output(Output::stderr_line(line)));
         self
     }
 
     pub(crate) fn exit(mut self, code: i32) -> Said {
-        self.out.push(Output::Exit(code));
+        self.pieces.push(Piece::Output(Output::Exit(code)));
         self
     }
 
@@ -278,8 +285,19 @@ impl Said {
         Body::Said(self.err(message).err(help.trim_end_matches('\n')).exit(1))
     }
 
-    pub(crate) fn step(&mut self, out: &mut Vec<Output>) {
-        out.append(&mut self.out);
+    pub(crate) fn log(mut self, level: &'static str, text: &str, logger: &'static str) -> Said {
+        self.pieces
+            .push(Piece::Log(level, text.to_string(), logger));
+        self
+    }
+
+    pub(crate) fn step(&mut self, now: Time, out: &mut Vec<Output>) {
+        out.extend(self.pieces.drain(..).map(|piece| match piece {
+            Piece::Output(output) => output,
+            Piece::Log(level, text, logger) => {
+                Output::stderr_line(&log::line(now, level, &text, logger))
+            }
+        }));
     }
 }
 
@@ -384,7 +402,7 @@ impl AdminTool {
         let mut say = Say { now, out };
         if !self.begun {
             self.begun = true;
-            self.before.step(say.out);
+            self.before.step(now, say.out);
             if self.go_on(Vec::new(), &mut say) {
                 return;
             }

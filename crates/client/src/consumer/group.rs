@@ -2,10 +2,10 @@
 
 use super::protocol;
 use super::{Assignor, Begin, Call, Consumer, Event, Position, Subscription};
-use crate::assignors::{self, Subscriber, TopicSizes};
+use crate::assignors::TopicSizes;
 use crate::io::Output;
 use crate::net::Node;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ use wire::heartbeat_response::HeartbeatResponse;
 use wire::join_group_request::{JoinGroupRequest, JoinGroupRequestProtocol};
 use wire::join_group_response::JoinGroupResponse;
 use wire::leave_group_request::{LeaveGroupRequest, MemberIdentity};
-use wire::sync_group_request::{SyncGroupRequest, SyncGroupRequestAssignment};
+use wire::sync_group_request::SyncGroupRequest;
 use wire::sync_group_response::SyncGroupResponse;
 
 const PROTOCOL_TYPE: Str = Str::from_static("consumer");
@@ -37,7 +37,7 @@ pub(super) struct Group {
     /// When the owner last asked for records.
     polled: Option<Time>,
     /// All members' topics and their sizes when we, as leader, made the assignment.
-    leader_of: Option<(BTreeSet<Arc<str>>, TopicSizes)>,
+    pub(super) leader_of: Option<(BTreeSet<Arc<str>>, TopicSizes)>,
     /// Topics of the last subscription sent.
     subscribed: BTreeSet<Arc<str>>,
 }
@@ -373,51 +373,6 @@ impl Consumer {
             self.calls.insert(correlation, Call::Sync);
             self.group.state = State::Syncing;
         }
-    }
-
-    /// The assignment that we, as leader, give to the group.
-    fn assign(&mut self, joined: &JoinGroupResponse) -> Vec<SyncGroupRequestAssignment> {
-        let member = |m: &wire::join_group_response::JoinGroupResponseMember| Subscriber {
-            member_id: Arc::from(m.member_id.as_str()),
-            instance_id: m
-                .group_instance_id
-                .as_ref()
-                .map(|id| Arc::from(id.as_str())),
-            topics: protocol::subscribed(&m.metadata),
-            owned: Vec::new(),
-            generation: -1,
-        };
-        let members: Vec<Subscriber> = joined.members.iter().map(member).collect();
-        let topics: BTreeSet<Arc<str>> = members.iter().flat_map(|m| m.topics.clone()).collect();
-        let sizes = self.partition_counts(&topics);
-        let chosen = joined.protocol_name.as_ref().map(|name| name.as_str());
-        let assigned = if chosen == Some(Assignor::RoundRobin.name()) {
-            assignors::round_robin(&sizes, &members)
-        } else {
-            assignors::range(&sizes, &members)
-        };
-        self.group.leader_of = Some((topics, sizes));
-        let entry = |(id, partitions): (Arc<str>, Vec<TopicPartition>)| {
-            let mut by_topic: BTreeMap<Arc<str>, Vec<i32>> = BTreeMap::new();
-            for at in partitions {
-                by_topic.entry(at.topic).or_default().push(at.partition.0);
-            }
-            SyncGroupRequestAssignment {
-                member_id: Str::from(id.as_ref()),
-                assignment: protocol::assignment(&by_topic),
-                ..Default::default()
-            }
-        };
-        assigned.into_iter().map(entry).collect()
-    }
-
-    /// How many partitions each topic has; a topic that does not exist is left out, as Kafka does.
-    fn partition_counts(&self, topics: &BTreeSet<Arc<str>>) -> TopicSizes {
-        let count = |topic: &Arc<str>| {
-            let known = self.net.metadata().topic(topic)?;
-            Some((topic.clone(), i32::try_from(known.partitions.len()).ok()?))
-        };
-        topics.iter().filter_map(count).collect()
     }
 
     pub(super) fn on_synced(&mut self, now: Time, version: i16, frame: Bytes, _: &mut Vec<Output>) {

@@ -161,7 +161,10 @@ pub(super) fn start(words: &[String], mut env: Env) -> Body {
         .and_then(|consumer| Ok((consumer, Formatter::new(&parsed, &env)?)));
     let (consumer, formatter) = match built {
         Ok(built) => built,
-        Err(message) => return Body::Said(said.err(&message).exit(1)),
+        Err(message) => {
+            let said = said.log("ERROR", "Unknown error when running consumer: ", LOGGER);
+            return Body::Said(said.err(&message).exit(1));
+        }
     };
     if !parsed.has("partition") {
         said = said.err(NEW_PROTOCOL);
@@ -492,7 +495,7 @@ impl ConsoleConsumer {
     }
 
     pub(super) fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
-        self.before.step(out);
+        self.before.step(now, out);
         let idle = *self.idle_since.get_or_insert(now);
         self.consumer.step(now, input, out);
         if *input == Input::Interrupt {

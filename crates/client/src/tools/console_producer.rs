@@ -104,7 +104,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     ),
     long(
         "retry-backoff-ms",
-        "retry backoff",
+        "retry delays",
         "How long to wait before sending again. (default: 100)",
     ),
     integer(
@@ -436,7 +436,7 @@ impl ConsoleProducer {
     }
 
     pub(super) fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
-        self.before.step(out);
+        self.before.step(now, out);
         match input {
             Input::Stdin(bytes) if !self.ended => {
                 self.lines.buffer.extend_from_slice(bytes);

@@ -1,0 +1,293 @@
+//! The recorded transcripts of Kafka's console tools (`../shared/vectors/tools`), and how to compare with them.
+//!
+//! A transcript is compared by its standard output, its standard error without what Kafka's logger wrote
+//! and without Java stack traces, and its exit status. Pieces that differ from run to run are masked on
+//! both sides (`VOLATILE.md` of the vectors); help texts are compared as far as they were recorded.
+
+use std::fs;
+use std::path::PathBuf;
+
+/// One recorded command.
+#[derive(Clone, Debug)]
+pub struct Transcript {
+    /// File name without its ending, such as `016-topics-describe`.
+    pub name: String,
+    /// The command line, without what feeds it.
+    pub command: String,
+    /// What was piped in; `None` when nothing was, or by something else than `printf`.
+    pub stdin: Option<String>,
+    /// Whether something other than `printf` fed it.
+    pub fed_otherwise: bool,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error, the logger's lines apart.
+    pub stderr: String,
+    /// Exit status; `None` when the record was cut before it.
+    pub exit: Option<i32>,
+}
+
+/// Where the vectors are, when they are there.
+#[must_use]
+pub fn directory() -> Option<PathBuf> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors/tools");
+    let path = PathBuf::from(path);
+    path.is_dir().then_some(path)
+}
+
+/// All transcripts in the order in which they were recorded; none without the vectors.
+#[must_use]
+pub fn all() -> Vec<Transcript> {
+    let Some(directory) = directory() else {
+        return Vec::new();
+    };
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let numbered = |name: &str| name.as_bytes().first().is_some_and(u8::is_ascii_digit);
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.sort();
+    let parse_file = |path: &PathBuf| {
+        let name = path.file_stem()?.to_str()?;
+        let text = fs::read_to_string(path).ok()?;
+        numbered(name).then(|| parse(name, &text)).flatten()
+    };
+    files.iter().filter_map(parse_file).collect()
+}
+
+/// Takes the text of a transcript apart.
+#[must_use]
+pub fn parse(name: &str, text: &str) -> Option<Transcript> {
+    let (first, rest) = text.split_once('\n')?;
+    let line = first.strip_prefix("$ ")?;
+    let rest = rest.split("\n--- log4j").next().unwrap_or_default();
+    let (stdout, rest) = split_at_line(rest, "--- stderr");
+    let (stderr, rest) = split_at_line(rest, "--- exit ");
+    let exit = rest
+        .split_whitespace()
+        .next()
+        .and_then(|code| code.parse().ok());
+    let (feed, command) = match line.rsplit_once(" | ") {
+        Some((feed, command)) => (Some(feed), command),
+        None => (None, line),
+    };
+    let stdin = feed.and_then(|feed| feed.strip_prefix("printf '")?.strip_suffix('\''));
+    Some(Transcript {
+        name: name.to_string(),
+        command: command.to_string(),
+        stdin: stdin.map(unescape),
+        fed_otherwise: feed.is_some() && stdin.is_none(),
+        stdout: without_marks(stdout),
+        stderr: without_marks(stderr),
+        exit,
+    })
+}
+
+/// What stands before the line that begins with `mark`, and what follows the mark.
+fn split_at_line<'a>(text: &'a str, mark: &str) -> (&'a str, &'a str) {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some(rest) = line.strip_prefix(mark) {
+            let after = at + (line.len() - rest.len());
+            return (&text[..at], text[after..].trim_start_matches('\n'));
+        }
+        at += line.len();
+    }
+    (text, "")
+}
+
+fn without_marks(text: &str) -> String {
+    text.strip_suffix("\n[no newline at end]\n")
+        .unwrap_or(text)
+        .to_string()
+}
+
+/// `printf`'s escapes, as far as the transcripts use them.
+fn unescape(text: &str) -> String {
+    text.replace("\\n", "\n").replace("\\t", "\t")
+}
+
+/// What is wrong with what a tool said, in the light of a transcript; `None` when it fits.
+#[must_use]
+pub fn difference(expected: &Transcript, stdout: &str, stderr: &str, exit: i32) -> Option<String> {
+    let theirs = without_traces(&expected.stdout, &expected.stderr);
+    let ours = without_log(stderr);
+    let parts = [
+        ("stdout", mask(&expected.stdout), mask(stdout)),
+        ("stderr", mask(&theirs), mask(&ours)),
+    ];
+    for (what, theirs, ours) in parts {
+        if !same(&theirs, &ours) {
+            return Some(format!("{what}: {}", first_difference(&theirs, &ours)));
+        }
+    }
+    let exit_fits = expected.exit.is_none_or(|theirs| theirs == exit);
+    (!exit_fits).then(|| format!("exit status {exit}, Kafka's was {:?}", expected.exit))
+}
+
+/// Compares line by line; behind `[cut: N more lines]` anything may follow.
+fn same(theirs: &str, ours: &str) -> bool {
+    let theirs: Vec<&str> = theirs.lines().collect();
+    let ours: Vec<&str> = ours.lines().collect();
+    match theirs.iter().position(|line| line.starts_with("[cut: ")) {
+        Some(cut) => ours.get(..cut) == theirs.get(..cut),
+        None => ours == theirs,
+    }
+}
+
+/// The first line that differs, as Kafka has it and as we have it.
+fn first_difference(theirs: &str, ours: &str) -> String {
+    let (mut theirs, mut ours) = (theirs.lines(), ours.lines());
+    let mut number = 0;
+    loop {
+        number += 1;
+        match (theirs.next(), ours.next()) {
+            (Some(a), Some(b)) if a == b => {}
+            (a, b) => {
+                let show =
+                    |line: Option<&str>| line.map_or("(the end)".into(), |l| format!("|{l}|"));
+                return format!(
+                    "line {number}\n  Kafka's {}\n  ours    {}",
+                    show(a),
+                    show(b)
+                );
+            }
+        }
+    }
+}
+
+/// Standard error without Java's stack traces and without what only they name.
+fn without_traces(stdout: &str, stderr: &str) -> String {
+    let lines: Vec<&str> = stderr.lines().collect();
+    let is_frame = |line: &&str| line.starts_with("\tat ") || line.starts_with("\t... ");
+    let mut kept: Vec<&str> = Vec::new();
+    for (i, line) in lines.iter().enumerate() {
+        if is_frame(line) || line.starts_with("Caused by: ") {
+            continue;
+        }
+        let heads_trace = lines.get(i + 1).is_some_and(is_frame);
+        let message = line.split_once(": ").map_or(*line, |(_, message)| message);
+        let said = kept.iter().any(|kept| kept.contains(message)) || stdout.contains(message);
+        if heads_trace && said {
+            continue;
+        }
+        kept.push(line);
+    }
+    // The topic tool ends its trace with an empty line.
+    if stderr.contains("\tat ") {
+        while kept.last().is_some_and(|line| line.is_empty()) {
+            kept.pop();
+        }
+    }
+    kept.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Our standard error without the lines that a stock Kafka's logger would write.
+fn without_log(stderr: &str) -> String {
+    let mut kept = String::new();
+    let mut in_log = false;
+    for line in stderr.lines() {
+        let dated = line.starts_with('[')
+            && line.get(24..26) == Some("] ")
+            && line[1..24]
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b" -:,".contains(&b));
+        let goes_on = in_log && (line.starts_with(" (") || line.starts_with("org.apache.kafka."));
+        in_log = dated || goes_on;
+        if !in_log {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+/// Replaces what differs from run to run: topic ids, timestamps, uuids, group numbers.
+#[must_use]
+pub fn mask(text: &str) -> String {
+    text.lines().map(|line| mask_line(line) + "\n").collect()
+}
+
+fn mask_line(line: &str) -> String {
+    let mut out = String::new();
+    let mut word = String::new();
+    for c in line.chars().chain([' ']) {
+        let of_word = c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if of_word {
+            word.push(c);
+            continue;
+        }
+        out.push_str(&mask_word(&word, &out));
+        word.clear();
+        out.push(c);
+    }
+    out.pop();
+    out
+}
+
+fn mask_word(word: &str, before: &str) -> String {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if before.ends_with("TopicId: ") && word.len() == 22 {
+        return "<topic id>".into();
+    }
+    if let Some(number) = word
+        .strip_prefix("console-consumer-")
+        .filter(|rest| digits(rest))
+    {
+        return format!("console-consumer-{}", "N".repeat(number.len()));
+    }
+    if word.len() == 13 && digits(word) {
+        return "<timestamp>".into();
+    }
+    if word.len() > 37 && is_uuid(&word[word.len() - 36..]) {
+        return format!("{}<uuid>", &word[..word.len() - 36]);
+    }
+    word.to_string()
+}
+
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    lengths == [8, 4, 4, 4, 12] && groups.concat().bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transcript_has_a_command_its_input_and_three_answers() {
+        let text = "$ printf 'a\\tb\\n' | kafka-x --y\nout\n--- stderr\nerr\n--- exit 1\n--- log4j (x)\n[..]\n";
+        let transcript = parse("001-x", text).unwrap();
+        assert_eq!(transcript.command, "kafka-x --y");
+        assert_eq!(transcript.stdin.as_deref(), Some("a\tb\n"));
+        assert_eq!(
+            (transcript.stdout.as_str(), transcript.stderr.as_str()),
+            ("out\n", "err\n")
+        );
+        assert_eq!(transcript.exit, Some(1));
+        assert_eq!(difference(&transcript, "out\n", "err\n", 1), None);
+        assert!(difference(&transcript, "out\n", "other\n", 1).is_some());
+        assert!(difference(&transcript, "out\n", "err\n", 0).is_some());
+    }
+
+    #[test]
+    fn what_changes_from_run_to_run_is_masked() {
+        assert_eq!(
+            mask("Topic: t\tTopicId: pyerO8SDTeOSuY467aVpkQ\tx"),
+            "Topic: t\tTopicId: <topic id>\tx\n"
+        );
+        assert_eq!(
+            mask("CreateTime:1795246653179|a"),
+            "CreateTime:<timestamp>|a\n"
+        );
+        assert_eq!(
+            mask("m shop-1-b2318cc7-04d3-4aa6-82d1-913f3854254b /127.0.0.1"),
+            "m shop-1-<uuid> /127.0.0.1\n"
+        );
+    }
+
+    #[test]
+    fn the_loggers_lines_do_not_count() {
+        let stderr =
+            "a\n[2026-11-21 07:37:41,154] ERROR x (y)\norg.apache.kafka.common.errors.X: z\nb\n";
+        assert_eq!(without_log(stderr), "a\nb\n");
+    }
+}
