@@ -608,6 +608,49 @@ mod tests {
         assert_eq!(values(&mut consumer, &mut fake, 9), ["b"]);
     }
 
+    fn member() -> Consumer {
+        let mut config = Config::new("test", alloc::vec![("localhost".into(), 9092)]);
+        config.group = Some("g".into());
+        config.reset = Reset::Earliest;
+        let topics = Subscription::Topics([Arc::from(TOPIC)].into_iter().collect());
+        Consumer::new(config, topics, Rng::new(1))
+    }
+
+    #[test]
+    fn a_member_joins_reads_commits_what_it_processed_and_leaves() {
+        let mut fake = Fake::new(2);
+        log(&mut fake, 0, &["a", "b"], Compression::None);
+        let mut consumer = member();
+        assert_eq!(values(&mut consumer, &mut fake, 1), ["a"]);
+        assert_eq!(consumer.generation(), 1);
+        let expected = [18, 3, 10, 18, 11, 11, 14, 9];
+        assert_eq!(fake.seen[..8], expected);
+        // Handed out, but not processed before the next poll.
+        fake.run(&mut consumer, |fake, _| fake.seen.contains(&8));
+        assert_eq!(fake.stored.get(&0), Some(&0));
+        assert_eq!(values(&mut consumer, &mut fake, 1), ["b"]);
+        consumer.close();
+        fake.run(&mut consumer, |_, consumer| consumer.is_closed());
+        assert_eq!(fake.stored.get(&0), Some(&2));
+        assert_eq!(fake.seen.last(), Some(&13));
+    }
+
+    #[test]
+    fn a_rebalance_stores_offsets_first_and_goes_on_where_it_was() {
+        let mut fake = Fake::new(1);
+        log(&mut fake, 0, &["a", "b"], Compression::None);
+        let mut consumer = member();
+        assert_eq!(values(&mut consumer, &mut fake, 2), ["a", "b"]);
+        consumer.poll_records(fake.now, 1);
+        fake.heartbeat_error = ErrorCode::REBALANCE_IN_PROGRESS.0;
+        fake.run(&mut consumer, |_, consumer| {
+            consumer.generation() == 2 && consumer.is_stable()
+        });
+        assert_eq!(fake.stored.get(&0), Some(&2));
+        log(&mut fake, 0, &["c"], Compression::None);
+        assert_eq!(values(&mut consumer, &mut fake, 9), ["c"]);
+    }
+
     #[test]
     fn a_seek_drops_what_was_fetched() {
         let mut fake = Fake::new(1);

@@ -10,7 +10,12 @@ use ids::{Time, Uuid};
 use wire::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use wire::fetch_request::FetchRequest;
 use wire::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
+use wire::find_coordinator_response::FindCoordinatorResponse;
+use wire::heartbeat_response::HeartbeatResponse;
 use wire::init_producer_id_response::InitProducerIdResponse;
+use wire::join_group_request::JoinGroupRequest;
+use wire::join_group_response::{JoinGroupResponse, JoinGroupResponseMember};
+use wire::leave_group_response::LeaveGroupResponse;
 use wire::list_offsets_request::ListOffsetsRequest;
 use wire::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
@@ -19,8 +24,19 @@ use wire::metadata_request::MetadataRequest;
 use wire::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
+use wire::offset_commit_request::OffsetCommitRequest;
+use wire::offset_commit_response::{
+    OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
+use wire::offset_fetch_request::OffsetFetchRequest;
+use wire::offset_fetch_response::{
+    OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopics,
+};
 use wire::produce_request::ProduceRequest;
 use wire::produce_response::{PartitionProduceResponse, ProduceResponse, TopicProduceResponse};
+use wire::sync_group_request::SyncGroupRequest;
+use wire::sync_group_response::SyncGroupResponse;
 use wire::{Message, Reader, Str};
 
 /// The topic that there is.
@@ -43,6 +59,11 @@ pub(crate) struct Fake {
     pub(crate) logs: BTreeMap<i32, (Vec<(i64, Bytes)>, i64)>,
     /// Errors for the next Produce answers.
     pub(crate) produce_errors: VecDeque<i16>,
+    /// What the group has stored, by partition.
+    pub(crate) stored: BTreeMap<i32, i64>,
+    /// The error of the next heartbeat.
+    pub(crate) heartbeat_error: i16,
+    generation: i32,
     /// The highest version of ApiVersions it knows.
     pub(crate) api_versions_max: i16,
     pub(crate) stdout: String,
@@ -59,6 +80,9 @@ impl Fake {
             seen: Vec::new(),
             logs: BTreeMap::new(),
             produce_errors: VecDeque::new(),
+            stored: BTreeMap::new(),
+            heartbeat_error: 0,
+            generation: 0,
             api_versions_max: 4,
             stdout: String::new(),
             stderr: String::new(),
@@ -128,6 +152,35 @@ impl Fake {
                 &self.metadata(&read::<MetadataRequest>(body, version)),
             ),
             18 => self.versions(id, version),
+            8 => encode(
+                id,
+                version,
+                &self.commit(&read::<OffsetCommitRequest>(body, version)),
+            ),
+            9 => encode(
+                id,
+                version,
+                &self.committed(&read::<OffsetFetchRequest>(body, version)),
+            ),
+            10 => encode(id, version, &self.coordinator()),
+            11 => encode(
+                id,
+                version,
+                &self.join(&read::<JoinGroupRequest>(body, version)),
+            ),
+            12 => {
+                let error_code = core::mem::take(&mut self.heartbeat_error);
+                encode(
+                    id,
+                    version,
+                    &HeartbeatResponse {
+                        error_code,
+                        ..Default::default()
+                    },
+                )
+            }
+            13 => encode(id, version, &LeaveGroupResponse::default()),
+            14 => encode(id, version, &sync(&read::<SyncGroupRequest>(body, version))),
             22 => encode(
                 id,
                 version,
@@ -277,6 +330,88 @@ impl Fake {
         }
     }
 
+    fn coordinator(&self) -> FindCoordinatorResponse {
+        let found = wire::find_coordinator_response::Coordinator {
+            node_id: 1,
+            host: Str::from("localhost"),
+            port: 9092,
+            ..Default::default()
+        };
+        FindCoordinatorResponse {
+            coordinators: alloc::vec![found],
+            ..Default::default()
+        }
+    }
+
+    /// The one member is the leader; its first join is answered with an id, as Kafka does.
+    fn join(&mut self, request: &JoinGroupRequest) -> JoinGroupResponse {
+        if request.member_id.is_empty() {
+            return JoinGroupResponse {
+                error_code: 79,
+                member_id: Str::from("member-1"),
+                ..Default::default()
+            };
+        }
+        self.generation += 1;
+        let member = JoinGroupResponseMember {
+            member_id: request.member_id.clone(),
+            metadata: request.protocols[0].metadata.clone(),
+            ..Default::default()
+        };
+        JoinGroupResponse {
+            generation_id: self.generation,
+            protocol_type: Some(Str::from("consumer")),
+            protocol_name: Some(request.protocols[0].name.clone()),
+            leader: request.member_id.clone(),
+            member_id: request.member_id.clone(),
+            members: alloc::vec![member],
+            ..Default::default()
+        }
+    }
+
+    fn commit(&mut self, request: &OffsetCommitRequest) -> OffsetCommitResponse {
+        assert_eq!(request.generation_id_or_member_epoch, self.generation);
+        let mut response = OffsetCommitResponse::default();
+        for topic in &request.topics {
+            let mut answer = OffsetCommitResponseTopic {
+                name: topic.name.clone(),
+                ..Default::default()
+            };
+            for p in &topic.partitions {
+                self.stored.insert(p.partition_index, p.committed_offset);
+                answer.partitions.push(OffsetCommitResponsePartition {
+                    partition_index: p.partition_index,
+                    ..Default::default()
+                });
+            }
+            response.topics.push(answer);
+        }
+        response
+    }
+
+    fn committed(&self, request: &OffsetFetchRequest) -> OffsetFetchResponse {
+        let asked = &request.groups[0];
+        let topic = &asked.topics.as_ref().unwrap()[0];
+        let answer = |&partition_index: &i32| OffsetFetchResponsePartitions {
+            partition_index,
+            committed_offset: self.stored.get(&partition_index).copied().unwrap_or(-1),
+            ..Default::default()
+        };
+        let topics = alloc::vec![OffsetFetchResponseTopics {
+            name: topic.name.clone(),
+            partitions: topic.partition_indexes.iter().map(answer).collect(),
+            ..Default::default()
+        }];
+        OffsetFetchResponse {
+            groups: alloc::vec![OffsetFetchResponseGroup {
+                group_id: asked.group_id.clone(),
+                topics,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }
+    }
+
     fn list(&self, request: &ListOffsetsRequest) -> ListOffsetsResponse {
         let topic = &request.topics[0];
         let answer = |asked: &wire::list_offsets_request::ListOffsetsPartition| {
@@ -295,6 +430,13 @@ impl Fake {
             }],
             ..Default::default()
         }
+    }
+}
+
+fn sync(request: &SyncGroupRequest) -> SyncGroupResponse {
+    SyncGroupResponse {
+        assignment: request.assignments[0].assignment.clone(),
+        ..Default::default()
     }
 }
 
