@@ -3,7 +3,7 @@
 import type { Client } from "../engine/client";
 import type { FrameView } from "../engine/frame";
 import type { WatchLane } from "../engine/rpc";
-import { type Align, decadeFor } from "../screens/stage/geometry";
+import { type Align, decadeFor } from "./scale";
 
 export class StageView {
   decade = $state(0);

@@ -40,9 +40,10 @@ export class Terminal {
   private at = 0;
   private early: Push[] = [];
   private starting = false;
+  private readonly stop: () => void;
 
   constructor(private readonly client: Client) {
-    client.onPush((push) => this.take(push));
+    this.stop = client.onPush((push) => this.take(push));
   }
 
   async submit() {
@@ -101,6 +102,7 @@ export class Terminal {
   }
 
   close() {
+    this.stop();
     if (this.running !== null) void this.client.signal(this.running).catch(() => {});
   }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { lane } from "../../engine/lane.fixture";
-import { anchorOf, cellsFor, decadeFor, geometry, offsetAt, xOf } from "./geometry";
+import { decadeFor } from "../../state/scale";
+import { anchorOf, cellsFor, geometry, offsetAt, xOf } from "./geometry";
 
 const base = {
   width: 770,

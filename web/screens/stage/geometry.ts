@@ -1,8 +1,7 @@
 /** Where things are: offsets to pixels and back. Pure, in CSS pixels. */
 
 import type { LaneView } from "../../engine/frame";
-
-export type Align = "newest" | "offset" | "time";
+import type { Align } from "../../state/scale";
 
 export interface Geometry {
   width: number;
@@ -97,17 +96,6 @@ export const TIME_SPAN = 20_000;
 
 export function xOfTime(g: Geometry, now: number, t: number): number {
   return g.right - ((now - t) / TIME_SPAN) * (g.right - g.left);
-}
-
-/**
- * The decade to draw at: the smallest with at most about eight new cells a second in the busiest lane.
- * It falls back only well below that, so that a rate near the edge does not flicker.
- */
-export function decadeFor(rate: number, present: number): number {
-  let decade = 0;
-  while (decade < 4 && rate / 10 ** decade > 8) decade++;
-  if (decade === present - 1 && rate / 10 ** decade > 5) return present;
-  return decade;
 }
 
 export function clamp(n: number, least: number, most: number): number {
