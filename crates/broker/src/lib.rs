@@ -27,5 +27,6 @@ mod topics;
 mod waiting;
 
 pub use broker::{Broker, BrokerConfig, Recovered};
+pub use coordinator::{GroupView, MemberView};
 pub use event::{Closing, Effect, Event, Note, ReplicaId, ReplicaName, Reply, ReplySlice};
 pub use replicas::ReplicaView;

@@ -5,7 +5,7 @@
 //! takes back. Tickets grow in the order of the log.
 
 use crate::{Group, State};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{LeaderEpoch, Offset, PartitionIndex, ProducerId, Time, Uuid};
@@ -162,6 +162,17 @@ impl Offsets {
                 .iter()
                 .map(move |(partition, seen)| (topic, *partition, &seen.commit))
         })
+    }
+
+    /// All partitions that have a commit, or will have one once what has begun is stored and what
+    /// transactions hold is committed: those to delete with the group.
+    #[must_use]
+    pub fn touched(&self) -> BTreeSet<(Arc<str>, PartitionIndex)> {
+        let seen = self.iter().map(|(topic, at, _)| (topic.clone(), at));
+        let begun = self.begun.values().flat_map(|begun| &begun.changes);
+        let begun = begun.map(|change| (change.topic.clone(), change.partition));
+        let held = self.open.values().flat_map(BTreeMap::keys).cloned();
+        seen.chain(begun).chain(held).collect()
     }
 
     /// Number of partitions with a commit.

@@ -17,7 +17,7 @@ use wire::api_versions_response::{
 
 /// The APIs this broker answers; the versions are Kafka's.
 const SPOKEN: &[i16] = &[
-    0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 22, 33, 37, 42, 44, 47,
+    0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 22, 33, 37, 42, 44, 47, 69,
 ];
 
 /// Features this broker knows: name, least and highest level.

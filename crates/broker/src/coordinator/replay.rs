@@ -1,0 +1,227 @@
+//! From the log of a partition of `__consumer_offsets` to its groups.
+
+use super::records::{self, Replayed};
+use super::{Coordinator, Loading};
+use crate::broker::Broker;
+use crate::event::Effect;
+use ::records::{BatchView, Batches, Record, decompress};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use group::{Group, GroupConfig, GroupState};
+use ids::{Offset, PartitionIndex, ProducerId, Time};
+use log::{LogSlice, Read};
+
+/// How much of the log is looked at in one piece.
+const PIECE_BYTES: u32 = 1 << 20;
+/// The most that one batch may decompress to (Kafka's request limit); a larger one is left out.
+const BATCH_BYTES_MAX: u32 = 100 << 20;
+
+/// What comes next in the log.
+enum Piece {
+    Bytes(Vec<Bytes>),
+    Cold(LogSlice),
+    End,
+}
+
+impl Broker {
+    /// Replays a partition's log from where it stopped, as far as its bytes are in memory.
+    pub(super) fn replay(&mut self, now: Time, partition: PartitionIndex, out: &mut Vec<Effect>) {
+        loop {
+            let Some(shard) = self.coordinator.shards.get(&partition) else {
+                return;
+            };
+            let replica = shard.replica;
+            let (from, failed) = match shard.loading {
+                Loading::Done => return,
+                Loading::From(from) => (from, self.is_unreadable(replica)),
+                Loading::Failed(from) => (from, false),
+            };
+            let next = match self.next_piece(partition, from) {
+                // Bytes that could not be read are asked for again by the next request only.
+                Piece::Cold(_) if failed => Loading::Failed(from),
+                Piece::Cold(slice) => {
+                    self.set_loading(partition, Loading::From(from));
+                    self.order_load(replica, slice, out);
+                    return;
+                }
+                Piece::End => Loading::Done,
+                Piece::Bytes(pieces) => {
+                    let config = self.group_config();
+                    let bytes = joined(pieces);
+                    let end = self
+                        .coordinator
+                        .replay_bytes(now, partition, &config, &bytes, from);
+                    // Without progress the log is damaged; recovery would have cut it there.
+                    match end {
+                        Some(end) => Loading::From(end),
+                        None => Loading::Failed(from),
+                    }
+                }
+            };
+            self.set_loading(partition, next);
+            match next {
+                Loading::From(_) => {}
+                Loading::Failed(_) => return,
+                Loading::Done => {
+                    self.coordinator.wake(partition);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn set_loading(&mut self, partition: PartitionIndex, loading: Loading) {
+        if let Some(shard) = self.coordinator.shards.get_mut(&partition) {
+            shard.loading = loading;
+        }
+    }
+
+    fn next_piece(&self, partition: PartitionIndex, from: Offset) -> Piece {
+        let shard = self.coordinator.shards.get(&partition);
+        let Some(log) = shard.and_then(|shard| self.log(shard.replica)) else {
+            return Piece::End;
+        };
+        let from = from.max(log.log_start());
+        match log.read(from, PIECE_BYTES, log.log_end(), true) {
+            Ok(Read::Cold(slice)) => Piece::Cold(slice),
+            Ok(Read::Slice(slice)) if slice.length > 0 => match log.slice_pieces(&slice) {
+                Some(pieces) => Piece::Bytes(pieces),
+                None => Piece::Cold(slice),
+            },
+            Ok(Read::Slice(_)) | Err(_) => Piece::End,
+        }
+    }
+}
+
+/// One piece as it is; several in one.
+fn joined(mut pieces: Vec<Bytes>) -> Bytes {
+    match pieces.len() {
+        1 => pieces.remove(0),
+        _ => Bytes::from(pieces.concat()),
+    }
+}
+
+impl Coordinator {
+    /// Replays the whole batches in `bytes`; gives the offset after them, `None` without progress.
+    fn replay_bytes(
+        &mut self,
+        now: Time,
+        partition: PartitionIndex,
+        config: &GroupConfig,
+        bytes: &[u8],
+        from: Offset,
+    ) -> Option<Offset> {
+        let mut end = from;
+        for (_, batch) in Batches::new(bytes) {
+            end = end.max(batch.header().next_offset());
+            self.replay_batch(now, partition, config, &batch);
+        }
+        (end > from).then_some(end)
+    }
+
+    fn replay_batch(
+        &mut self,
+        now: Time,
+        partition: PartitionIndex,
+        config: &GroupConfig,
+        batch: &BatchView<'_>,
+    ) {
+        let header = *batch.header();
+        let payload;
+        let found = match batch.records() {
+            Some(found) => found,
+            None => match decompress(batch, BATCH_BYTES_MAX) {
+                Ok(bytes) => {
+                    payload = bytes;
+                    ::records::records(&header, &payload)
+                }
+                Err(_) => return,
+            },
+        };
+        let transactional = header.attributes.is_transactional();
+        let producer = transactional.then_some(header.producer_id);
+        for record in found.flatten() {
+            if header.attributes.is_control() {
+                self.replay_marker(partition, header.producer_id, &record);
+            } else {
+                self.replay_record(now, partition, config, producer, &record);
+            }
+        }
+    }
+
+    /// The end of a transaction: a version, then 0 for an abort and 1 for a commit (KIP-98).
+    fn replay_marker(
+        &mut self,
+        partition: PartitionIndex,
+        producer: ProducerId,
+        record: &Record<'_>,
+    ) {
+        let committed = match record.key {
+            Some([_, _, 0, 0]) => false,
+            Some([_, _, 0, 1]) => true,
+            _ => return,
+        };
+        let entries = self.groups.values_mut();
+        for entry in entries.filter(|entry| entry.partition == partition) {
+            entry.group.offsets.end_transaction(producer, committed);
+        }
+    }
+
+    fn replay_record(
+        &mut self,
+        now: Time,
+        partition: PartitionIndex,
+        config: &GroupConfig,
+        producer: Option<ProducerId>,
+        record: &Record<'_>,
+    ) {
+        // What cannot be read is left where it is, as Kafka does with kinds it does not know.
+        match records::replay(record.key.unwrap_or_default(), record.value) {
+            Ok(Replayed::Offset { group, change }) => {
+                if !self.groups.contains_key(&group) {
+                    self.insert(Group::new(group.clone(), config.clone(), now), partition);
+                }
+                if let Some(entry) = self.groups.get_mut(&group) {
+                    entry.group.offsets.replay(producer, change);
+                }
+            }
+            Ok(Replayed::Group { id, state }) => {
+                self.replay_group(now, partition, config, id, state);
+            }
+            Ok(Replayed::Other) | Err(_) => {}
+        }
+    }
+
+    /// A group's later record takes the place of an earlier one; its offsets have their own.
+    fn replay_group(
+        &mut self,
+        now: Time,
+        partition: PartitionIndex,
+        config: &GroupConfig,
+        id: Arc<str>,
+        state: Option<GroupState>,
+    ) {
+        let before = self.take(&id);
+        let offsets = before.map(|entry| entry.group.offsets).unwrap_or_default();
+        let mut group = match state {
+            Some(state) => Group::restore(id, config.clone(), now, state),
+            None => Group::new(id, config.clone(), now),
+        };
+        group.offsets = offsets;
+        self.insert(group, partition);
+    }
+
+    /// The groups of a partition are complete: forgets those of which only tombstones are left, and
+    /// lets the others' sessions run.
+    fn wake(&mut self, partition: PartitionIndex) {
+        for id in self.of_partition(partition) {
+            let entry = self.groups.get(&id);
+            if entry.is_some_and(|entry| entry.group.is_blank()) {
+                self.take(&id);
+            } else {
+                self.retime(&id);
+            }
+        }
+    }
+}
