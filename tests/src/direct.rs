@@ -1,11 +1,13 @@
 //! A node whose disk is memory and answers at once: the shortest shell there is.
 
+use crate::disk::Disk;
 use bytes::{BufMut, Bytes, BytesMut};
 use cluster::{
-    BrokerConfig, Cluster, ControllerConfig, Effect, Event, LogId, Node, NodeConfig, Reply,
+    BrokerConfig, Cluster, ControllerConfig, Effect, Event, LogId, Node, NodeConfig, Note,
+    Recovered, Reply,
 };
-use ids::{ConnId, NodeId, Offset, Time, Uuid};
-use log::{Log, LogConfig};
+use ids::{ConnId, NodeId, Time, Uuid};
+use log::Log;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wire::{Message, RequestHeader};
@@ -19,6 +21,13 @@ pub struct Direct {
     pub cluster: Cluster,
     /// The time it is told.
     pub now: Time,
+    /// What the node noted for people, in order.
+    pub notes: Vec<Note>,
+    /// How often the node has asked for bytes that were not in memory.
+    pub loads: u64,
+    properties: BTreeMap<String, String>,
+    starts: u8,
+    disk: Disk,
     replies: BTreeMap<ConnId, VecDeque<Bytes>>,
     closed: Vec<ConnId>,
     conns: u64,
@@ -28,26 +37,60 @@ impl Direct {
     /// A node that serves, with these properties.
     #[must_use]
     pub fn new(properties: &[(&str, &str)]) -> Direct {
-        let properties: BTreeMap<String, String> = properties
+        let properties = properties
             .iter()
             .map(|(name, value)| ((*name).to_string(), (*value).to_string()))
             .collect();
-        let now = Time::from_millis(1_795_248_000_000);
+        let mut direct = Direct {
+            cluster: Cluster::new(),
+            now: Time::from_millis(1_795_248_000_000),
+            notes: Vec::new(),
+            loads: 0,
+            properties,
+            starts: 0,
+            disk: Disk::default(),
+            replies: BTreeMap::new(),
+            closed: Vec::new(),
+            conns: 0,
+        };
+        direct.start(u64::MAX);
+        direct
+    }
+
+    /// Kills the node and starts it again from the bytes of its logs alone.
+    pub fn restart(&mut self) {
+        self.restart_with(u64::MAX);
+    }
+
+    /// As [`Direct::restart`], with nothing of the logs in memory that can be loaded.
+    pub fn restart_cold(&mut self) {
+        self.restart_with(0);
+    }
+
+    fn restart_with(&mut self, hot_bytes: u64) {
+        self.cluster = Cluster::new();
+        self.replies.clear();
+        self.start(hot_bytes);
+    }
+
+    fn start(&mut self, hot_bytes: u64) {
+        self.starts += 1;
+        let incarnation = Uuid([self.starts; 16]);
         let broker = BrokerConfig {
             node: NODE,
             cluster_id: Arc::from("brooklet-direct-cluste"),
             host: Arc::from("127.0.0.1"),
             port: 9092,
-            incarnation: Uuid([7; 16]),
+            incarnation,
             directory: Uuid([8; 16]),
-            properties: properties.clone(),
-            seed: 1,
+            properties: self.properties.clone(),
+            seed: u64::from(self.starts),
         };
         let controller = ControllerConfig {
             node: NODE,
-            incarnation: Uuid([7; 16]),
-            properties,
-            seed: 2,
+            incarnation,
+            properties: self.properties.clone(),
+            seed: 100 + u64::from(self.starts),
         };
         let config = NodeConfig {
             broker,
@@ -55,28 +98,19 @@ impl Direct {
             controller_node: NODE,
             peers: Vec::new(),
         };
-        let metadata = Log::new(LogConfig::default(), Offset(0), now);
-        let mut cluster = Cluster::new();
-        cluster.insert(Node::new(config, metadata, Vec::new()));
-        let mut direct = Direct {
-            cluster,
-            now,
-            replies: BTreeMap::new(),
-            closed: Vec::new(),
-            conns: 0,
-        };
-        direct.step(Event::Start);
-        for _ in 0..100 {
-            if direct.cluster.node(NODE).is_some_and(Node::is_serving) {
-                break;
-            }
-            direct.advance(1);
+        let (metadata, mut recovered): (Log, Vec<Recovered>) = self.disk.recover(self.now);
+        for found in &mut recovered {
+            found.log.evict(hot_bytes);
         }
-        assert!(
-            direct.cluster.node(NODE).is_some_and(Node::is_serving),
-            "the node does not serve"
-        );
-        direct
+        self.cluster.insert(Node::new(config, metadata, recovered));
+        self.step(Event::Start);
+        for _ in 0..100 {
+            if self.cluster.node(NODE).is_some_and(Node::is_serving) {
+                return;
+            }
+            self.advance(1);
+        }
+        panic!("the node does not serve");
     }
 
     /// Tells the node a fact and carries out what it orders.
@@ -87,7 +121,11 @@ impl Direct {
             self.cluster.step(self.now, NODE, event, &mut effects);
             for effect in effects.drain(..) {
                 match effect {
-                    Effect::Store { log, token, .. } => {
+                    Effect::Store { log, token, ops } => {
+                        // A replica may have gone in the very step that wrote to it.
+                        if let Some(source) = self.cluster.log(NODE, log) {
+                            self.disk.carry_out(log, source, ops);
+                        }
                         events.push_back(Event::Stored { log, token })
                     }
                     Effect::Reply { conn, reply } => {
@@ -95,12 +133,13 @@ impl Direct {
                         self.replies.entry(conn).or_default().push_back(frame);
                     }
                     Effect::Close { conn, .. } => self.closed.push(conn),
-                    Effect::Open { .. } | Effect::Remove { .. } | Effect::Note(_) => {}
-                    Effect::Load { token, .. } => {
-                        events.push_back(Event::Loaded {
-                            token,
-                            bytes: Bytes::new(),
-                        });
+                    Effect::Open { replica, name } => self.disk.open(replica, name),
+                    Effect::Remove { replica } => self.disk.remove(replica),
+                    Effect::Note(note) => self.notes.push(note),
+                    Effect::Load { log, token, slice } => {
+                        self.loads += 1;
+                        let bytes = self.disk.read(log, &slice);
+                        events.push_back(Event::Loaded { token, bytes });
                     }
                     Effect::Send { .. } => {}
                 }
@@ -145,8 +184,8 @@ impl Direct {
         self.closed.contains(&conn)
     }
 
-    /// Sends a request and decodes its answer; lets up to 40 s pass until there is one.
-    pub fn ask<Q: Message, A: Message>(&mut self, conn: ConnId, version: i16, request: &Q) -> A {
+    /// Sends a request; [`Direct::answer`] gives its answer.
+    pub fn tell<Q: Message>(&mut self, conn: ConnId, version: i16, request: &Q) {
         let header = RequestHeader {
             api_key: Q::API_KEY,
             api_version: version,
@@ -155,6 +194,10 @@ impl Direct {
         };
         let frame = wire::encode_request(&header, request).expect("the request fits its version");
         self.send(conn, frame);
+    }
+
+    /// Decodes the answer to a request of [`Direct::tell`]; lets up to 40 s pass until there is one.
+    pub fn answer<A: Message>(&mut self, conn: ConnId, version: i16) -> A {
         for _ in 0..4000 {
             if let Some(frame) = self.reply(conn) {
                 let (correlation, answer) =
@@ -164,7 +207,13 @@ impl Direct {
             }
             self.advance(10);
         }
-        panic!("no answer to API {} v{version}", Q::API_KEY);
+        panic!("no answer of API {} v{version}", A::API_KEY);
+    }
+
+    /// Sends a request and decodes its answer; lets up to 40 s pass until there is one.
+    pub fn ask<Q: Message, A: Message>(&mut self, conn: ConnId, version: i16, request: &Q) -> A {
+        self.tell(conn, version, request);
+        self.answer(conn, version)
     }
 }
 

@@ -1,4 +1,5 @@
 //! Helpers for the tests that cross crates.
 
 pub mod direct;
+mod disk;
 pub mod transcripts;

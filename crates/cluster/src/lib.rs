@@ -15,8 +15,8 @@ mod cluster;
 mod node;
 
 pub use broker::{
-    Broker, BrokerConfig, Closing, Note, Recovered, ReplicaId, ReplicaName, ReplicaView, Reply,
-    ReplySlice,
+    Broker, BrokerConfig, Closing, GroupView, MemberView, Note, Recovered, ReplicaId, ReplicaName,
+    ReplicaView, Reply, ReplySlice,
 };
 pub use cluster::{Cluster, Effect, Event, LogId, Peer};
 pub use controller::{Controller, ControllerConfig};
