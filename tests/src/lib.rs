@@ -1,5 +1,7 @@
 //! Helpers for the tests that cross crates.
 
+pub mod answers;
 pub mod direct;
 mod disk;
+pub mod schema;
 pub mod transcripts;
