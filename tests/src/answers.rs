@@ -34,23 +34,29 @@ const TRIES: u32 = 100;
 /// Errors of a coordinator that is still loading; always retried.
 const LOADING: [i64; 3] = [14, 15, 16];
 
-/// Plays one script on a node of its own.
+/// Where a node answered otherwise than Kafka.
+pub struct Difference {
+    /// The step's number in its script.
+    pub step: usize,
+    /// What differs, in words.
+    pub what: String,
+}
+
+/// Plays one script on a node of its own; every difference between the node's answers and Kafka's.
 ///
 /// # Errors
-/// Every difference between the node's answers and Kafka's, in words.
-pub fn play(schemas: &Schemas, script: &Value) -> Result<(), Vec<String>> {
+/// When the script cannot be played to its end: why.
+pub fn play(schemas: &Schemas, script: &Value) -> Result<Vec<Difference>, String> {
     let mut player = Player::new(schemas);
     player.prepare();
-    if let Err(why) = player.set_up(&script["setup"]) {
-        return Err(vec![format!("setup: {why}")]);
-    }
+    player
+        .set_up(&script["setup"])
+        .map_err(|why| format!("setup: {why}"))?;
     let steps = script["requests"].as_array().expect("a list of requests");
     let mut answers = Vec::new();
     for (at, step) in steps.iter().enumerate() {
-        match player.step(steps, at, step) {
-            Ok(answer) => answers.push(answer),
-            Err(why) => return Err(vec![format!("step {at}: {why}")]),
-        }
+        let answer = player.step(steps, at, step);
+        answers.push(answer.map_err(|why| format!("step {at}: {why}"))?);
     }
     let recorded_vars = script["vars"].as_object().into_iter().flatten();
     let recorded_vars: Vars = recorded_vars
@@ -66,22 +72,20 @@ pub fn play(schemas: &Schemas, script: &Value) -> Result<(), Vec<String>> {
         let ours = masked(ours, step, &player.vars);
         let name = step["api"].as_str().unwrap_or("");
         let told = difference(&recorded, &ours);
-        differences.extend(
-            told.into_iter()
-                .map(|what| format!("step {at} {name}: {what}")),
-        );
+        differences.extend(told.into_iter().map(|what| Difference {
+            step: at,
+            what: format!("{name} {what}"),
+        }));
     }
-    if differences.is_empty() {
-        Ok(())
-    } else {
-        Err(differences)
-    }
+    Ok(differences)
 }
 
 /// Brooklet speaks fewer APIs than Kafka and says so: of Kafka's list only those count that both have.
 fn subset_of_apis(recorded: &Value, ours: &Value) -> Value {
     let mut recorded = recorded.clone();
-    let rows = recorded.pointer_mut("/body/ApiKeys").and_then(Value::as_array_mut);
+    let rows = recorded
+        .pointer_mut("/body/ApiKeys")
+        .and_then(Value::as_array_mut);
     if let (Some(rows), Some(own)) = (rows, ours["body"]["ApiKeys"].as_array()) {
         rows.retain(|row| own.iter().any(|own| own["ApiKey"] == row["ApiKey"]));
     }
@@ -401,10 +405,12 @@ impl Player<'_> {
     }
 
     fn variable(&self, name: &str) -> Value {
-        let (known, add) = match (name.strip_suffix("+1"), name.strip_suffix("-1")) {
-            (Some(known), _) => (known, 1),
-            (_, Some(known)) => (known, -1),
-            _ => (name, 0),
+        let sign = name
+            .rfind(['+', '-'])
+            .filter(|_| !self.vars.contains_key(name));
+        let (known, add) = match sign.and_then(|at| Some((at, name[at..].parse::<i64>().ok()?))) {
+            Some((at, add)) => (&name[..at], add),
+            None => (name, 0),
         };
         match self.vars.get(known) {
             Some(value) if add == 0 => value.clone(),

@@ -1,13 +1,22 @@
 //! The APIs, one file each, and the table that says which are spoken.
 
 pub(crate) mod api_versions;
+pub(crate) mod delete_records;
+pub(crate) mod describe_cluster;
+pub(crate) mod describe_configs;
+pub(crate) mod describe_log_dirs;
+pub(crate) mod describe_topic_partitions;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
 pub(crate) mod groups;
 pub(crate) mod init_producer_id;
+pub(crate) mod list_config_resources;
 pub(crate) mod list_offsets;
+pub(crate) mod list_partition_reassignments;
 pub(crate) mod metadata;
+pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
+pub(crate) mod sasl_handshake;
 
 use crate::broker::{Broker, Cx, Handled};
 use crate::event::Closing;
@@ -48,9 +57,24 @@ pub(crate) fn dispatch(
         3 => with(cx, body, |cx, m| metadata::handle(broker, cx, &m)),
         8..=9 | 11..=16 | 42 | 47 | 69 => groups::dispatch(broker, cx, body),
         10 => with(cx, body, |cx, m| find_coordinator::handle(broker, cx, &m)),
+        17 => sasl_handshake::handle(cx),
         18 => with(cx, body, |cx, m| api_versions::handle(broker, cx, &m)),
-        19 | 20 | 37 | 44 | 33 => broker.forward(cx, frame),
+        19 | 20 | 33 | 37 | 43 | 44 => broker.forward(cx, frame),
+        21 => with(cx, body, |cx, m| delete_records::handle(broker, cx, &m)),
         22 => with(cx, body, |cx, m| init_producer_id::handle(broker, cx, &m)),
+        23 => with(cx, body, |cx, m| {
+            offset_for_leader_epoch::handle(broker, cx, &m)
+        }),
+        32 => with(cx, body, |cx, m| describe_configs::handle(broker, cx, &m)),
+        35 => with(cx, body, |cx, m| describe_log_dirs::handle(broker, cx, &m)),
+        46 => list_partition_reassignments::handle(cx),
+        60 => with(cx, body, |cx, m| describe_cluster::handle(broker, cx, &m)),
+        74 => with(cx, body, |cx, m| {
+            list_config_resources::handle(broker, cx, &m)
+        }),
+        75 => with(cx, body, |cx, m| {
+            describe_topic_partitions::handle(broker, cx, &m)
+        }),
         _ => Handled::Close(Closing::Unsupported { api_key, version }),
     }
 }

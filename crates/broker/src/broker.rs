@@ -208,6 +208,7 @@ impl Broker {
         ConfigView {
             image: &self.image,
             properties: &self.config.properties,
+            node: Some(self.config.node),
         }
     }
 

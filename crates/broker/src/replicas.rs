@@ -7,7 +7,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token};
+use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token};
 use log::{Log, LogSlice, StoreOp};
 use records::{Compression, TimestampType};
 
@@ -207,6 +207,26 @@ impl Broker {
         self.replicas.find(topic, partition)
     }
 
+    /// The replica of a partition that this broker leads.
+    ///
+    /// # Errors
+    /// 3 when there is no such partition, 6 when another broker leads it.
+    pub(crate) fn led_replica(
+        &self,
+        topic: &str,
+        partition: PartitionIndex,
+    ) -> Result<ReplicaId, ErrorCode> {
+        if self.image.partition(topic, partition).is_none() {
+            return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        }
+        let id = self.replicas.find(topic, partition);
+        let leads = |id: &ReplicaId| {
+            let replica = self.replicas.get(*id);
+            replica.is_some_and(|replica| replica.leader == Some(self.config.node))
+        };
+        id.filter(leads).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+    }
+
     /// Lets the logs drop bytes from memory until at most `max_bytes` stay.
     pub fn evict(&mut self, max_bytes: u64) {
         // Each log gives up what exceeds its even share; a log below it leaves room unused,
@@ -383,6 +403,16 @@ impl Broker {
             replica.log.retain(now, &mut ops);
             self.order_store(id, ops, out);
         }
+    }
+}
+
+/// Judges the leader epoch that a client believes to be current (KIP-320).
+pub(crate) fn epoch_refusal(asked: LeaderEpoch, own: LeaderEpoch) -> Option<ErrorCode> {
+    match asked {
+        LeaderEpoch::NONE => None,
+        asked if asked < own => Some(ErrorCode::FENCED_LEADER_EPOCH),
+        asked if asked > own => Some(ErrorCode::UNKNOWN_LEADER_EPOCH),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::controller::{Controller, PRODUCER_ID_BLOCK};
 use alloc::vec::Vec;
 use ids::{ErrorCode, NodeId, PartitionIndex, Time, Uuid};
-use metadata::{ConfigView, MetadataRecord, Partition};
+use metadata::{MetadataRecord, Partition};
 use wire::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use wire::allocate_producer_ids_response::AllocateProducerIdsResponse;
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
@@ -202,11 +202,7 @@ impl Controller {
     }
 
     fn session_micros(&self) -> u64 {
-        let view = ConfigView {
-            image: &self.image,
-            properties: &self.config.properties,
-        };
-        u64::try_from(view.broker_number("broker.session.timeout.ms"))
+        u64::try_from(self.view().broker_number("broker.session.timeout.ms"))
             .unwrap_or(0)
             .saturating_mul(1000)
     }
@@ -239,17 +235,11 @@ impl Controller {
                 .copied()
                 .filter(|other| *other != node)
                 .collect();
-            let is_live = |other: &NodeId| {
-                self.image
-                    .brokers()
-                    .get(other)
-                    .is_some_and(|entry| !entry.fenced)
-            };
             let heir = partition
                 .replicas
                 .iter()
                 .copied()
-                .find(|other| rest.contains(other) && is_live(other));
+                .find(|other| rest.contains(other) && self.is_live(*other));
             let isr = (!rest.is_empty() && partition.isr.contains(&node)).then_some(rest);
             if partition.leader() == Some(node) {
                 records.push(leader_change(
@@ -263,6 +253,11 @@ impl Controller {
             }
         }
         records
+    }
+
+    pub(crate) fn is_live(&self, node: NodeId) -> bool {
+        let entry = self.image.brokers().get(&node);
+        entry.is_some_and(|entry| !entry.fenced)
     }
 
     fn partitions_of(
@@ -288,7 +283,7 @@ fn registration_change(node: NodeId, epoch: i64, fenced: i8) -> MetadataRecord {
     })
 }
 
-fn leader_change(
+pub(crate) fn leader_change(
     topic_id: Uuid,
     index: PartitionIndex,
     leader: i32,

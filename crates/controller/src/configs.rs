@@ -6,7 +6,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use ids::{ErrorCode, Time};
-use metadata::{BROKER, ConfigKind, MetadataRecord, TOPIC, check_topic_config, topic_config};
+use metadata::{
+    BROKER, ConfigKind, MetadataRecord, TOPIC, check_broker_config, check_topic_config,
+    topic_config,
+};
 use wire::Str;
 use wire::alter_configs_request::AlterConfigsRequest;
 use wire::alter_configs_response::{
@@ -123,12 +126,12 @@ impl Controller {
                 )
             })
         };
-        let list = || match topic_config(&config.name) {
+        let list = |verb: &str| match topic_config(&config.name) {
             Some(key) if key.kind == ConfigKind::List => Ok(key),
             _ => Err((
                 ErrorCode::INVALID_CONFIG,
                 format!(
-                    "Can't use operations APPEND or SUBTRACT on config key {} which is not a list",
+                    "Can't {verb} to key {} because its type is not LIST.",
                     config.name
                 ),
             )),
@@ -149,7 +152,7 @@ impl Controller {
             operation::SET => given().map(Some),
             operation::DELETE => Ok(None),
             operation::APPEND => {
-                let mut words = current(list()?.default);
+                let mut words = current(list("APPEND")?.default);
                 for word in given()?.split(',') {
                     if !words.iter().any(|known| known == word) {
                         words.push(word.to_string());
@@ -159,7 +162,7 @@ impl Controller {
             }
             operation::SUBTRACT => {
                 let gone = given()?;
-                let mut words = current(list()?.default);
+                let mut words = current(list("SUBTRACT")?.default);
                 words.retain(|word| !gone.split(',').any(|gone| gone == word));
                 Ok(Some(Str::from(words.join(","))))
             }
@@ -235,6 +238,10 @@ impl Controller {
 
     fn check_resource(&self, kind: i8, name: &str) -> Result<(), Refusal> {
         match kind {
+            TOPIC if name.is_empty() => Err((
+                ErrorCode::INVALID_REQUEST,
+                "Default topic resources are not allowed.".to_string(),
+            )),
             TOPIC if self.image.topic(name).is_some() => Ok(()),
             TOPIC => Err((
                 ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
@@ -244,27 +251,27 @@ impl Controller {
             BROKER => match name.parse::<i32>() {
                 Ok(id) if self.image.brokers().contains_key(&ids::NodeId(id)) => Ok(()),
                 Ok(id) => Err((
-                    ErrorCode::BROKER_ID_NOT_REGISTERED,
-                    format!("No broker with id {id} found."),
+                    ErrorCode::INVALID_REQUEST,
+                    format!("No broker with id {id} is registered."),
                 )),
                 Err(_) => Err((
                     ErrorCode::INVALID_REQUEST,
-                    format!("Invalid broker name '{name}'"),
+                    format!("Broker id must be an integer, but it is: {name}"),
                 )),
             },
             other => Err((
                 ErrorCode::INVALID_REQUEST,
-                format!("Unexpected resource type {other}."),
+                format!("Unknown resource type {other}"),
             )),
         }
     }
 }
 
 fn check(kind: i8, name: &str, value: &str) -> Result<(), Refusal> {
-    if kind == TOPIC {
-        check_topic_config(name, value).map_err(|why| (ErrorCode::INVALID_CONFIG, why.0))?;
+    match kind {
+        TOPIC => check_topic_config(name, value).map_err(|why| (ErrorCode::INVALID_CONFIG, why.0)),
+        _ => check_broker_config(name, value).map_err(|why| (ErrorCode::INVALID_REQUEST, why)),
     }
-    Ok(())
 }
 
 fn record(kind: i8, resource: &Str, name: &Str, value: Option<Str>) -> MetadataRecord {

@@ -169,6 +169,10 @@ impl Controller {
 
     /// The metadata as it is stored.
     #[must_use]
+    #[allow(
+        clippy::misnamed_getters,
+        reason = "what is not stored yet is nobody's business"
+    )]
     pub fn image(&self) -> &Image {
         &self.committed
     }
@@ -263,6 +267,10 @@ impl Controller {
             37 => decide!(
                 wire::create_partitions_request::CreatePartitionsRequest,
                 create_partitions
+            ),
+            43 => decide!(
+                wire::elect_leaders_request::ElectLeadersRequest,
+                elect_leaders
             ),
             44 => decide!(
                 wire::incremental_alter_configs_request::IncrementalAlterConfigsRequest,

@@ -13,6 +13,7 @@ extern crate std;
 mod brokers;
 mod configs;
 mod controller;
+mod elections;
 mod topics;
 
 pub use controller::{Controller, ControllerConfig, Effect, Event, RequestId};

@@ -5,9 +5,10 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use ids::{ErrorCode, NodeId, Time, TopicNameError, Uuid, check_topic_name};
+use ids::{ErrorCode, NodeId, Time, Uuid};
 use metadata::{
-    ConfigView, DEFAULT_SOURCE, MetadataRecord, TOPIC, TOPIC_CONFIGS, check_topic_config,
+    ConfigView, DEFAULT_SOURCE, METADATA_TOPIC, MetadataRecord, TOPIC, TOPIC_CONFIGS,
+    check_topic_config, topic_name_refusal,
 };
 use wire::Str;
 use wire::config_record::ConfigRecord;
@@ -48,8 +49,6 @@ impl Controller {
             *counts.entry(&topic.name).or_default() += 1;
         }
         let mut told: Vec<&Str> = Vec::new();
-        // What this request has made so far: later topics are judged with it.
-        let mut made: Vec<Str> = Vec::new();
         for topic in &request.topics {
             if told.contains(&&topic.name) {
                 continue;
@@ -58,7 +57,7 @@ impl Controller {
             let result = if counts[&topic.name] > 1 {
                 refuse(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")
             } else {
-                self.new_topic(topic, &made)
+                self.new_topic(topic)
             };
             results.push(match result {
                 Ok((new, topic_id)) => {
@@ -66,7 +65,6 @@ impl Controller {
                         .iter()
                         .filter(|record| matches!(record, MetadataRecord::Partition(_)))
                         .count();
-                    made.push(topic.name.clone());
                     let replicas = replication_of(&new);
                     if !request.validate_only {
                         records.extend(new);
@@ -141,9 +139,8 @@ impl Controller {
     fn new_topic(
         &mut self,
         topic: &CreatableTopic,
-        made: &[Str],
     ) -> Result<(Vec<MetadataRecord>, Uuid), Refusal> {
-        self.check_name(&topic.name, made)?;
+        self.check_name(&topic.name)?;
         let assignments = self.assign(topic)?;
         for config in &topic.configs {
             let Some(value) = &config.value else {
@@ -179,29 +176,15 @@ impl Controller {
         Ok((records, topic_id))
     }
 
-    fn check_name(&self, name: &Str, made: &[Str]) -> Result<(), Refusal> {
-        let invalid = |why: String| {
-            refuse(
-                ErrorCode::INVALID_TOPIC_EXCEPTION,
-                format!("Topic name is invalid: {why}"),
-            )
-        };
-        match check_topic_name(name) {
-            Ok(()) => {}
-            Err(TopicNameError::Empty) => {
-                return invalid("the empty string is not allowed".to_string());
-            }
-            Err(TopicNameError::Dots) => return invalid(format!("'{name}' is not allowed")),
-            Err(TopicNameError::TooLong) => {
-                return invalid(format!(
-                    "the length of '{name}' is longer than the max allowed length 249"
-                ));
-            }
-            Err(TopicNameError::BadCharacter) => {
-                return invalid(format!(
-                    "'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
-                ));
-            }
+    fn check_name(&self, name: &Str) -> Result<(), Refusal> {
+        if let Some(why) = topic_name_refusal(name) {
+            return refuse(ErrorCode::INVALID_TOPIC_EXCEPTION, why);
+        }
+        if **name == *METADATA_TOPIC {
+            return refuse(
+                ErrorCode::INVALID_REQUEST,
+                format!("Creation of internal topic {name} is prohibited."),
+            );
         }
         if self.image.topic(name).is_some() {
             return refuse(
@@ -209,14 +192,11 @@ impl Controller {
                 format!("Topic '{name}' already exists."),
             );
         }
-        // Metrics write both characters the same way, so two such names would be mixed up.
+        // Metrics write both characters the same way, so two such names would be mixed up. Like Kafka,
+        // this lets two new ones of the same request pass.
         let alike =
             |other: &str| other != &**name && other.replace('.', "_") == name.replace('.', "_");
-        let mut others = self
-            .image
-            .topics()
-            .map(|topic| &*topic.name)
-            .chain(made.iter().map(|made| &**made));
+        let mut others = self.image.topics().map(|topic| &*topic.name);
         match others.find(|other| alike(other)) {
             Some(other) => refuse(
                 ErrorCode::INVALID_TOPIC_EXCEPTION,
@@ -367,15 +347,9 @@ impl Controller {
     }
 
     fn new_partition(&self, topic_id: Uuid, index: i32, replicas: Vec<NodeId>) -> MetadataRecord {
-        let is_live = |node: &NodeId| {
-            self.image
-                .brokers()
-                .get(node)
-                .is_some_and(|entry| !entry.fenced)
-        };
         let isr: Vec<i32> = replicas
             .iter()
-            .filter(|node| is_live(node))
+            .filter(|node| self.is_live(**node))
             .map(|node| node.0)
             .collect();
         MetadataRecord::Partition(PartitionRecord {
@@ -579,6 +553,7 @@ impl Controller {
         ConfigView {
             image: &self.image,
             properties: &self.config.properties,
+            node: None,
         }
     }
 }

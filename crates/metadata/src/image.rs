@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
+use wire::config_record::ConfigRecord;
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
 use wire::register_broker_record::RegisterBrokerRecord;
@@ -95,13 +96,16 @@ pub enum Change {
     Broker(NodeId),
 }
 
+/// The dynamic configs of one resource: values by name.
+pub type Configs = BTreeMap<Arc<str>, Arc<str>>;
+
 /// The cluster's metadata at one offset of its log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
     brokers: BTreeMap<NodeId, BrokerEntry>,
     topics: BTreeMap<Arc<str>, Arc<Topic>>,
     names: BTreeMap<Uuid, Arc<str>>,
-    configs: BTreeMap<(i8, Arc<str>), BTreeMap<Arc<str>, Arc<str>>>,
+    configs: BTreeMap<i8, BTreeMap<Arc<str>, Configs>>,
     features: BTreeMap<Arc<str>, i16>,
     controller: Option<NodeId>,
     next_producer_id: i64,
@@ -140,7 +144,9 @@ impl Image {
             MetadataRecord::RemoveTopic(body) => {
                 let name = self.names.remove(&body.topic_id)?;
                 self.topics.remove(&name);
-                self.configs.remove(&(crate::TOPIC, name.clone()));
+                if let Some(topics) = self.configs.get_mut(&crate::TOPIC) {
+                    topics.remove(&name);
+                }
                 Some(Change::TopicRemoved {
                     topic: name,
                     id: body.topic_id,
@@ -148,14 +154,7 @@ impl Image {
             }
             MetadataRecord::Config(body) => {
                 let name: Arc<str> = Arc::from(&*body.resource_name);
-                let values = self
-                    .configs
-                    .entry((body.resource_type, name.clone()))
-                    .or_default();
-                match &body.value {
-                    Some(value) => values.insert(Arc::from(&*body.name), Arc::from(&**value)),
-                    None => values.remove(&*body.name),
-                };
+                self.configure(body.resource_type, &name, body);
                 Some(Change::Config {
                     kind: body.resource_type,
                     name,
@@ -250,8 +249,18 @@ impl Image {
 
     /// All dynamic configs of a resource.
     #[must_use]
-    pub fn configs_of(&self, kind: i8, resource: &str) -> Option<&BTreeMap<Arc<str>, Arc<str>>> {
-        self.configs.get(&(kind, Arc::from(resource)))
+    pub fn configs_of(&self, kind: i8, resource: &str) -> Option<&Configs> {
+        self.configs.get(&kind)?.get(resource)
+    }
+
+    /// A dynamic config of one broker alone, as the log holds it.
+    #[must_use]
+    pub fn broker_config(&self, node: NodeId, name: &str) -> Option<&str> {
+        let brokers = self.configs.get(&crate::BROKER)?;
+        let (_, values) = brokers
+            .iter()
+            .find(|(resource, _)| resource.parse() == Ok(node.0))?;
+        Some(values.get(name)?)
     }
 
     /// A feature's level in force; 0 when it was never set.
@@ -270,6 +279,18 @@ impl Image {
     #[must_use]
     pub fn next_producer_id(&self) -> i64 {
         self.next_producer_id
+    }
+
+    fn configure(&mut self, kind: i8, resource: &Arc<str>, body: &ConfigRecord) {
+        let resources = self.configs.entry(kind).or_default();
+        let values = resources.entry(resource.clone()).or_default();
+        match &body.value {
+            Some(value) => values.insert(Arc::from(&*body.name), Arc::from(&**value)),
+            None => values.remove(&*body.name),
+        };
+        if values.is_empty() {
+            resources.remove(resource);
+        }
     }
 
     fn register(&mut self, body: &RegisterBrokerRecord) -> Change {

@@ -11,18 +11,28 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+use alloc::format;
+use alloc::string::{String, ToString};
+use ids::{TopicNameError, check_topic_name};
+
+mod broker_config;
 mod config;
 mod image;
 mod properties;
 mod record;
+mod view;
 
-pub use config::{
-    BROKER, BROKER_CONFIGS, ConfigError, ConfigKey, ConfigKind, ConfigView, DEFAULT_SOURCE,
-    Resolved, Source, TOPIC, TOPIC_CONFIGS, check_topic_config, topic_config,
+pub use broker_config::{
+    broker_config_kind, broker_config_names, check_broker_config, is_dynamic, is_sensitive,
 };
-pub use image::{BrokerEntry, Change, Image, Partition, Topic};
+pub use config::{
+    BROKER, BROKER_CONFIGS, ConfigError, ConfigKey, ConfigKind, TOPIC, TOPIC_CONFIGS,
+    check_topic_config, topic_config,
+};
+pub use image::{BrokerEntry, Change, Configs, Image, Partition, Topic};
 pub use properties::parse_properties;
 pub use record::{MetadataRecord, NotARecord, records_of};
+pub use view::{ConfigView, DEFAULT_SOURCE, Resolved, Source};
 
 /// The metadata topic's name; it has one partition.
 pub const METADATA_TOPIC: &str = "__cluster_metadata";
@@ -30,6 +40,22 @@ pub const METADATA_TOPIC: &str = "__cluster_metadata";
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// The topic in which transactions keep their state.
 pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
+
+/// Why a topic cannot have this name, in Kafka's words.
+#[must_use]
+pub fn topic_name_refusal(name: &str) -> Option<String> {
+    let why = match check_topic_name(name).err()? {
+        TopicNameError::Empty => "the empty string is not allowed".to_string(),
+        TopicNameError::Dots => format!("'{name}' is not allowed"),
+        TopicNameError::TooLong => {
+            format!("the length of '{name}' is longer than the max allowed length 249")
+        }
+        TopicNameError::BadCharacter => format!(
+            "'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+        ),
+    };
+    Some(format!("Topic name is invalid: {why}"))
+}
 
 /// Whether `topic` belongs to the cluster itself; clients see such topics marked internal.
 #[must_use]

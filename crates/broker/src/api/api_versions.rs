@@ -2,6 +2,12 @@
 //!
 //! A client asks before it knows anything, perhaps in a version from the future; it is then answered in
 //! version 0 with error 35 and the versions of ApiVersions itself, and tries again (KIP-511).
+//!
+//! Each row told is Kafka 4.3's, down to the versions; rows of APIs that Brooklet does not have are missing,
+//! which clients understand as "an older broker": transactions (24–28, 65, 66), ACLs, quotas, SCRAM and
+//! delegation tokens (29–31, 38–41, 48–51), moving replicas (34, 45), features, quorum and unregistering
+//! (55, 57, 64), the group protocol of KIP-848 and share groups (68, 69, 76 and above), telemetry (71, 72).
+//! The features that go with them are not told either.
 
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::waiting::Caller;
@@ -17,10 +23,12 @@ use wire::api_versions_response::{
 
 /// The APIs this broker answers; the versions are Kafka's.
 const SPOKEN: &[i16] = &[
-    0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 22, 33, 37, 42, 44, 47, 69,
+    0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 32, 33, 35, 37, 42,
+    43, 44, 46, 47, 60, 69, 74, 75,
 ];
 
-/// Features this broker knows: name, least and highest level.
+/// Features this broker knows: name, least and highest level. Clients before version 4 cannot read a
+/// least level of 0 (KIP-1022).
 const FEATURES: &[(&str, i16, i16)] = &[("metadata.version", 7, 30), ("kraft.version", 0, 1)];
 
 /// The table's row of an API that this broker answers.
@@ -71,7 +79,11 @@ pub(crate) fn handle(
             .filter_map(|key| spoken(*key))
             .map(row)
             .collect(),
-        supported_features: FEATURES.iter().map(supported).collect(),
+        supported_features: FEATURES
+            .iter()
+            .filter(|(_, min, _)| *min > 0 || cx.caller.version >= 4)
+            .map(supported)
+            .collect(),
         finalized_features_epoch: broker.image.end().0 - 1,
         finalized_features: finalized
             .map(|(name, level)| FinalizedFeatureKey {

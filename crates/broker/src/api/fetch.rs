@@ -15,17 +15,24 @@ pub(crate) use session::Sessions;
 
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::event::{Effect, ReplicaId, Reply};
+use crate::replicas::{Replica, epoch_refusal};
 use crate::waiting::{Caller, Parked, WaitId};
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Time, Uuid};
-use log::{LogSlice, Read};
+use log::{Log, LogSlice, Read};
+use metadata::Partition;
 use session::{Resolved, SessionId};
 use wire::fetch_request::FetchRequest;
 use wire::fetch_response::{
-    EpochEndOffset, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
+    EpochEndOffset, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
+    PartitionData,
 };
 use wire::{Records, Str};
+
+/// The first version that tells who leads now, and where (KIP-951).
+const LEADERS_FROM: i16 = 16;
 
 /// One partition a fetch asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +93,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
             ErrorCode::UNKNOWN_SERVER_ERROR,
         ));
     }
-    let look = broker.look(cx.now, &ask, cx.caller.version);
+    let look = broker.look(&ask, cx.caller.version);
     if look.cold.is_empty() && (max_wait == 0 || look.is_enough(&ask)) {
         return Handled::Reply(broker.answer_fetch(&cx.caller, &ask, look));
     }
@@ -164,7 +171,7 @@ impl Broker {
         self.replicas.find(&wanted.topic, wanted.partition)
     }
 
-    fn look(&self, now: Time, ask: &Ask, version: i16) -> Look {
+    fn look(&self, ask: &Ask, version: i16) -> Look {
         let mut look = Look {
             topics: Vec::new(),
             slices: Vec::new(),
@@ -174,7 +181,7 @@ impl Broker {
         };
         let mut left = i64::from(ask.max_bytes).max(0);
         for wanted in &*ask.wanted {
-            let data = self.look_at(now, ask, wanted, version, left, &mut look);
+            let data = self.look_at(ask, wanted, version, left, &mut look);
             left -= i64::from(data.records.len());
             look.bytes += u64::from(data.records.len());
             look.urgent |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
@@ -201,59 +208,17 @@ impl Broker {
     /// Reads one partition, as far as `left` bytes of the whole answer allow.
     fn look_at(
         &self,
-        _now: Time,
         ask: &Ask,
         wanted: &Wanted,
         version: i16,
         left: i64,
         look: &mut Look,
     ) -> PartitionData {
-        let index = wanted.partition;
-        let known = if version >= 13 {
-            self.image.topic_by_id(wanted.topic_id)
-        } else {
-            self.image.topic(&wanted.topic)
+        let (id, replica) = match self.readable(ask, wanted, version) {
+            Ok(found) => found,
+            Err(refused) => return refused,
         };
-        let Some(topic) = known else {
-            let by_id = ErrorCode::UNKNOWN_TOPIC_ID;
-            let code = if version >= 13 {
-                by_id
-            } else {
-                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-            };
-            return refusal(index, code, Some(Vec::new()));
-        };
-        if !topic.partitions.contains_key(&index) {
-            return refusal(
-                index,
-                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                Some(Vec::new()),
-            );
-        }
-        let found = self
-            .replicas
-            .find(&topic.name, index)
-            .and_then(|id| Some((id, self.replicas.get(id)?)));
-        let leads = found
-            .filter(|(_, replica)| replica.leader == Some(self.config.node) && ask.replica_id < 0);
-        let Some((id, replica)) = leads else {
-            let mut data = refusal(index, ErrorCode::NOT_LEADER_OR_FOLLOWER, None);
-            if let Some(partition) = self.image.partition(&topic.name, index) {
-                data.current_leader = LeaderIdAndEpoch {
-                    leader_id: partition.leader.0,
-                    leader_epoch: partition.leader_epoch.0,
-                    ..LeaderIdAndEpoch::default()
-                };
-            }
-            return data;
-        };
-        if let Some(code) = epoch_refusal(wanted.current_epoch, replica.epoch) {
-            return refusal(index, code, None);
-        }
-        if self.is_unreadable(id) {
-            return refusal(index, ErrorCode::KAFKA_STORAGE_ERROR, None);
-        }
-        let log = &replica.log;
+        let (index, log) = (wanted.partition, &replica.log);
         let mut data = PartitionData {
             partition_index: index.0,
             high_watermark: log.high_watermark().0,
@@ -263,20 +228,12 @@ impl Broker {
             records: Records::Bytes(bytes::Bytes::new()),
             ..PartitionData::default()
         };
-        if wanted.last_fetched_epoch != LeaderEpoch::NONE {
-            if wanted.last_fetched_epoch > replica.epoch {
-                return refusal(index, ErrorCode::OFFSET_OUT_OF_RANGE, None);
-            }
-            if let Some(end) = log.offset_for_leader_epoch(wanted.last_fetched_epoch)
-                && (end.epoch < wanted.last_fetched_epoch || end.end < wanted.offset)
-            {
-                data.diverging_epoch = EpochEndOffset {
-                    epoch: end.epoch.0,
-                    end_offset: end.end.0,
-                    ..EpochEndOffset::default()
-                };
-                return data;
-            }
+        if wanted.last_fetched_epoch > replica.epoch {
+            return refusal(index, ErrorCode::OFFSET_OUT_OF_RANGE, None);
+        }
+        if let Some(end) = divergence(log, wanted) {
+            data.diverging_epoch = end;
+            return data;
         }
         let bound = if ask.isolation == 1 {
             log.last_stable()
@@ -308,6 +265,43 @@ impl Broker {
         }
     }
 
+    /// The replica that a partition is read from, or the answer that says why there is none.
+    fn readable(
+        &self,
+        ask: &Ask,
+        wanted: &Wanted,
+        version: i16,
+    ) -> Result<(ReplicaId, &Replica), PartitionData> {
+        let index = wanted.partition;
+        let unknown = |code| refusal(index, code, Some(Vec::new()));
+        let topic = if version >= 13 {
+            let found = self.image.topic_by_id(wanted.topic_id);
+            found.ok_or_else(|| unknown(ErrorCode::UNKNOWN_TOPIC_ID))?
+        } else {
+            let found = self.image.topic(&wanted.topic);
+            found.ok_or_else(|| unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?
+        };
+        let Some(partition) = topic.partitions.get(&index) else {
+            return Err(unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        };
+        let led = self.led_replica(&topic.name, index).ok();
+        let found = led.and_then(|id| Some((id, self.replicas.get(id)?)));
+        let Some((id, replica)) = found.filter(|_| ask.replica_id < 0) else {
+            let data = refusal(index, ErrorCode::NOT_LEADER_OR_FOLLOWER, None);
+            return Err(with_leader(data, partition, version));
+        };
+        match epoch_refusal(wanted.current_epoch, replica.epoch) {
+            Some(code @ ErrorCode::FENCED_LEADER_EPOCH) => {
+                Err(with_leader(refusal(index, code, None), partition, version))
+            }
+            Some(code) => Err(refusal(index, code, None)),
+            None if self.is_unreadable(id) => {
+                Err(refusal(index, ErrorCode::KAFKA_STORAGE_ERROR, None))
+            }
+            None => Ok((id, replica)),
+        }
+    }
+
     /// Builds the answer; a session leaves out partitions without news.
     fn answer_fetch(&mut self, caller: &Caller, ask: &Ask, mut look: Look) -> Reply {
         let session_id = self
@@ -315,10 +309,31 @@ impl Broker {
             .answered(ask.session, &mut look.topics, caller.version);
         let response = FetchResponse {
             session_id,
+            node_endpoints: self.leaders_named(&look.topics),
             responses: look.topics,
             ..FetchResponse::default()
         };
         encode(caller, &response, &look.slices)
+    }
+
+    /// Where the leaders are that an answer names.
+    fn leaders_named(&self, topics: &[FetchableTopicResponse]) -> Vec<NodeEndpoint> {
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        let named: BTreeSet<i32> = partitions
+            .map(|data| data.current_leader.leader_id)
+            .filter(|id| *id >= 0)
+            .collect();
+        let brokers = self.image.live_brokers();
+        brokers
+            .filter(|(id, _)| named.contains(&id.0))
+            .map(|(id, entry)| NodeEndpoint {
+                node_id: id.0,
+                host: Str::from(&*entry.host),
+                port: i32::from(entry.port),
+                rack: entry.rack.as_deref().map(Str::from),
+                ..NodeEndpoint::default()
+            })
+            .collect()
     }
 
     /// Something has changed for a parked fetch: answers it if that is enough.
@@ -330,7 +345,7 @@ impl Broker {
             return;
         };
         let (ask, caller) = (fetch.ask.clone(), waiter.caller);
-        let look = self.look(now, &ask, caller.version);
+        let look = self.look(&ask, caller.version);
         if !look.cold.is_empty() {
             for (replica, slice) in look.cold {
                 self.order_load(replica, slice, out);
@@ -356,7 +371,7 @@ impl Broker {
         fetch: PendingFetch,
         out: &mut Vec<Effect>,
     ) {
-        let look = self.look(now, &fetch.ask, caller.version);
+        let look = self.look(&fetch.ask, caller.version);
         if look.cold.is_empty() {
             self.forget_fetch(id, &fetch);
             let reply = self.answer_fetch(caller, &fetch.ask, look);
@@ -378,13 +393,29 @@ impl Broker {
     }
 }
 
-fn epoch_refusal(asked: LeaderEpoch, own: LeaderEpoch) -> Option<ErrorCode> {
-    match asked {
-        LeaderEpoch::NONE => None,
-        asked if asked < own => Some(ErrorCode::FENCED_LEADER_EPOCH),
-        asked if asked > own => Some(ErrorCode::UNKNOWN_LEADER_EPOCH),
-        _ => None,
+/// Where the log of a reader parts from this one (KIP-595), if it does.
+fn divergence(log: &Log, wanted: &Wanted) -> Option<EpochEndOffset> {
+    if wanted.last_fetched_epoch == LeaderEpoch::NONE {
+        return None;
     }
+    let end = log.offset_for_leader_epoch(wanted.last_fetched_epoch)?;
+    (end.epoch < wanted.last_fetched_epoch || end.end < wanted.offset).then(|| EpochEndOffset {
+        epoch: end.epoch.0,
+        end_offset: end.end.0,
+        ..EpochEndOffset::default()
+    })
+}
+
+/// Adds who leads a partition, in versions that can say so.
+fn with_leader(mut data: PartitionData, partition: &Partition, version: i16) -> PartitionData {
+    if version >= LEADERS_FROM {
+        data.current_leader = LeaderIdAndEpoch {
+            leader_id: partition.leader.0,
+            leader_epoch: partition.leader_epoch.0,
+            ..LeaderIdAndEpoch::default()
+        };
+    }
+    data
 }
 
 fn refusal(

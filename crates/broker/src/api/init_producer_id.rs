@@ -10,6 +10,9 @@ use ids::ErrorCode;
 use wire::init_producer_id_request::InitProducerIdRequest;
 use wire::init_producer_id_response::InitProducerIdResponse;
 
+/// Kafka's default of `transaction.max.timeout.ms`.
+const TIMEOUT_MAX_MS: i32 = 900_000;
+
 pub(crate) fn handle(
     broker: &mut Broker,
     cx: &mut Cx<'_>,
@@ -18,6 +21,8 @@ pub(crate) fn handle(
     if let Some(id) = &request.transactional_id {
         let code = if id.is_empty() {
             ErrorCode::INVALID_REQUEST
+        } else if !(1..=TIMEOUT_MAX_MS).contains(&request.transaction_timeout_ms) {
+            ErrorCode::INVALID_TRANSACTION_TIMEOUT
         } else {
             ErrorCode::COORDINATOR_NOT_AVAILABLE
         };

@@ -8,6 +8,7 @@
 //! Left out: asking as a follower.
 
 use crate::broker::{Broker, Cx, Handled};
+use crate::replicas::epoch_refusal;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex};
 use log::{Log, Lookup};
@@ -33,12 +34,17 @@ pub(crate) fn handle(
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for ask in &topic.partitions {
-            let twice = topic
-                .partitions
+            let same = |other: &ListOffsetsPartition| other.partition_index == ask.partition_index;
+            // A partition named twice is answered once.
+            if partitions
                 .iter()
-                .filter(|other| other.partition_index == ask.partition_index)
-                .count()
-                > 1;
+                .any(|told: &ListOffsetsPartitionResponse| {
+                    told.partition_index == ask.partition_index
+                })
+            {
+                continue;
+            }
+            let twice = topic.partitions.iter().filter(|other| same(other)).count() > 1;
             let result = if twice {
                 Err(ErrorCode::INVALID_REQUEST)
             } else {
@@ -95,18 +101,13 @@ fn find(
     if version < least_version(ask.timestamp) {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
-    let found = broker
+    let id = broker.led_replica(topic, partition)?;
+    let replica = broker
         .replicas
-        .find(topic, partition)
-        .and_then(|id| broker.replicas.get(id));
-    let replica = found
-        .filter(|replica| replica.leader == Some(broker.config.node))
+        .get(id)
         .ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
-    match LeaderEpoch(ask.current_leader_epoch) {
-        LeaderEpoch::NONE => {}
-        asked if asked < replica.epoch => return Err(ErrorCode::FENCED_LEADER_EPOCH),
-        asked if asked > replica.epoch => return Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
-        _ => {}
+    if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch) {
+        return Err(code);
     }
     let log = &replica.log;
     let bound = if request.isolation_level == 1 {

@@ -16,11 +16,11 @@ use wire::metadata_response::{
 };
 
 /// Bits of the operations allowed on a topic: read, write, create, delete, alter, describe, and both configs.
-const TOPIC_OPERATIONS: i32 = 3576;
+pub(crate) const TOPIC_OPERATIONS: i32 = 3576;
 /// Bits of the operations allowed on the cluster.
-const CLUSTER_OPERATIONS: i32 = 8096;
+pub(crate) const CLUSTER_OPERATIONS: i32 = 8096;
 /// "Not asked for", as the protocol writes it.
-const NOT_ASKED: i32 = i32::MIN;
+pub(crate) const NOT_ASKED: i32 = i32::MIN;
 
 pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: &MetadataRequest) -> Handled {
     let version = cx.caller.version;
@@ -69,7 +69,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: &MetadataReq
     let response = MetadataResponse {
         brokers: brokers.collect(),
         cluster_id: Some(Str::from(&*broker.config.cluster_id)),
-        controller_id: controller(broker),
+        controller_id: shown_controller(broker),
         topics,
         cluster_authorized_operations: if asked_cluster {
             CLUSTER_OPERATIONS
@@ -83,7 +83,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: &MetadataReq
 
 /// A broker cannot reach clients' eyes as a controller, so Kafka names any live broker (KIP-590):
 /// whoever is asked passes the request on.
-fn controller(broker: &Broker) -> i32 {
+pub(crate) fn shown_controller(broker: &Broker) -> i32 {
     let own = broker.config.node;
     let mut live = broker.image.live_brokers().map(|(id, _)| id);
     let any: Option<NodeId> = live
@@ -160,22 +160,19 @@ fn describe(
     answer
 }
 
+/// The replicas of a partition that no live broker holds.
+pub(crate) fn offline(broker: &Broker, partition: &metadata::Partition) -> Vec<NodeId> {
+    let live = |node: &NodeId| {
+        let entry = broker.image.brokers().get(node);
+        entry.is_some_and(|entry| !entry.fenced)
+    };
+    let replicas = partition.replicas.iter().copied();
+    replicas.filter(|node| !live(node)).collect()
+}
+
 fn row(broker: &Broker, topic: &Topic, request: &MetadataRequest) -> MetadataResponseTopic {
     let numbers = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect::<Vec<i32>>();
-    let live = |node: &NodeId| {
-        broker
-            .image
-            .brokers()
-            .get(node)
-            .is_some_and(|entry| !entry.fenced)
-    };
     let partition = |(index, partition): (&ids::PartitionIndex, &metadata::Partition)| {
-        let offline: Vec<NodeId> = partition
-            .replicas
-            .iter()
-            .copied()
-            .filter(|node| !live(node))
-            .collect();
         let code = if partition.leader().is_some() {
             ErrorCode::NONE
         } else {
@@ -188,7 +185,7 @@ fn row(broker: &Broker, topic: &Topic, request: &MetadataRequest) -> MetadataRes
             leader_epoch: partition.leader_epoch.0,
             replica_nodes: numbers(&partition.replicas),
             isr_nodes: numbers(&partition.isr),
-            offline_replicas: numbers(&offline),
+            offline_replicas: numbers(&offline(broker, partition)),
             ..MetadataResponsePartition::default()
         }
     };

@@ -180,33 +180,15 @@ fn append(
     topic: &Arc<str>,
     data: &PartitionProduceData,
 ) -> Outcome {
-    let refused = |code| Outcome::Now(refusal(data.index, code));
-    let partition = PartitionIndex(data.index);
-    if broker.image.partition(topic, partition).is_none() {
-        return refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-    }
-    let node = broker.config.node;
-    let Some(id) = broker.replicas.find(topic, partition) else {
-        return refused(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    let id = match writable(broker, acks, topic, PartitionIndex(data.index)) {
+        Ok(id) => id,
+        Err(code) => return Outcome::Now(refusal(data.index, code)),
     };
     let Some(replica) = broker.replicas.get_mut(id) else {
-        return refused(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        return Outcome::Now(refusal(data.index, ErrorCode::NOT_LEADER_OR_FOLLOWER));
     };
-    if replica.leader != Some(node) {
-        return refused(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-    }
-    let replication = broker
-        .image
-        .partition(topic, partition)
-        .map_or(1, |found| found.replicas.len());
-    let needed = usize::try_from(replica.rules.min_insync_replicas)
-        .unwrap_or(0)
-        .min(replication);
-    if acks == -1 && replica.isr.len() < needed {
-        return refused(ErrorCode::NOT_ENOUGH_REPLICAS);
-    }
     let Some(bytes) = data.records.bytes() else {
-        return refused(ErrorCode::INVALID_RECORD);
+        return Outcome::Now(refusal(data.index, ErrorCode::INVALID_RECORD));
     };
     let rules = rules(&replica.rules, cx.now, cx.caller.version);
     let batch = match records::validate(bytes, &rules) {
@@ -222,10 +204,9 @@ fn append(
     let mut ops = Vec::new();
     let epoch = replica.epoch;
     let result = replica.log.append(cx.now, &batch, epoch, &mut ops);
-    let log_start_offset = replica.log.log_start().0;
     let mut answer = PartitionProduceResponse {
         index: data.index,
-        log_start_offset,
+        log_start_offset: replica.log.log_start().0,
         ..PartitionProduceResponse::default()
     };
     match result {
@@ -245,8 +226,39 @@ fn append(
             answer.log_append_time_ms = timestamp;
             Outcome::When(answer, id, last_offset.plus(1))
         }
-        Err(why) => refused(append_refusal(&why)),
+        Err(why) => {
+            let refused = refusal(data.index, append_refusal(&why));
+            // Kafka tells the log start with every refusal but those about sizes.
+            let told = match why {
+                Refused::LargerThanSegment { .. } => refused.log_start_offset,
+                _ => answer.log_start_offset,
+            };
+            Outcome::Now(PartitionProduceResponse {
+                log_start_offset: told,
+                ..refused
+            })
+        }
     }
+}
+
+/// The replica that takes a partition's batches, if it may.
+fn writable(
+    broker: &Broker,
+    acks: i16,
+    topic: &str,
+    partition: PartitionIndex,
+) -> Result<ReplicaId, ErrorCode> {
+    let id = broker.led_replica(topic, partition)?;
+    let replica = broker.replicas.get(id);
+    let replica = replica.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+    let assigned = broker.image.partition(topic, partition);
+    let replication = assigned.map_or(1, |found| found.replicas.len());
+    // With fewer replicas than `min.insync.replicas` all of them are enough, as in Kafka.
+    let needed = usize::try_from(replica.rules.min_insync_replicas).unwrap_or(0);
+    if acks == -1 && replica.isr.len() < needed.min(replication) {
+        return Err(ErrorCode::NOT_ENOUGH_REPLICAS);
+    }
+    Ok(id)
 }
 
 fn append_refusal(why: &Refused) -> ErrorCode {
