@@ -12,7 +12,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("describetransactions/", "transactions"),
     ("endtxn/", "transactions"),
     ("transactions/", "transactions"),
-    ("consumergroupdescribe/", "the group protocol of KIP-848"),
     ("consumergroupheartbeat/", "the group protocol of KIP-848"),
     ("admin/alter-partition-reassignments", "moving replicas"),
     ("admin/client-quotas", "quotas"),
@@ -23,17 +22,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("admin/scram", "SCRAM credentials"),
     ("admin/unregister", "unregistering brokers"),
     ("admin/update-features", "changing features"),
-    ("deletegroups/", "groups, on this branch"),
-    ("describegroups/", "groups, on this branch"),
-    ("heartbeat/", "groups, on this branch"),
-    ("joingroup/", "groups, on this branch"),
-    ("leavegroup/", "groups, on this branch"),
-    ("listgroups/", "groups, on this branch"),
-    ("offsetcommit/", "groups, on this branch"),
-    ("offsetdelete/", "groups, on this branch"),
-    ("offsetfetch/", "groups, on this branch"),
-    ("syncgroup/", "groups, on this branch"),
-    ("wire/empty-client-id", "groups, on this branch"),
 ];
 
 /// Scripts of which some steps are answered otherwise: which steps, and why. All other steps must be

@@ -6,7 +6,7 @@
 //! Each row told is Kafka 4.3's, down to the versions; rows of APIs that Brooklet does not have are missing,
 //! which clients understand as "an older broker": transactions (24–28, 65, 66), ACLs, quotas, SCRAM and
 //! delegation tokens (29–31, 38–41, 48–51), moving replicas (34, 45), features, quorum and unregistering
-//! (55, 57, 64), the group protocol of KIP-848 and share groups (68, 69, 76 and above), telemetry (71, 72).
+//! (55, 57, 64), the group protocol of KIP-848 and share groups (68, 76 and above), telemetry (71, 72).
 //! The features that go with them are not told either.
 
 use crate::broker::{Broker, Cx, Handled, encode};
