@@ -217,8 +217,13 @@ impl Controller {
     fn unfence(&self, node: NodeId, epoch: i64) -> Vec<MetadataRecord> {
         let mut records = alloc::vec![registration_change(node, epoch, -1)];
         for (id, index, partition) in self.partitions_of(node) {
-            if partition.leader().is_none() && partition.isr.contains(&node) {
+            if partition.leader().is_some() {
+                continue;
+            }
+            if partition.isr.contains(&node) {
                 records.push(leader_change(id, index, node.0, None));
+            } else if partition.isr.is_empty() && partition.elr.contains(&node) {
+                records.push(lead_from_elr(id, index, node));
             }
         }
         records
@@ -290,6 +295,19 @@ pub(crate) fn leader_change(
     isr: Option<Vec<NodeId>>,
 ) -> MetadataRecord {
     change(topic_id, index, Some(leader), isr)
+}
+
+/// A log that Kafka wrote may name the last one in sync among the eligible leaders instead of
+/// the ISR (KIP-966); it leads again, alone in sync.
+fn lead_from_elr(topic_id: Uuid, index: PartitionIndex, node: NodeId) -> MetadataRecord {
+    MetadataRecord::PartitionChange(PartitionChangeRecord {
+        topic_id,
+        partition_id: index.0,
+        leader: node.0,
+        isr: Some(alloc::vec![node.0]),
+        eligible_leader_replicas: Some(Vec::new()),
+        ..PartitionChangeRecord::default()
+    })
 }
 
 fn change(

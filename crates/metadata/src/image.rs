@@ -39,6 +39,8 @@ pub struct Partition {
     pub replicas: Vec<NodeId>,
     /// The replicas that are in sync.
     pub isr: Vec<NodeId>,
+    /// Replicas that may lead without loss though they are not in sync (KIP-966).
+    pub elr: Vec<NodeId>,
     /// The leader; `NodeId(-1)` is none.
     pub leader: NodeId,
     /// Grows with every change of the leader.
@@ -319,6 +321,7 @@ impl Image {
         let partition = Partition {
             replicas: nodes(&body.replicas),
             isr: nodes(&body.isr),
+            elr: (body.eligible_leader_replicas.as_deref()).map_or_else(Vec::new, nodes),
             leader: NodeId(body.leader),
             leader_epoch: LeaderEpoch(body.leader_epoch),
             partition_epoch: body.partition_epoch,
@@ -339,6 +342,9 @@ impl Image {
         let partition = topic.partitions.get_mut(&index)?;
         if let Some(isr) = &body.isr {
             partition.isr = nodes(isr);
+        }
+        if let Some(elr) = &body.eligible_leader_replicas {
+            partition.elr = nodes(elr);
         }
         if let Some(replicas) = &body.replicas {
             partition.replicas = nodes(replicas);

@@ -103,9 +103,11 @@ impl DiskStore {
         let dir = dir_name(name);
         let found = match self.unclaimed.remove(&dir) {
             Some(found) if found.name == *name => found,
-            stray => {
-                if let Some(stray) = stray {
-                    self.set_aside(&dir, stray.name.topic_id)?;
+            other => {
+                let stands = other.is_some() || self.holds_records(&dir);
+                if stands {
+                    let topic_id = other.map(|found| found.name.topic_id);
+                    self.set_aside(&dir, topic_id.unwrap_or_default())?;
                 }
                 self.files.create_dir(&dir)?;
                 if self.fsync == Fsync::Always {
@@ -116,6 +118,15 @@ impl DiskStore {
         };
         self.logs.insert(log, Place::new(dir, found));
         Ok(())
+    }
+
+    /// Whether there is a directory of this name with records that nobody could make out.
+    fn holds_records(&mut self, dir: &str) -> bool {
+        let files = self.files.files(dir).unwrap_or_default();
+        let is_log = |name: &str| matches!(LogFile::parse(name), Some(LogFile::Log(_)));
+        files
+            .iter()
+            .any(|(name, length)| is_log(name) && *length > 0)
     }
 
     /// An older topic's directory stands where a new one's must: it is kept under another name.

@@ -192,9 +192,11 @@ impl Driver {
         };
         match self.store.carry_out(id, ops, log) {
             Ok(()) => {
-                self.grown += appended(ops);
+                let appended = appended(ops);
+                self.grown += appended;
                 self.written.push((id, token));
-                if self.failing.remove(&id) {
+                // Taking back what failed is not yet a sign that there is room again.
+                if appended > 0 && self.failing.remove(&id) {
                     let name = self.names.get(&id).map_or("?", String::as_str);
                     self.console.say(format!("{name}: can be written again"));
                 }

@@ -205,7 +205,7 @@ impl Opening<'_> {
             image: &image,
             properties,
         };
-        let names = self.partitions()?;
+        let names = self.partitions(&image)?;
         self.share = self.cache_bytes / (names.len().max(1) as u64);
         let mut logs = Vec::new();
         for name in names {
@@ -257,7 +257,7 @@ impl Opening<'_> {
     }
 
     /// The partitions there are directories of; says which directories are left alone.
-    fn partitions(&mut self) -> Opens<Vec<ReplicaName>> {
+    fn partitions(&mut self, image: &Image) -> Opens<Vec<ReplicaName>> {
         let mut names = Vec::new();
         let dirs = self.files.dirs();
         for dir in dirs.map_err(|error| (".".to_owned(), error))? {
@@ -278,11 +278,10 @@ impl Opening<'_> {
                 ));
                 continue;
             };
-            let path = join(&dir, &LogFile::PartitionMetadata.name());
-            let bytes = read_small(self.files, &path).unwrap_or_default();
-            let Some(topic_id) = decode_partition_metadata(&bytes) else {
+            let Some(topic_id) = self.topic_id(&dir, topic, image)? else {
                 self.console.say(format!(
-                    "{path}: does not say which topic id it has; the directory is left alone"
+                    "{dir}/partition.metadata: does not say which topic id it has; the directory \
+                     is left alone"
                 ));
                 continue;
             };
@@ -293,6 +292,26 @@ impl Opening<'_> {
             });
         }
         Ok(names)
+    }
+
+    /// The topic id that a directory is of. After a power cut its file may be empty; then the
+    /// metadata's topic of that name is taken, as Kafka does.
+    fn topic_id(&mut self, dir: &str, topic: &str, image: &Image) -> Opens<Option<Uuid>> {
+        let file = LogFile::PartitionMetadata.name();
+        let bytes = read_small(self.files, &join(dir, &file)).unwrap_or_default();
+        if !bytes.is_empty() {
+            return Ok(decode_partition_metadata(&bytes));
+        }
+        let Some(topic) = image.topic(topic) else {
+            return Ok(None);
+        };
+        let written = encode_partition_metadata(topic.id);
+        replace(self.files, dir, &file, &written, true).map_err(|error| (dir.to_owned(), error))?;
+        let id = topic.id;
+        self.console.say(format!(
+            "{dir}/{file}: was empty; it is taken to be of topic id {id}"
+        ));
+        Ok(Some(id))
     }
 
     /// Rebuilds one log from its files and makes the files what the log then is.

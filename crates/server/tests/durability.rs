@@ -1,0 +1,211 @@
+//! `--fsync always` against a power cut at every operation, and a disk that is full.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod common;
+
+use brooklet_server::{Driver, Fsync, Identity, Out, open_dir};
+use bytes::{Bytes, BytesMut};
+use cluster::Event;
+use common::recorder::Recorder;
+use common::{Lines, produce_request};
+use ids::{ConnId, PartitionIndex, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use wire::create_topics_response::CreateTopicsResponse;
+use wire::produce_response::ProduceResponse;
+use wire::{Message, RequestHeader, Str};
+
+const CONN: ConnId = ConnId(9);
+
+/// A node over recorded files, without sockets.
+struct Node {
+    driver: Driver,
+    now: Time,
+    lines: Lines,
+}
+
+impl Node {
+    fn start(files: &Recorder, fsync: Fsync) -> Node {
+        let identity = Identity {
+            node: None,
+            host: "localhost".to_owned(),
+            port: 9092,
+            properties: BTreeMap::new(),
+            seed: 11,
+        };
+        let now = Time::from_millis(1_795_248_000_000);
+        let lines = Lines::default();
+        let console = lines.console();
+        let opened = open_dir(
+            Box::new(files.clone()),
+            &identity,
+            fsync,
+            1 << 20,
+            now,
+            &console,
+        )
+        .unwrap();
+        let driver = Driver::new(opened.node, opened.store, 1 << 20, console);
+        let mut node = Node { driver, now, lines };
+        node.tell(Event::Start);
+        while !node.driver.is_serving() {
+            node.now = node.driver.next_deadline().unwrap().max(node.now);
+            node.tell(Event::Tick);
+        }
+        let host = Arc::from("127.0.0.1");
+        node.tell(Event::Connected { conn: CONN, host });
+        node
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.driver.tell(self.now, event);
+        self.driver.commit(self.now);
+    }
+
+    fn ask<Q: Message, A: Message>(&mut self, version: i16, request: &Q) -> A {
+        let header = RequestHeader {
+            api_key: Q::API_KEY,
+            api_version: version,
+            correlation_id: 1,
+            client_id: None,
+        };
+        let frame = wire::encode_request(&header, request).unwrap();
+        self.tell(Event::Request { conn: CONN, frame });
+        let out = self.driver.take_out();
+        let Some(Out::Reply { pieces, .. }) = out.first() else {
+            panic!("no answer");
+        };
+        let mut frame = BytesMut::new();
+        pieces
+            .iter()
+            .for_each(|piece| frame.extend_from_slice(piece));
+        let (_, answer) = wire::decode_response(Bytes::from(frame), version).unwrap();
+        answer
+    }
+
+    fn create(&mut self, topic: &str) {
+        let configs = vec![CreatableTopicConfig {
+            name: Str::from("internal.segment.bytes"),
+            value: Some(Str::from("400")),
+            ..CreatableTopicConfig::default()
+        }];
+        let topic = CreatableTopic {
+            name: Str::from(topic),
+            num_partitions: 1,
+            replication_factor: 1,
+            configs,
+            ..CreatableTopic::default()
+        };
+        let request = CreateTopicsRequest {
+            topics: vec![topic],
+            timeout_ms: 1000,
+            ..CreateTopicsRequest::default()
+        };
+        let answer: CreateTopicsResponse = self.ask(7, &request);
+        assert_eq!(answer.topics[0].error_code, 0);
+    }
+
+    /// Produces one record; the error code.
+    fn produce(&mut self, topic: &str, value: &str) -> i16 {
+        let request = produce_request(topic, &[value.as_bytes()], -1);
+        let answer: ProduceResponse = self.ask(9, &request);
+        answer.responses[0].partition_responses[0].error_code
+    }
+
+    /// The log end of a topic's only partition; -1 when there is no such topic.
+    fn end(&self, topic: &str) -> i64 {
+        let node = self.driver.cluster().node(self.driver.node()).unwrap();
+        let replica = node.broker().find_replica(topic, PartitionIndex(0));
+        let log = replica.and_then(|id| node.broker().log(id));
+        log.map_or(-1, |log| log.log_end().0)
+    }
+}
+
+/// What has been acknowledged, with the number of operations there had been by then.
+struct Acknowledged {
+    ops: usize,
+    topic: &'static str,
+    end: i64,
+}
+
+fn run(files: &Recorder) -> Vec<Acknowledged> {
+    let mut node = Node::start(files, Fsync::Always);
+    let mut acknowledged = Vec::new();
+    for (round, topic) in ["first", "second"].into_iter().enumerate() {
+        node.create(topic);
+        let mut note = |end| {
+            let ops = files.len();
+            acknowledged.push(Acknowledged { ops, topic, end });
+        };
+        note(0);
+        for i in 0..12 {
+            assert_eq!(node.produce(topic, &format!("{round} {i}")), 0);
+            note(i + 1);
+        }
+    }
+    acknowledged
+}
+
+/// The first power cut after which something acknowledged is missing.
+fn first_loss(files: &Recorder, acknowledged: &[Acknowledged]) -> Option<String> {
+    for (ops, left) in files.after_each_cut().enumerate() {
+        let node = Node::start(&left, Fsync::Always);
+        for promise in acknowledged.iter().filter(|promise| promise.ops <= ops) {
+            let end = node.end(promise.topic);
+            if end < promise.end {
+                let Acknowledged {
+                    topic,
+                    end: promised,
+                    ..
+                } = promise;
+                return Some(format!(
+                    "a power cut after {ops} operations: {topic} ends at {end}, not {promised}"
+                ));
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn with_fsync_always_no_power_cut_loses_what_was_acknowledged() {
+    let files = Recorder::default();
+    let acknowledged = run(&files);
+    assert!(acknowledged.len() == 26 && files.len() > 100);
+    assert_eq!(first_loss(&files, &acknowledged), None);
+}
+
+#[test]
+fn without_the_fsync_the_same_check_finds_the_loss() {
+    let files = Recorder::without_fsync();
+    let acknowledged = run(&files);
+    assert!(first_loss(&files, &acknowledged).is_some());
+}
+
+#[test]
+fn a_full_disk_refuses_and_loses_nothing() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    node.create("orders");
+    assert_eq!(node.produce("orders", "kept"), 0);
+    files.set_full(true);
+    for _ in 0..3 {
+        assert_eq!(node.produce("orders", "refused"), 56, "KAFKA_STORAGE_ERROR");
+    }
+    assert_eq!(node.end("orders"), 1);
+    let said = node.lines.all();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("orders-0: cannot be written: "),
+        "{said:?}"
+    );
+    files.set_full(false);
+    assert_eq!(node.produce("orders", "works again"), 0);
+    assert_eq!(node.lines.all()[1], "orders-0: can be written again");
+    // What recovery finds is what was acknowledged.
+    let after = Node::start(&files, Fsync::OnRoll);
+    assert_eq!(after.end("orders"), 2);
+    assert_eq!(after.lines.all(), Vec::<String>::new());
+}

@@ -1,0 +1,127 @@
+//! A data directory that Apache Kafka 4.3.1 wrote opens, and gives its records back.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod common;
+
+use common::{Running, fresh_dir, in_dir};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Cases of one broker's data directory that a plain read shows whole.
+const CASES: &[&str] = &[
+    "plain",
+    "gzip",
+    "snappy",
+    "lz4",
+    "zstd",
+    "mixed-codecs",
+    "broker-recompress",
+    "large-record",
+    "log-append-time",
+    "timestamps-out-of-order",
+    "idempotent",
+    "leader-epochs",
+    "empty",
+    "index-roll",
+    "index-default",
+    "segment-ms",
+    "delete-records",
+    "delete-records-segments",
+    "retention-bytes",
+    "no-timestamp",
+];
+
+fn segments() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors/segments");
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("the recorded directories are not here: {}", path.display());
+    None
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_record_of_kafkas_own_directory_is_served() {
+    let Some(from) = segments() else {
+        return;
+    };
+    let dir = fresh_dir("kafkas-directory");
+    copy(&from.join("_logdir"), &dir);
+    copy(
+        &from.join("cluster-metadata"),
+        &dir.join("__cluster_metadata-0"),
+    );
+    for case in CASES {
+        copy(&from.join(case), &dir.join(format!("{case}-0")));
+    }
+    let server = Running::start(&in_dir(&dir));
+    let mut client = server.client();
+    for case in CASES {
+        let expected = fs::read_to_string(from.join(case).join("expected.ndjson")).unwrap();
+        let records: Vec<(i64, Vec<u8>)> = expected.lines().map(record_of).collect();
+        let Some((first, _)) = records.first() else {
+            assert_eq!(client.fetch(case, 0).0, 0, "{case}");
+            continue;
+        };
+        assert_eq!(client.read_all(case, *first), records, "{case}");
+        if *first > 0 {
+            assert_eq!(
+                client.fetch(case, 0).0,
+                1,
+                "{case}: OFFSET_OUT_OF_RANGE below its start"
+            );
+        }
+    }
+    let end = client.fetch("plain", 66).1;
+    assert_eq!(client.produce("plain", &[b"one more"]), (0, end));
+    let cuts: Vec<String> = server
+        .stop()
+        .into_iter()
+        .filter(|line| line.contains("cut at"))
+        .collect();
+    assert_eq!(
+        cuts,
+        Vec::<String>::new(),
+        "a clean directory has nothing to cut"
+    );
+}
+
+/// Offset and value of a line of JSON.
+fn record_of(line: &str) -> (i64, Vec<u8>) {
+    let after = |key: &str| line.split_once(key).unwrap().1;
+    let offset = after("\"offset\":").split(',').next().unwrap();
+    let value = after("\"value\":").split([',', '}']).next().unwrap();
+    (
+        offset.parse().unwrap(),
+        from_base64(value.trim_matches('"')),
+    )
+}
+
+fn from_base64(text: &str) -> Vec<u8> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bits, mut held, mut bytes) = (0u32, 0, Vec::new());
+    if text == "null" {
+        return bytes;
+    }
+    for c in text.bytes().filter(|c| *c != b'=') {
+        let value = ALPHABET.iter().position(|a| *a == c).unwrap();
+        bits = bits << 6 | value as u32;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    bytes
+}
