@@ -93,6 +93,7 @@ impl Identity {
             return;
         };
         let request = InitProducerIdRequest {
+            transactional_id: None,
             transaction_timeout_ms: i32::MAX,
             ..Default::default()
         };

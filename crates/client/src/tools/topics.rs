@@ -303,6 +303,7 @@ impl Topics {
         };
         let resource = |resource_name| DescribeConfigsResource {
             resource_type: TOPIC_RESOURCE,
+            configuration_keys: None,
             resource_name,
             ..Default::default()
         };
