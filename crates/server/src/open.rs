@@ -124,7 +124,7 @@ pub fn open_dir(
     };
     let meta = opening.identify(identity, &mut rng)?;
     let config = identity.node_config(&mut rng, &meta);
-    let opened = opening.everything(&config.broker.properties);
+    let opened = opening.everything(meta.node_id, &config.broker.properties);
     let (metadata, logs) = opened.map_err(|(file, error)| {
         Refusal(format!(
             "the data directory cannot be used: {file}: {error}"
@@ -190,6 +190,7 @@ impl Opening<'_> {
     #[expect(clippy::type_complexity, reason = "the metadata log, and the others")]
     fn everything(
         &mut self,
+        node: NodeId,
         properties: &BTreeMap<String, String>,
     ) -> Opens<((Found, Log), Vec<(Found, Log)>)> {
         let clean = self.take_clean_marker()?;
@@ -204,6 +205,7 @@ impl Opening<'_> {
         let view = ConfigView {
             image: &image,
             properties,
+            node: Some(node),
         };
         let names = self.partitions(&image)?;
         self.share = self.cache_bytes / (names.len().max(1) as u64);
