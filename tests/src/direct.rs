@@ -15,7 +15,7 @@ use wire::{Message, RequestHeader};
 /// The node's id.
 pub const NODE: NodeId = NodeId(1);
 
-/// One broker and its controller; every store succeeds the moment it is ordered.
+/// One broker and its controller; every store is settled the moment it is ordered.
 pub struct Direct {
     /// The cluster of one node.
     pub cluster: Cluster,
@@ -23,6 +23,8 @@ pub struct Direct {
     pub now: Time,
     /// What the node noted for people, in order.
     pub notes: Vec<Note>,
+    /// Whether the disk refuses to write from now on.
+    pub is_full: bool,
     /// How often the node has asked for bytes that were not in memory.
     pub loads: u64,
     properties: BTreeMap<String, String>,
@@ -45,6 +47,7 @@ impl Direct {
             cluster: Cluster::new(),
             now: Time::from_millis(1_795_248_000_000),
             notes: Vec::new(),
+            is_full: false,
             loads: 0,
             properties,
             starts: 0,
@@ -121,6 +124,9 @@ impl Direct {
             self.cluster.step(self.now, NODE, event, &mut effects);
             for effect in effects.drain(..) {
                 match effect {
+                    Effect::Store { log, token, .. } if self.is_full => {
+                        events.push_back(Event::StoreFailed { log, token });
+                    }
                     Effect::Store { log, token, ops } => {
                         // A replica may have gone in the very step that wrote to it.
                         if let Some(source) = self.cluster.log(NODE, log) {

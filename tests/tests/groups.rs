@@ -388,6 +388,66 @@ fn a_commit_for_what_does_not_exist_is_refused_for_itself() {
 }
 
 #[test]
+fn a_commit_that_cannot_be_stored_is_refused_and_not_seen() {
+    let mut direct = node(&[]);
+    assert_eq!(
+        commit(&mut direct, &committing("", -1, TOPIC, &[1, 2])),
+        [0, 0]
+    );
+    direct.is_full = true;
+    assert_eq!(
+        commit(&mut direct, &committing("", -1, TOPIC, &[3, 4])),
+        [15, 15]
+    );
+    assert_eq!(committed(&mut direct), both(1, 2));
+    direct.is_full = false;
+    assert_eq!(commit(&mut direct, &committing("", -1, TOPIC, &[5])), [0]);
+    direct.restart();
+    assert_eq!(committed(&mut direct), both(5, 2));
+}
+
+#[test]
+fn a_group_whose_deletion_cannot_be_stored_is_still_there() {
+    let mut direct = node(&[]);
+    commit(&mut direct, &committing("", -1, TOPIC, &[1, 2]));
+    direct.is_full = true;
+    let conn = direct.connect();
+    let request = DeleteGroupsRequest {
+        groups_names: vec![Str::from(GROUP)],
+        ..DeleteGroupsRequest::default()
+    };
+    let answer: DeleteGroupsResponse = direct.ask(conn, 2, &request);
+    assert_eq!(answer.results[0].error_code, 15);
+    assert_eq!(committed(&mut direct), both(1, 2));
+}
+
+#[test]
+fn an_assignment_that_cannot_be_stored_is_not_handed_out() {
+    let mut direct = node(&[]);
+    let conn = direct.connect();
+    let member = new_member(&mut direct, conn);
+    let joined: JoinGroupResponse = direct.ask(conn, 9, &joining(&member));
+    assert_eq!(joined.error_code, 0);
+    direct.is_full = true;
+    let all: &[(&str, &'static [u8])] = &[(&member, b"both")];
+    let synced: SyncGroupResponse = direct.ask(conn, 5, &syncing(&member, 1, all));
+    assert_eq!((synced.error_code, synced.assignment.len()), (15, 0));
+}
+
+#[test]
+fn a_parked_join_is_sent_elsewhere_when_the_offsets_topic_goes() {
+    let mut direct = node(&[("group.initial.rebalance.delay.ms", "3000")]);
+    let conn = direct.connect();
+    let member = new_member(&mut direct, conn);
+    direct.tell(conn, 9, &joining(&member));
+    assert_eq!(direct.reply(conn), None);
+    delete_topic(&mut direct, "__consumer_offsets");
+    let joined: JoinGroupResponse = direct.answer(conn, 9);
+    assert_eq!(joined.error_code, 16);
+    assert_eq!(broker(&direct).groups().count(), 0);
+}
+
+#[test]
 fn a_deleted_group_stays_deleted() {
     let mut direct = node(&[]);
     commit(&mut direct, &committing("", -1, TOPIC, &[1, 2]));
@@ -424,17 +484,7 @@ fn offsets_expire_a_while_after_the_last_commit() {
 fn the_offsets_of_a_deleted_topic_go_with_it() {
     let mut direct = node(&[]);
     commit(&mut direct, &committing("", -1, TOPIC, &[1, 2]));
-    let conn = direct.connect();
-    let request = DeleteTopicsRequest {
-        topics: vec![DeleteTopicState {
-            name: Some(Str::from(TOPIC)),
-            ..DeleteTopicState::default()
-        }],
-        timeout_ms: 1000,
-        ..DeleteTopicsRequest::default()
-    };
-    let answer: DeleteTopicsResponse = direct.ask(conn, 6, &request);
-    assert_eq!(answer.responses[0].error_code, 0);
+    delete_topic(&mut direct, TOPIC);
     assert_eq!(committed(&mut direct), []);
     direct.restart();
     assert_eq!(committed(&mut direct), []);
@@ -468,6 +518,20 @@ fn a_group_writes_kafkas_records_without_a_producer_but_with_sequences() {
         [0, 4, 0, 0, 0, 0, 0, 0, 0, 2],
         "version 4, offset 2"
     );
+}
+
+fn delete_topic(direct: &mut Direct, name: &str) {
+    let conn = direct.connect();
+    let request = DeleteTopicsRequest {
+        topics: vec![DeleteTopicState {
+            name: Some(Str::from(name)),
+            ..DeleteTopicState::default()
+        }],
+        timeout_ms: 1000,
+        ..DeleteTopicsRequest::default()
+    };
+    let answer: DeleteTopicsResponse = direct.ask(conn, 6, &request);
+    assert_eq!(answer.responses[0].error_code, 0);
 }
 
 /// `"readers".hashCode()` modulo 50.

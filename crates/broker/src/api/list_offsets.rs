@@ -3,15 +3,17 @@
 //! −1 is the latest a client may read, −2 the log start, −3 the offset of the largest timestamp (v7),
 //! −4 the earliest local one (v8, the same as −2 without tiers), −5 the latest tiered one (v9: none),
 //! −6 the earliest pending upload (v11: none). A special timestamp that the version does not have is
-//! answered with 35.
+//! answered with 35. Where the bytes to look into are not in memory, they are asked for, and clients are
+//! told to try again (78, before v5 5).
 //!
 //! Left out: asking as a follower.
 
 use crate::broker::{Broker, Cx, Handled};
+use crate::event::ReplicaId;
 use crate::replicas::epoch_refusal;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex};
-use log::{Log, Lookup};
+use log::{Log, LogSlice, Lookup};
 use records::{BatchView, decompress};
 use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest};
 use wire::list_offsets_response::{
@@ -49,6 +51,7 @@ pub(crate) fn handle(
                 Err(ErrorCode::INVALID_REQUEST)
             } else {
                 find(broker, cx.caller.version, request, &topic.name, ask)
+                    .or_else(|why| refuse(broker, cx, why))
             };
             let (code, (timestamp, offset, epoch)) = match result {
                 Ok(found) => (ErrorCode::NONE, found),
@@ -75,6 +78,34 @@ pub(crate) fn handle(
     })
 }
 
+/// What an offset is not told for.
+enum Why {
+    Refused(ErrorCode),
+    /// These bytes of a log are not in memory.
+    Cold(ReplicaId, LogSlice),
+}
+
+impl From<ErrorCode> for Why {
+    fn from(code: ErrorCode) -> Why {
+        Why::Refused(code)
+    }
+}
+
+fn refuse(broker: &mut Broker, cx: &mut Cx<'_>, why: Why) -> Result<Found, ErrorCode> {
+    match why {
+        Why::Refused(code) => Err(code),
+        Why::Cold(replica, slice) => {
+            broker.order_load(replica, slice, cx.out);
+            // Older clients do not know that code; the other means "try again" as well.
+            Err(if cx.caller.version >= 5 {
+                ErrorCode::OFFSET_NOT_AVAILABLE
+            } else {
+                ErrorCode::LEADER_NOT_AVAILABLE
+            })
+        }
+    }
+}
+
 /// The least version that knows a special timestamp.
 fn least_version(timestamp: i64) -> i16 {
     match timestamp {
@@ -93,13 +124,13 @@ fn find(
     request: &ListOffsetsRequest,
     topic: &str,
     ask: &ListOffsetsPartition,
-) -> Result<Found, ErrorCode> {
+) -> Result<Found, Why> {
     let partition = PartitionIndex(ask.partition_index);
     if broker.image.partition(topic, partition).is_none() {
-        return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
     }
     if version < least_version(ask.timestamp) {
-        return Err(ErrorCode::UNSUPPORTED_VERSION);
+        return Err(ErrorCode::UNSUPPORTED_VERSION.into());
     }
     let id = broker.led_replica(topic, partition)?;
     let replica = broker
@@ -107,7 +138,7 @@ fn find(
         .get(id)
         .ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
     if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch) {
-        return Err(code);
+        return Err(code.into());
     }
     let log = &replica.log;
     let bound = if request.isolation_level == 1 {
@@ -121,34 +152,34 @@ fn find(
             let epoch = log.epoch_for(log.log_start()).unwrap_or(replica.epoch);
             (-1, log.log_start().0, epoch.0)
         }
-        -3 => by_timestamp(log, log.max_timestamp_offset(), None, bound)?,
+        -3 => by_timestamp(id, log, log.max_timestamp_offset(), None, bound)?,
         -5 | -6 => NOTHING,
         timestamp => {
             let first = log.offset_for_timestamp(timestamp, log.log_start());
-            by_timestamp(log, first, Some(timestamp), bound)?
+            by_timestamp(id, log, first, Some(timestamp), bound)?
         }
     })
 }
 
 /// The first record of a batch that is late enough; without a timestamp, the batch's latest record.
 fn by_timestamp(
+    replica: ReplicaId,
     log: &Log,
     found: Lookup,
     timestamp: Option<i64>,
     bound: Offset,
-) -> Result<Found, ErrorCode> {
+) -> Result<Found, Why> {
     let batch = match found {
         Lookup::Batch(batch) => batch,
         Lookup::None => return Ok(NOTHING),
-        // Its bytes are not in memory. They are asked for elsewhere; clients try again.
-        Lookup::Cold(_) => return Err(ErrorCode::OFFSET_NOT_AVAILABLE),
+        Lookup::Cold(slice) => return Err(Why::Cold(replica, slice)),
     };
     let Some(pieces) = log.slice_pieces(&batch.slice) else {
-        return Err(ErrorCode::OFFSET_NOT_AVAILABLE);
+        return Err(Why::Cold(replica, batch.slice));
     };
     let bytes = pieces.concat();
     let Ok(view) = BatchView::parse(&bytes) else {
-        return Err(ErrorCode::KAFKA_STORAGE_ERROR);
+        return Err(ErrorCode::KAFKA_STORAGE_ERROR.into());
     };
     let header = *view.header();
     let least = timestamp.unwrap_or(header.max_timestamp);

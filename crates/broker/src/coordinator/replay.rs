@@ -225,3 +225,122 @@ impl Coordinator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::ReplicaId;
+    use ::records::{BatchBuilder, BatchOptions};
+    use codecs::Compression;
+    use group::State;
+    use ids::Rng;
+
+    /// A partition of `__consumer_offsets` as Kafka 4.3.1 wrote it: a classic group, a simple one,
+    /// one of KIP-848, a deleted one, and one that commits in transactions.
+    const KAFKAS: &[u8] = include_bytes!("../../tests/vectors/consumer-offsets.log");
+    const AT: PartitionIndex = PartitionIndex(0);
+
+    fn replayed(bytes: &[u8]) -> Coordinator {
+        let mut coordinator = Coordinator::new(Rng::new(1));
+        let shard = super::super::Shard {
+            replica: ReplicaId(0),
+            loading: Loading::Done,
+        };
+        coordinator.shards.insert(AT, shard);
+        let config = GroupConfig::default();
+        let end = coordinator.replay_bytes(Time(0), AT, &config, bytes, Offset(0));
+        assert!(end.is_some(), "nothing was replayed");
+        coordinator.wake(AT);
+        coordinator
+    }
+
+    fn offsets(coordinator: &Coordinator, group: &str) -> Vec<(i32, i64)> {
+        let group = coordinator.group(group).expect("the group");
+        let offsets = group.offsets.iter();
+        offsets
+            .map(|(_, partition, commit)| (partition.0, commit.offset.0))
+            .collect()
+    }
+
+    #[test]
+    fn kafkas_own_log_gives_the_groups_it_was_written_by() {
+        let coordinator = replayed(KAFKAS);
+        assert_eq!(offsets(&coordinator, "g-classic"), [(0, 5), (1, 7), (2, 5)]);
+        assert_eq!(offsets(&coordinator, "g-simple"), [(1, 4)]);
+        let consumers = offsets(&coordinator, "g-consumer");
+        assert_eq!(consumers, [(0, 3), (1, 4), (2, 0)]);
+        assert!(coordinator.group("g-deleted").is_none());
+        let group = coordinator.group("g-classic").expect("the group");
+        let found = group.describe();
+        assert_eq!((found.state, found.generation.0), (State::Stable, 2));
+        assert_eq!(&*found.protocol, "range");
+        let clients: Vec<&str> = found.members.iter().map(|m| &*m.client_id).collect();
+        assert_eq!(clients, ["g-classic-1", "g-classic-2"]);
+        assert_eq!(found.members[1].instance_id.as_deref(), Some("g-static-2"));
+        assert!(!found.members[1].assignment.is_empty());
+    }
+
+    #[test]
+    fn offsets_of_an_aborted_transaction_are_never_seen() {
+        let coordinator = replayed(KAFKAS);
+        assert_eq!(offsets(&coordinator, "g-txgroup"), [(0, 5)]);
+    }
+
+    #[test]
+    fn records_are_written_back_byte_for_byte() {
+        let mut compared = 0;
+        for (_, batch) in Batches::new(KAFKAS) {
+            for record in batch.records().expect("no codec").flatten() {
+                let key = record.key.expect("a key");
+                let again = match records::replay(key, record.value) {
+                    Ok(Replayed::Offset { group, change }) => records::offset(&group, &change),
+                    Ok(Replayed::Group { id, state: None }) => records::group_tombstone(&id),
+                    Ok(Replayed::Group {
+                        id,
+                        state: Some(state),
+                    }) => records::group(&id, &state),
+                    Ok(Replayed::Other) | Err(_) => continue,
+                };
+                assert_eq!(again.key, key, "key at offset {}", record.offset);
+                assert_eq!(
+                    again.value.as_deref(),
+                    record.value,
+                    "value at offset {}",
+                    record.offset
+                );
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 23);
+    }
+
+    #[test]
+    fn compressed_batches_count_as_well() {
+        for compression in [Compression::Gzip, Compression::Lz4, Compression::Zstd] {
+            let mut builder = BatchBuilder::new(BatchOptions {
+                compression,
+                ..BatchOptions::default()
+            });
+            for (_, batch) in Batches::new(KAFKAS).take(3) {
+                for record in batch.records().expect("no codec").flatten() {
+                    builder
+                        .append(record.timestamp, record.key, record.value, &[])
+                        .expect("room");
+                }
+            }
+            let coordinator = replayed(&builder.build());
+            assert_eq!(offsets(&coordinator, "g-classic"), [(0, 5), (1, 0), (2, 0)]);
+        }
+    }
+
+    #[test]
+    fn records_that_cannot_be_read_are_left_out() {
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        let keys: [&[u8]; 5] = [b"", b"\0", b"\0\x01", b"\0\x02\0\x09ab", b"\x7f\xff"];
+        for key in keys {
+            builder.append(0, Some(key), Some(b"x"), &[]).expect("room");
+        }
+        builder.append(0, None, None, &[]).expect("room");
+        assert_eq!(replayed(&builder.build()).groups().count(), 0);
+    }
+}
