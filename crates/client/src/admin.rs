@@ -223,7 +223,8 @@ impl Admin {
                 .into_iter()
                 .flatten()
         });
-        self.net.next_deadline().into_iter().chain(own).min()
+        self.net
+            .ahead(self.net.next_deadline().into_iter().chain(own))
     }
 
     fn sent_as(&self, correlation: i32) -> Option<usize> {

@@ -450,7 +450,7 @@ impl Consumer {
         });
         let waiting = (self.failures > 0).then_some(self.not_before);
         let own = [network, group, commit, waiting];
-        own.into_iter().flatten().chain(nodes).min()
+        self.net.ahead(own.into_iter().flatten().chain(nodes))
     }
 
     /// Closes every connection, as a crash would.

@@ -77,6 +77,8 @@ pub struct Net {
     next_correlation: i32,
     events: VecDeque<Event>,
     metadata: metadata::Cache,
+    /// When it was stepped last: what time alone could bring about until then is done.
+    stepped: Time,
 }
 
 impl Net {
@@ -91,6 +93,7 @@ impl Net {
             next_link: 0,
             next_correlation: 0,
             events: VecDeque::new(),
+            stepped: Time(0),
             metadata: metadata::Cache::default(),
         }
     }
@@ -303,6 +306,7 @@ impl Net {
 
     /// Takes in what happened to a connection, or that time has passed; then does what is due.
     pub fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
+        self.stepped = now;
         match input {
             Input::Connected { link } => self.on_connected(now, *link, out),
             Input::ConnectFailed { link, .. } | Input::Closed { link } => {
@@ -322,7 +326,13 @@ impl Net {
     pub fn next_deadline(&self) -> Option<Time> {
         let conns = self.conns.values().filter_map(Conn::deadline);
         let metadata = self.metadata.due(self.earliest_retry());
-        conns.chain(metadata).min()
+        self.ahead(conns.chain(metadata))
+    }
+
+    /// The earliest of these moments that is still to come. What was due by the last step and
+    /// is not done waits for something else than time: a connection, an answer, room.
+    pub(crate) fn ahead(&self, moments: impl Iterator<Item = Time>) -> Option<Time> {
+        moments.filter(|moment| *moment > self.stepped).min()
     }
 
     /// Closes every connection; nothing in flight is answered any more.

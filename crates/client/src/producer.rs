@@ -292,7 +292,7 @@ impl Producer {
             .next_deadline()
             .into_iter()
             .chain(self.blocked_until());
-        active.chain(waiting).chain(network).min()
+        self.net.ahead(active.chain(waiting).chain(network))
     }
 
     /// Closes every connection; unsettled records are never told about.

@@ -14,6 +14,8 @@ pub enum Partitioner {
     Default,
     /// One after the other, whatever the key.
     RoundRobin,
+    /// As `Default` does without a key, whatever the key (`partitioner.ignore.keys`).
+    Sticky,
 }
 
 /// What choosing for one topic has to remember.
@@ -43,7 +45,9 @@ impl Chooser {
         let chosen = match (partitioner, key) {
             (Partitioner::Default, Some(key)) => partition_for_key(key, count),
             (Partitioner::RoundRobin, _) => self.turns.partition(count, &available(topic)),
-            (Partitioner::Default, None) => self.sticky.partition(count, &available(topic), rng),
+            (Partitioner::Default, None) | (Partitioner::Sticky, _) => {
+                self.sticky.partition(count, &available(topic), rng)
+            }
         };
         chosen.0
     }

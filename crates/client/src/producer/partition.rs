@@ -1,7 +1,7 @@
 //! Topics of a producer, and what gathers for each partition.
 
 use super::batch::{Batch, Record};
-use super::choose::Chooser;
+use super::choose::{Chooser, Partitioner};
 use super::{Config, Event, Producer, Ticket};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
@@ -134,7 +134,8 @@ impl Producer {
         }
         if let Some(last) = queue.batches.back_mut() {
             let size = last.push(now, ticket, &record);
-            if record.partition.is_none() && record.key.is_none() {
+            let keyless = record.key.is_none() || self.config.partitioner == Partitioner::Sticky;
+            if record.partition.is_none() && keyless {
                 topic.chooser.sent(size, last.size() >= u64::from(limit));
             }
         }

@@ -488,10 +488,8 @@ impl ConsoleConsumer {
             .map(|(at, ms)| at.plus_millis(ms));
         let timeout = timeout.filter(|_| self.ending.is_none());
         let close = self.ending.map(|(_, at)| at);
-        [self.consumer.next_deadline(), timeout, close]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [self.consumer.next_deadline(), timeout, close];
+        self.consumer.net().ahead(own.into_iter().flatten())
     }
 
     pub(super) fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
