@@ -25,8 +25,6 @@ pub struct Direct {
     pub notes: Vec<Note>,
     /// Whether the disk refuses to write from now on.
     pub is_full: bool,
-    /// Whether the disk cannot be read from now on.
-    pub is_unreadable: bool,
     /// How often the node has asked for bytes that were not in memory.
     pub loads: u64,
     properties: BTreeMap<String, String>,
@@ -50,7 +48,6 @@ impl Direct {
             now: Time::from_millis(1_795_248_000_000),
             notes: Vec::new(),
             is_full: false,
-            is_unreadable: false,
             loads: 0,
             properties,
             starts: 0,
@@ -147,10 +144,7 @@ impl Direct {
                     Effect::Note(note) => self.notes.push(note),
                     Effect::Load { log, token, slice } => {
                         self.loads += 1;
-                        let bytes = match self.is_unreadable {
-                            true => Bytes::new(),
-                            false => self.disk.read(log, &slice),
-                        };
+                        let bytes = self.disk.read(log, &slice);
                         events.push_back(Event::Loaded { token, bytes });
                     }
                     Effect::Send { .. } => {}

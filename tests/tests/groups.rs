@@ -379,27 +379,6 @@ fn offsets_that_were_evicted_from_memory_are_loaded_after_a_restart() {
 }
 
 #[test]
-fn while_its_log_cannot_be_read_a_group_is_being_loaded_and_beats_are_taken_on_trust() {
-    let mut direct = node(&[]);
-    for round in 0..500 {
-        let request = committing("", -1, TOPIC, &[round, round]);
-        assert_eq!(commit(&mut direct, &request), [0, 0]);
-    }
-    direct.is_unreadable = true;
-    direct.restart_cold();
-    let refused = commit(&mut direct, &committing("", -1, TOPIC, &[1]));
-    assert_eq!(refused, [14]);
-    let conn = direct.connect();
-    assert_eq!(beat(&mut direct, conn, "anyone", 1), 0);
-    let answer: ListGroupsResponse = direct.ask(conn, 4, &ListGroupsRequest::default());
-    assert_eq!(answer.error_code, 14, "the list would be incomplete");
-    direct.is_unreadable = false;
-    let answer: ListGroupsResponse = direct.ask(conn, 4, &ListGroupsRequest::default());
-    assert_eq!(answer.error_code, 14, "it was asked for just now");
-    assert_eq!(committed(&mut direct), both(499, 499));
-}
-
-#[test]
 fn a_commit_for_what_does_not_exist_is_refused_for_itself() {
     let mut direct = node(&[]);
     assert_eq!(commit(&mut direct, &committing("", -1, "nope", &[1])), [3]);

@@ -132,6 +132,12 @@ impl Coordinator {
             .map(|entry| &entry.group)
     }
 
+    /// Whether some partition's groups are not all known yet.
+    pub(crate) fn is_loading(&self) -> bool {
+        let open = |shard: &Shard| shard.loading != Loading::Done;
+        self.shards.values().any(open)
+    }
+
     fn is_loaded(&self, partition: PartitionIndex) -> bool {
         let shard = self.shards.get(&partition);
         shard.is_some_and(|shard| shard.loading == Loading::Done)
@@ -215,21 +221,6 @@ impl Broker {
             Some(Loading::From(_)) => Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
             Some(Loading::Failed(_)) => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
         }
-    }
-
-    /// Whether all groups of this broker are known; tries again to read what could not be read.
-    pub(crate) fn knows_all_groups(&mut self, now: Time, out: &mut Vec<Effect>) -> bool {
-        let failed = |shard: &Shard| matches!(shard.loading, Loading::Failed(_));
-        let shards = self.coordinator.shards.iter();
-        let failed: Vec<PartitionIndex> = shards
-            .filter(|(_, shard)| failed(shard))
-            .map(|(partition, _)| *partition)
-            .collect();
-        for partition in failed {
-            self.replay(now, partition, out);
-        }
-        let mut shards = self.coordinator.shards.values();
-        shards.all(|shard| shard.loading == Loading::Done)
     }
 
     /// Makes a group if there is none of that name.

@@ -317,8 +317,6 @@ pub const BROKER_CONFIGS: &[(&str, &str)] = &[
     ("max.incremental.fetch.session.cache.slots", "1000"),
     ("num.partitions", "1"),
     ("offset.metadata.max.bytes", "4096"),
-    ("offsets.commit.timeout.ms", "5000"),
-    ("offsets.retention.check.interval.ms", "600000"),
     ("offsets.retention.minutes", "10080"),
     ("offsets.topic.num.partitions", "50"),
     ("offsets.topic.replication.factor", "3"),

@@ -1,4 +1,10 @@
-//! A cluster with simulated clients, network, disks and clock on one seed.
+//! A cluster with everything around it simulated: clients, network, disks and clock, on one seed.
+//!
+//! The playground is this simulator, and so are the reliability tests: a [`World`] runs a scenario
+//! event by event; whatever a person does goes in as an [`Input`], is journaled, and can be replayed.
+//! The same scenario, seed and inputs give the same trace, byte for byte, on every machine.
+//!
+//! Simulated clients exchange Kafka's own frames with the brokers; nothing reaches past them.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -6,3 +12,33 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+
+mod actors;
+mod apply;
+mod command;
+mod disk;
+mod history;
+mod inspect;
+mod network;
+mod nodes;
+mod queue;
+mod scenario;
+mod state;
+mod trace;
+mod view;
+mod world;
+
+pub use actors::ActorId;
+pub use cluster::{LogId, Note, ReplicaName};
+pub use command::{
+    Acks, Codec, Command, GroupChange, How, KeyMode, Line, PartitionerSpec, ProducerChange,
+};
+pub use disk::{DiskWrite, LogName};
+pub use inspect::{BatchView, Inspection, Looked, Partitioning, RecordView, Span};
+pub use scenario::{
+    GroupSpec, MemberSpec, ProducerSpec, Scenario, ScenarioError, TimedCommand, TopicSpec,
+};
+pub use state::{Said, TerminalText};
+pub use trace::{Trace, TracePoint};
+pub use view::{Actors, GroupView, MemberPosition, PartitionView, Snapshot, TopicView};
+pub use world::{Input, RecoveredLog, Restored, TickKind, TimelineView, World};

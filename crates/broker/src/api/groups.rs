@@ -22,6 +22,9 @@ use group::Refusal;
 use ids::{ErrorCode, Time};
 use wire::{Reader, Str};
 
+/// Milliseconds after which a request that waits for its records to be committed is refused with
+/// 15 (Kafka's `offsets.commit.timeout.ms`).
+const COMMIT_TIMEOUT_MS: u64 = 5_000;
 /// "Authorized operations" nobody asked for.
 const NO_OPERATIONS: i32 = i32::MIN;
 
@@ -70,12 +73,6 @@ fn park(broker: &mut Broker, cx: &Cx<'_>, deadline: Option<Time>, pending: Pendi
     let parked = Parked::Group(pending);
     broker.waiting.park(id, cx.caller, deadline, parked);
     id
-}
-
-/// When a request that waits for its records to be committed is refused with 15.
-fn commit_deadline(broker: &Broker, now: Time) -> Time {
-    let millis = broker.configs().broker_number("offsets.commit.timeout.ms");
-    now.plus_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 /// A copy that does not keep the request's frame alive.

@@ -14,13 +14,20 @@ use ids::{PartitionIndex, Time};
 use wire::consumer_protocol_subscription::ConsumerProtocolSubscription;
 use wire::{Message, Reader};
 
+/// `offsets.retention.check.interval.ms` where nothing is configured.
+const CHECK_INTERVAL_MS: u64 = 600_000;
+
 impl Broker {
     /// When expired offsets are looked for after `now`.
     pub(super) fn next_retention(&self, now: Time) -> Time {
-        let interval = self
-            .configs()
-            .broker_number("offsets.retention.check.interval.ms");
-        now.plus_millis(u64::try_from(interval).unwrap_or(0).max(1))
+        let interval = self.configs();
+        let interval = interval.broker_number("offsets.retention.check.interval.ms");
+        let interval = u64::try_from(interval).unwrap_or(0);
+        now.plus_millis(if interval == 0 {
+            CHECK_INTERVAL_MS
+        } else {
+            interval
+        })
     }
 
     /// Writes tombstones for offsets past `offsets.retention.minutes` (KIP-211), and for groups of

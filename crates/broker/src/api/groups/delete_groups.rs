@@ -3,7 +3,7 @@
 //! Each is answered for itself: 68 while it has members, 69 if there is none. Answered when all
 //! tombstones are committed to the log.
 
-use super::{code_of, commit_deadline, park};
+use super::{COMMIT_TIMEOUT_MS, code_of, park};
 use crate::broker::{Broker, Cx, Handled};
 use crate::coordinator::{PendingGroup, Requester};
 use alloc::collections::BTreeSet;
@@ -40,7 +40,7 @@ pub(crate) fn handle(
         return cx.reply(&response);
     }
     let open = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    let deadline = commit_deadline(broker, cx.now);
+    let deadline = cx.now.plus_millis(COMMIT_TIMEOUT_MS);
     let pending = PendingGroup::Delete { response, open };
     let id = park(broker, cx, Some(deadline), pending);
     for (row, group_id) in rows {

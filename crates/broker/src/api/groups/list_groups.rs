@@ -12,8 +12,8 @@ use wire::list_groups_response::{ListGroupsResponse, ListedGroup};
 
 const TYPE: &str = "classic";
 
-pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: &ListGroupsRequest) -> Handled {
-    if !broker.knows_all_groups(cx.now, cx.out) {
+pub(crate) fn handle(broker: &Broker, cx: &mut Cx<'_>, request: &ListGroupsRequest) -> Handled {
+    if broker.coordinator.is_loading() {
         return cx.reply(&ListGroupsResponse {
             error_code: ErrorCode::COORDINATOR_LOAD_IN_PROGRESS.0,
             ..ListGroupsResponse::default()

@@ -7,7 +7,7 @@
 //!
 //! Left out: member epochs of KIP-848.
 
-use super::{code_of, commit_deadline, park, text};
+use super::{COMMIT_TIMEOUT_MS, code_of, park, text};
 use crate::broker::{Broker, Cx, Handled};
 use crate::coordinator::{PendingGroup, Requester};
 use alloc::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) fn handle(
     if code != ErrorCode::NONE || changes.is_empty() {
         return cx.reply(&response);
     }
-    let deadline = commit_deadline(broker, cx.now);
+    let deadline = cx.now.plus_millis(COMMIT_TIMEOUT_MS);
     let id = park(broker, cx, Some(deadline), PendingGroup::Commit(response));
     let requester = Some(Requester { id, row: 0 });
     broker.write_offsets(cx.now, &request.group_id, changes, requester, cx.out);

@@ -3,7 +3,7 @@
 //! Refused for topics that the group's members subscribe to (86), for groups with members that are no
 //! consumers (68) and for partitions that do not exist (3). Answered when the tombstones are committed.
 
-use super::{code_of, commit_deadline, park};
+use super::{COMMIT_TIMEOUT_MS, code_of, park};
 use crate::broker::{Broker, Cx, Handled};
 use crate::coordinator::{PendingGroup, Requester, is_subscribed, subscribed_topics};
 use alloc::vec::Vec;
@@ -33,7 +33,7 @@ pub(crate) fn handle(
     if changes.is_empty() {
         return cx.reply(&response);
     }
-    let deadline = commit_deadline(broker, cx.now);
+    let deadline = cx.now.plus_millis(COMMIT_TIMEOUT_MS);
     let pending = PendingGroup::OffsetDelete(response);
     let id = park(broker, cx, Some(deadline), pending);
     let requester = Some(Requester { id, row: 0 });

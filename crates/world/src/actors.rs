@@ -1,0 +1,59 @@
+//! The clients of a world: producers, members of groups, terminals, and those from outside.
+
+mod member;
+mod outside;
+mod producer;
+mod terminal;
+
+pub(crate) use member::Member;
+pub(crate) use outside::Outside;
+pub(crate) use producer::{LINES_MAX, ProducerActor};
+pub(crate) use terminal::{For, Terminal};
+
+use alloc::vec::Vec;
+use client::io::{Input, Output};
+use cluster::LogId;
+use ids::{NodeId, Time, Token};
+use log::LogSlice;
+
+/// Names a client of the world; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ActorId(pub u32);
+
+/// One client.
+#[derive(Clone, Debug)]
+pub(crate) enum Actor {
+    Producer(ProducerActor),
+    Member(Member),
+    Terminal(Terminal),
+    Outside(Outside),
+}
+
+/// Bytes of a log that a node waits for; the shell has them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owed {
+    pub(crate) node: NodeId,
+    pub(crate) log: LogId,
+    pub(crate) token: Token,
+    pub(crate) slice: LogSlice,
+}
+
+impl Actor {
+    pub(crate) fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
+        match self {
+            Actor::Producer(producer) => producer.step(now, input, out),
+            Actor::Member(member) => member.step(now, input, out),
+            Actor::Terminal(terminal) => terminal.step(now, input, out),
+            Actor::Outside(outside) => outside.step(input, out),
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        match self {
+            Actor::Producer(producer) => producer.next_deadline(),
+            Actor::Member(member) => member.next_deadline(),
+            Actor::Terminal(terminal) => terminal.next_deadline(),
+            Actor::Outside(_) => None,
+        }
+    }
+}

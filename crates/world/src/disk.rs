@@ -1,0 +1,106 @@
+//! A disk per node: what a broker has written survives the broker.
+//!
+//! The bytes of a log lie in the log's own chunks; the disk keeps its small files and remembers
+//! which logs there are. Every write is also noted for the shell, which keeps the world itself.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use cluster::{LogId, ReplicaName};
+use ids::NodeId;
+use log::{Log, LogFile, StoreOp};
+
+/// Time a write to the page cache takes, in microseconds.
+pub(crate) const WRITE_MICROS: u64 = 50;
+
+/// Whose log it is, for as long as the world lasts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogName {
+    /// `__cluster_metadata-0`.
+    Metadata,
+    /// A partition's replica.
+    Replica(ReplicaName),
+}
+
+impl LogName {
+    /// The key under which a node's log is kept: made of what the metadata log says, and
+    /// nothing else, so that the metadata log alone tells which logs there are.
+    #[must_use]
+    pub fn key(&self, node: NodeId) -> String {
+        match self {
+            LogName::Metadata => format!("{node}/{}/0", ids::Uuid::METADATA_TOPIC),
+            LogName::Replica(name) => format!("{node}/{}/{}", name.topic_id, name.partition),
+        }
+    }
+}
+
+/// A write that the shell is to keep, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DiskWrite {
+    /// The node.
+    pub node: NodeId,
+    /// The log, as the cluster names it now: for its bytes.
+    pub log: LogId,
+    /// The log's lasting name.
+    pub name: LogName,
+    /// What was written; `None` when the whole log is gone.
+    pub op: Option<StoreOp>,
+}
+
+/// One node's disk.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Disk {
+    names: BTreeMap<LogId, LogName>,
+    files: BTreeMap<(LogName, LogFile), Vec<u8>>,
+    /// Logs of a node that does not run.
+    pub(crate) kept: BTreeMap<LogName, Log>,
+    /// Refuses every write while true.
+    pub(crate) full: bool,
+}
+
+impl Disk {
+    pub(crate) fn open(&mut self, log: LogId, name: LogName) {
+        self.names.insert(log, name);
+    }
+
+    pub(crate) fn name(&self, log: LogId) -> Option<&LogName> {
+        self.names.get(&log)
+    }
+
+    /// Forgets which ids the logs have: the node is gone and its next life gives new ones.
+    pub(crate) fn close_all(&mut self) -> BTreeMap<LogId, LogName> {
+        core::mem::take(&mut self.names)
+    }
+
+    pub(crate) fn write(&mut self, log: LogId, op: &StoreOp) {
+        let Some(name) = self.names.get(&log) else {
+            return;
+        };
+        match op {
+            StoreOp::Put { file, bytes } => {
+                self.files.insert((name.clone(), *file), bytes.clone());
+            }
+            StoreOp::Delete { file } => {
+                self.files.remove(&(name.clone(), *file));
+            }
+            StoreOp::Append { .. } | StoreOp::Roll { .. } | StoreOp::Truncate { .. } => {}
+        }
+    }
+
+    pub(crate) fn remove(&mut self, log: LogId) -> Option<LogName> {
+        let name = self.names.remove(&log)?;
+        self.files.retain(|(of, _), _| *of != name);
+        Some(name)
+    }
+
+    /// A small file of a log.
+    pub(crate) fn file(&self, name: &LogName, file: LogFile) -> Option<&Vec<u8>> {
+        self.files.get(&(name.clone(), file))
+    }
+
+    /// Puts a small file where recovery finds it.
+    pub(crate) fn put(&mut self, name: LogName, file: LogFile, bytes: Vec<u8>) {
+        self.files.insert((name, file), bytes);
+    }
+}

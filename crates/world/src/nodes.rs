@@ -1,0 +1,190 @@
+//! Starting and killing brokers: what a disk holds is all that is left of one.
+
+use crate::disk::{Disk, LogName};
+use crate::network::{FIRST_PORT, LATENCY_MICROS};
+use crate::queue::Happening;
+use crate::state::{Said, State};
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use cluster::{BrokerConfig, ControllerConfig, Event, LogId, Node, NodeConfig, Recovered};
+use ids::{NodeId, Offset, Rng, Time, Uuid};
+use log::files::encode_leader_epochs;
+use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Recovery, Report};
+
+/// The node that has the controller.
+pub(crate) const CONTROLLER: NodeId = NodeId(1);
+
+/// How this world's brokers differ from Kafka's defaults.
+///
+/// World time is not wall time: it stands still while nobody looks. So records of clients from
+/// outside may be "from the future", and are let in as before Kafka 4.0 (KIP-937).
+const PROPERTIES: &[(&str, &str)] =
+    &[("log.message.timestamp.after.max.ms", "9223372036854775807")];
+
+impl State {
+    /// Starts a node on what its disk holds.
+    pub(crate) fn start_node(&mut self, id: NodeId) {
+        if self.cluster.node(id).is_some() {
+            return;
+        }
+        let now = self.now;
+        let disk = self.disks.entry(id).or_default();
+        let mut kept = core::mem::take(&mut disk.kept);
+        let metadata = match kept.remove(&LogName::Metadata) {
+            Some(log) => log,
+            None => Log::new(metadata_config(), Offset(0), now),
+        };
+        let recovered = kept.into_iter().filter_map(|(name, log)| match name {
+            LogName::Replica(name) => Some(Recovered { name, log }),
+            LogName::Metadata => None,
+        });
+        let recovered: Vec<Recovered> = recovered.collect();
+        if id == CONTROLLER {
+            disk.open(LogId::Metadata, LogName::Metadata);
+        }
+        let incarnation = uuid(&mut self.rng);
+        let broker = BrokerConfig {
+            node: id,
+            cluster_id: Arc::from(self.cluster_id().to_string().as_str()),
+            host: Arc::from("localhost"),
+            port: FIRST_PORT + u16::try_from(id.0 - 1).unwrap_or(0),
+            incarnation,
+            directory: uuid(&mut Rng::new(id.0.unsigned_abs().into())),
+            properties: self.properties(),
+            seed: self.rng.next(),
+        };
+        let controller = (id == CONTROLLER).then(|| ControllerConfig {
+            node: id,
+            incarnation,
+            properties: self.properties(),
+            seed: self.rng.next(),
+        });
+        let peers = (1..=i32::try_from(self.scenario.brokers).unwrap_or(1))
+            .map(NodeId)
+            .filter(|peer| *peer != id);
+        let config = NodeConfig {
+            broker,
+            controller,
+            controller_node: CONTROLLER,
+            peers: peers.collect(),
+        };
+        self.cluster.insert(Node::new(config, metadata, recovered));
+        self.tell_node(id, Event::Start);
+    }
+
+    /// Stops a node as `kill -9` does: what it has written stays, everything else is gone.
+    pub(crate) fn kill_node(&mut self, id: NodeId) {
+        let Some(node) = self.cluster.remove(id) else {
+            return;
+        };
+        let at = self.now.plus_micros(LATENCY_MICROS);
+        for conn in self.network.of_node(id) {
+            if let Some((actor, link)) = self.network.close(id, conn) {
+                self.queue.push(at, Happening::Closed { actor, link });
+            }
+        }
+        let disk = self.disks.entry(id).or_default();
+        let mut cuts = Vec::new();
+        for (log_id, name) in disk.close_all() {
+            let Some(log) = node.log(log_id) else {
+                continue;
+            };
+            let (log, report) = recover(disk, &name, log, self.now);
+            cuts.extend(said(&name, &report));
+            disk.kept.insert(name, log);
+        }
+        self.said.extend(cuts);
+    }
+
+    /// The cluster's id: made from the seed, so that it lasts as long as the scenario.
+    pub(crate) fn cluster_id(&self) -> Uuid {
+        uuid(&mut Rng::new(self.scenario.seed()))
+    }
+
+    fn properties(&self) -> BTreeMap<String, String> {
+        let mut properties: BTreeMap<String, String> = PROPERTIES
+            .iter()
+            .map(|(name, value)| ((*name).to_string(), (*value).to_string()))
+            .collect();
+        properties.extend(self.scenario.properties.clone());
+        properties
+    }
+}
+
+/// The configuration of the metadata log: it is kept whole.
+pub(crate) fn metadata_config() -> LogConfig {
+    LogConfig {
+        retention_ms: -1,
+        retention_bytes: -1,
+        delete: false,
+        ..LogConfig::default()
+    }
+}
+
+/// Rebuilds a log from what is written of it, as a broker does that was killed.
+fn recover(disk: &Disk, name: &LogName, log: &Log, now: Time) -> (Log, Report) {
+    let checkpoints = Checkpoints {
+        log_start: log.log_start(),
+        ..Checkpoints::default()
+    };
+    let mut recovery = Recovery::new(log.config().clone(), checkpoints, now);
+    let epochs = disk.file(name, LogFile::LeaderEpochs).cloned();
+    let epochs = epochs.unwrap_or_else(|| encode_leader_epochs(log.leader_epochs()));
+    recovery.file(LogFile::LeaderEpochs, Bytes::from(epochs));
+    // Bytes above the stored end were ordered and not yet written.
+    let mut written = log.clone();
+    let mut ops = Vec::new();
+    if written.store_failed(now, &mut ops).is_err() {
+        return (log.clone(), Report::default());
+    }
+    let mut pieces = Vec::new();
+    let sizes: Vec<(Offset, u32)> = written.segment_sizes().collect();
+    for (segment, length) in sizes {
+        // A log whose bytes are not all in memory is taken as it is: nothing simulated has
+        // damaged it.
+        match written.slice_pieces(&LogSlice {
+            segment,
+            position: 0,
+            length,
+        }) {
+            Some(found) => pieces.push((segment, found)),
+            None => return (written, Report::default()),
+        }
+    }
+    for (segment, found) in pieces {
+        recovery.segment(segment);
+        for piece in found {
+            recovery.bytes(piece);
+        }
+    }
+    recovery.finish()
+}
+
+/// What a recovery gave up, for people.
+pub(crate) fn said(name: &LogName, report: &Report) -> Vec<Said> {
+    let log = match name {
+        LogName::Metadata => "__cluster_metadata-0".to_string(),
+        LogName::Replica(name) => alloc::format!("{}-{}", name.topic, name.partition),
+    };
+    let cut = |cut: &log::Cut| Said::Cut {
+        log: log.clone(),
+        file: cut.file.name(),
+        at: cut.position,
+        bytes: cut.bytes,
+        why: cut.reason.clone(),
+    };
+    report.cuts.iter().map(cut).collect()
+}
+
+/// A random id in the form of Java's (version 4).
+pub(crate) fn uuid(rng: &mut Rng) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&rng.next().to_be_bytes());
+    bytes[8..].copy_from_slice(&rng.next().to_be_bytes());
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    Uuid(bytes)
+}

@@ -1,0 +1,595 @@
+//! The world at one moment, and how it goes on from there.
+
+use crate::actors::{Actor, ActorId, Owed};
+use crate::apply::Reset;
+use crate::disk::{Disk, DiskWrite, LogName, WRITE_MICROS};
+use crate::network::{FIRST_PORT, LATENCY_MICROS, Network};
+use crate::queue::{Happening, Queue};
+use crate::scenario::{GroupSpec, Scenario};
+use crate::trace::Trace;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::{BufMut, Bytes, BytesMut};
+use client::io::{Input as ToClient, LinkId, Output};
+use cluster::{Cluster, Effect, Event, LogId, Note, Reply};
+use ids::{ConnId, NodeId, Rng, Time};
+
+/// Time between two wakes of the same node or client, at least.
+const WAKE_GAP_MICROS: u64 = 100;
+
+/// Something for those outside the world.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// A terminal printed something.
+    Terminal {
+        /// The terminal's number.
+        id: u32,
+        /// What.
+        text: TerminalText,
+    },
+    /// A terminal's command is over.
+    Exit {
+        /// The terminal's number.
+        id: u32,
+        /// Its exit status.
+        code: i32,
+    },
+    /// A frame for a client from outside.
+    Frame {
+        /// The client's number.
+        id: u32,
+        /// The frame, without its four bytes of length.
+        frame: Bytes,
+    },
+    /// The broker has closed the connection of a client from outside.
+    Closed {
+        /// The client's number.
+        id: u32,
+    },
+    /// A broker says something.
+    Note {
+        /// Which.
+        node: NodeId,
+        /// What.
+        note: Note,
+    },
+    /// Recovery had to give something up.
+    Cut {
+        /// The log's name.
+        log: String,
+        /// The file.
+        file: String,
+        /// How many bytes of it were kept.
+        at: u64,
+        /// How many were not.
+        bytes: u64,
+        /// Why, in a sentence.
+        why: String,
+    },
+    /// A command of a person or of the scenario was refused.
+    Refused {
+        /// The number its input had; 0 for the scenario's own.
+        input: u64,
+        /// Kafka's error name or one of ours.
+        code: String,
+        /// A sentence.
+        message: String,
+    },
+    /// A command was carried out.
+    Done {
+        /// The number its input had.
+        input: u64,
+    },
+}
+
+/// Text of a terminal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TerminalText {
+    /// Standard output.
+    Out(Bytes),
+    /// Standard error.
+    Err(Bytes),
+}
+
+/// Everything that evolves. `Clone` is a snapshot: log bytes are shared.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub(crate) now: Time,
+    pub(crate) began: Time,
+    pub(crate) rng: Rng,
+    pub(crate) scenario: Arc<Scenario>,
+    pub(crate) cluster: Cluster,
+    pub(crate) network: Network,
+    pub(crate) disks: BTreeMap<NodeId, Disk>,
+    pub(crate) actors: BTreeMap<ActorId, Actor>,
+    pub(crate) next_actor: u32,
+    pub(crate) queue: Queue,
+    pub(crate) trace: Trace,
+    pub(crate) owed: Vec<Owed>,
+    /// The groups that have been placed.
+    pub(crate) groups: BTreeMap<String, GroupSpec>,
+    /// Topics of the scenario that are not created yet.
+    pub(crate) setup_left: u32,
+    /// Offsets to be reset once the group's members have left, by input.
+    pub(crate) resets: BTreeMap<u64, Reset>,
+    node_wakes: BTreeMap<NodeId, Time>,
+    actor_wakes: BTreeMap<ActorId, Time>,
+    /// For those outside; taken by the shell, never looked at here.
+    pub(crate) said: Vec<Said>,
+    pub(crate) writes: Vec<DiskWrite>,
+    pub(crate) keeps_writes: bool,
+}
+
+impl State {
+    pub(crate) fn empty(scenario: Arc<Scenario>, now: Time) -> State {
+        State {
+            now,
+            began: Time::from_millis(i64::try_from(scenario.start_ms).unwrap_or(i64::MAX)),
+            rng: Rng::new(scenario.seed()),
+            scenario,
+            cluster: Cluster::new(),
+            network: Network::default(),
+            disks: BTreeMap::new(),
+            actors: BTreeMap::new(),
+            next_actor: 0,
+            queue: Queue::default(),
+            trace: Trace::default(),
+            owed: Vec::new(),
+            groups: BTreeMap::new(),
+            setup_left: 0,
+            resets: BTreeMap::new(),
+            node_wakes: BTreeMap::new(),
+            actor_wakes: BTreeMap::new(),
+            said: Vec::new(),
+            writes: Vec::new(),
+            keeps_writes: false,
+        }
+    }
+
+    /// When something happens next.
+    pub(crate) fn next_time(&self) -> Option<Time> {
+        self.queue.next_time()
+    }
+
+    /// Lets the next thing happen; `false` when nothing is left to happen.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some((at, what)) = self.queue.pop() else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        self.happen(what);
+        true
+    }
+
+    fn happen(&mut self, what: Happening) {
+        match what {
+            Happening::Connect { node, conn, host } => {
+                self.tell_node(node, Event::Connected { conn, host })
+            }
+            Happening::Request { node, conn, frame } => {
+                self.tell_node(node, Event::Request { conn, frame })
+            }
+            Happening::Disconnect { node, conn } => {
+                self.tell_node(node, Event::Disconnected { conn })
+            }
+            Happening::Stored { node, log, token } => {
+                self.tell_node(node, Event::Stored { log, token })
+            }
+            Happening::StoreFailed { node, log, token } => {
+                self.tell_node(node, Event::StoreFailed { log, token });
+            }
+            Happening::Peer { to, from, message } => {
+                self.tell_node(to, Event::Peer { from, message })
+            }
+            Happening::WakeNode { node } => {
+                if self.node_wakes.get(&node) == Some(&self.now) {
+                    self.tell_node(node, Event::Tick);
+                }
+            }
+            Happening::Connected { actor, link } => {
+                self.tell_actor(actor, &ToClient::Connected { link })
+            }
+            Happening::Refused { actor, link, why } => {
+                self.tell_actor(actor, &ToClient::ConnectFailed { link, why });
+            }
+            Happening::Response { actor, link, frame } => {
+                self.tell_actor(actor, &ToClient::Frame { link, frame });
+            }
+            Happening::Closed { actor, link } => self.tell_actor(actor, &ToClient::Closed { link }),
+            Happening::WakeActor { actor } => {
+                if self.actor_wakes.get(&actor) == Some(&self.now) {
+                    self.tell_actor(actor, &ToClient::Timer);
+                }
+            }
+            Happening::Scripted { index } => self.scripted_command(index),
+            Happening::Reset { input } => self.reset_now(input),
+        }
+    }
+
+    /// Tells a node one fact and carries out what it orders.
+    pub(crate) fn tell_node(&mut self, node: NodeId, event: Event) {
+        trace_event(&mut self.trace, self.now, node, &event);
+        let mut effects = Vec::new();
+        self.cluster.step(self.now, node, event, &mut effects);
+        for effect in effects {
+            self.carry_out(node, effect);
+        }
+        self.wake_node(node);
+        let now = self.now;
+        self.trace.event(|| format!("{now:?} node {node}"));
+    }
+
+    fn wake_node(&mut self, node: NodeId) {
+        let Some(due) = self.cluster.next_deadline(node) else {
+            return;
+        };
+        let planned = self.node_wakes.get(&node).copied();
+        if let Some(due) = next_wake(self.now, due, planned) {
+            self.node_wakes.insert(node, due);
+            self.queue.push(due, Happening::WakeNode { node });
+        }
+    }
+
+    fn carry_out(&mut self, node: NodeId, effect: Effect) {
+        match effect {
+            Effect::Reply { conn, reply } => self.send_reply(node, conn, &reply),
+            Effect::Close { conn, why } => {
+                self.trace.number(1 << 32 | conn.0);
+                let _ = why;
+                if let Some((actor, link)) = self.network.close(node, conn) {
+                    let at = self.now.plus_micros(LATENCY_MICROS);
+                    self.queue.push(at, Happening::Closed { actor, link });
+                }
+            }
+            Effect::Open { replica, name } => {
+                let disk = self.disks.entry(node).or_default();
+                disk.open(LogId::Replica(replica), LogName::Replica(name));
+            }
+            Effect::Remove { replica } => {
+                let log = LogId::Replica(replica);
+                let name = self.disks.entry(node).or_default().remove(log);
+                if let Some(name) = name
+                    && self.keeps_writes
+                {
+                    self.writes.push(DiskWrite {
+                        node,
+                        log,
+                        name,
+                        op: None,
+                    });
+                }
+            }
+            Effect::Store { log, token, ops } => {
+                trace_store(&mut self.trace, &self.cluster, node, log, &ops);
+                let disk = self.disks.entry(node).or_default();
+                let full = disk.full;
+                for op in ops {
+                    if full {
+                        break;
+                    }
+                    disk.write(log, &op);
+                    if self.keeps_writes
+                        && let Some(name) = disk.name(log).cloned()
+                    {
+                        self.writes.push(DiskWrite {
+                            node,
+                            log,
+                            name,
+                            op: Some(op),
+                        });
+                    }
+                }
+                let at = self.now.plus_micros(WRITE_MICROS);
+                let done = if full {
+                    Happening::StoreFailed { node, log, token }
+                } else {
+                    Happening::Stored { node, log, token }
+                };
+                self.queue.push(at, done);
+            }
+            // Bytes that are not in memory come from the shell, in no time at all: the world
+            // stands still meanwhile.
+            Effect::Load { log, token, slice } => self.owed.push(Owed {
+                node,
+                log,
+                token,
+                slice,
+            }),
+            Effect::Send { to, message } => {
+                let at = self.now.plus_micros(LATENCY_MICROS);
+                self.queue.push(
+                    at,
+                    Happening::Peer {
+                        to,
+                        from: node,
+                        message,
+                    },
+                );
+            }
+            Effect::Note(note) => self.said.push(Said::Note { node, note }),
+        }
+    }
+
+    fn send_reply(&mut self, node: NodeId, conn: ConnId, reply: &Reply) {
+        let frame = self.resolve(node, reply);
+        self.trace.number(conn.0);
+        self.trace.bytes(&frame);
+        // The client may have closed meanwhile.
+        if let Some((actor, link)) = self.network.client_end(node, conn) {
+            let at = self.now.plus_micros(LATENCY_MICROS);
+            self.queue
+                .push(at, Happening::Response { actor, link, frame });
+        }
+    }
+
+    /// A reply as one piece: its log slices put in place.
+    fn resolve(&self, node: NodeId, reply: &Reply) -> Bytes {
+        if reply.slices.is_empty() {
+            return reply.bytes.clone();
+        }
+        let mut frame = BytesMut::with_capacity(usize::try_from(reply.len()).unwrap_or(0));
+        let mut at = 0;
+        for slice in &reply.slices {
+            frame.put_slice(&reply.bytes[at..slice.at as usize]);
+            at = slice.at as usize;
+            let log = self.cluster.log(node, LogId::Replica(slice.replica));
+            for piece in log
+                .and_then(|log| log.slice_bytes(&slice.slice))
+                .into_iter()
+                .flatten()
+            {
+                frame.put_slice(piece);
+            }
+        }
+        frame.put_slice(&reply.bytes[at..]);
+        frame.freeze()
+    }
+
+    /// Tells a client one fact and carries out what it orders.
+    pub(crate) fn tell_actor(&mut self, id: ActorId, input: &ToClient) {
+        let Some(actor) = self.actors.get_mut(&id) else {
+            return;
+        };
+        trace_input(&mut self.trace, self.now, id, input);
+        if let (Actor::Outside(_), Some(said)) = (&*actor, outside_hears(id, input)) {
+            self.said.push(said);
+        }
+        let mut outputs = Vec::new();
+        actor.step(self.now, input, &mut outputs);
+        for output in outputs {
+            self.carry_client(id, output);
+        }
+        if let Some(Actor::Member(member)) = self.actors.get(&id)
+            && member.is_gone()
+        {
+            self.remove_actor(id);
+        }
+        self.wake_actor(id);
+        let now = self.now;
+        self.trace.event(|| format!("{now:?} client {}", id.0));
+    }
+
+    pub(crate) fn wake_actor(&mut self, id: ActorId) {
+        let Some(due) = self.actors.get(&id).and_then(Actor::next_deadline) else {
+            return;
+        };
+        let planned = self.actor_wakes.get(&id).copied();
+        if let Some(due) = next_wake(self.now, due, planned) {
+            self.actor_wakes.insert(id, due);
+            self.queue.push(due, Happening::WakeActor { actor: id });
+        }
+    }
+
+    pub(crate) fn carry_client(&mut self, id: ActorId, output: Output) {
+        let soon = self.now.plus_micros(LATENCY_MICROS);
+        match output {
+            Output::Connect { link, host, port } => self.connect(id, link, &host, port),
+            Output::Send { link, frame } => {
+                self.trace.bytes(&frame);
+                if let Some((node, conn)) = self.network.node_end(id, link) {
+                    self.queue
+                        .push(soon, Happening::Request { node, conn, frame });
+                }
+            }
+            Output::Disconnect { link } => {
+                if let Some((node, conn)) = self.network.node_end(id, link) {
+                    self.network.close(node, conn);
+                    self.queue.push(soon, Happening::Disconnect { node, conn });
+                }
+            }
+            Output::Stdout(text) => self.say(id, TerminalText::Out(text)),
+            Output::Stderr(text) => self.say(id, TerminalText::Err(text)),
+            Output::Exit(code) => self.exited(id, code),
+        }
+    }
+
+    fn say(&mut self, id: ActorId, text: TerminalText) {
+        let bytes = match &text {
+            TerminalText::Out(bytes) | TerminalText::Err(bytes) => bytes,
+        };
+        self.trace.bytes(bytes);
+        if let Some(Actor::Terminal(terminal)) = self.actors.get_mut(&id) {
+            match terminal.hears(&text) {
+                true => {}
+                false => self.said.push(Said::Terminal { id: id.0, text }),
+            }
+        }
+    }
+
+    /// Any host name leads to this world's brokers; the port says which, the first when none is meant.
+    fn connect(&mut self, actor: ActorId, link: LinkId, host: &str, port: u16) {
+        let number = i32::from(port) - i32::from(FIRST_PORT) + 1;
+        let known = |id: NodeId| self.disks.contains_key(&id);
+        let node = if known(NodeId(number)) {
+            NodeId(number)
+        } else {
+            NodeId(1)
+        };
+        let at = self.now.plus_micros(LATENCY_MICROS);
+        if self.cluster.node(node).is_none() {
+            let why = Arc::from(format!("Connection to {host}:{port} refused"));
+            self.queue.push(
+                at.plus_micros(LATENCY_MICROS),
+                Happening::Refused { actor, link, why },
+            );
+            return;
+        }
+        let conn = self.network.connect(actor, link, node);
+        self.queue.push(
+            at,
+            Happening::Connect {
+                node,
+                conn,
+                host: Arc::from("127.0.0.1"),
+            },
+        );
+        self.queue.push(
+            at.plus_micros(LATENCY_MICROS),
+            Happening::Connected { actor, link },
+        );
+    }
+
+    /// Closes every connection of clients from outside: their past is not this one.
+    pub(crate) fn close_outside(&mut self) {
+        let outside = self
+            .actors
+            .iter()
+            .filter(|(_, actor)| matches!(actor, Actor::Outside(_)));
+        let outside: Vec<ActorId> = outside.map(|(id, _)| *id).collect();
+        for id in outside {
+            self.remove_actor(id);
+            self.said.push(Said::Closed { id: id.0 });
+        }
+    }
+
+    /// Records in all logs of topics that are not internal, those deleted counted too.
+    pub(crate) fn appended_total(&self) -> u64 {
+        let nodes = self.cluster.nodes();
+        let replicas = nodes.flat_map(|node| node.broker().replicas());
+        let own = replicas
+            .filter(|replica| replica.is_leader && !metadata::is_internal(&replica.name.topic));
+        own.map(|replica| replica.log.log_end().0.unsigned_abs())
+            .sum()
+    }
+
+    /// Milliseconds since the world began.
+    pub(crate) fn world_millis(&self, at: Time) -> u64 {
+        at.since(self.began) / 1000
+    }
+}
+
+/// When to wake someone who wants it at `due` and is planned to be woken at `planned`;
+/// `None` when that plan will do. Nobody is woken twice at one moment: whoever asks to be
+/// woken at once, again and again, must not keep the world from going on.
+fn next_wake(now: Time, due: Time, planned: Option<Time>) -> Option<Time> {
+    let due = match planned {
+        Some(planned) if planned == now => due.max(now.plus_micros(WAKE_GAP_MICROS)),
+        _ => due.max(now),
+    };
+    let stands = planned.is_some_and(|planned| planned > now && planned <= due);
+    (!stands).then_some(due)
+}
+
+/// What a client from outside is told of what reaches it.
+fn outside_hears(id: ActorId, input: &ToClient) -> Option<Said> {
+    match input {
+        ToClient::Frame { frame, .. } => Some(Said::Frame {
+            id: id.0,
+            frame: frame.clone(),
+        }),
+        ToClient::Closed { .. } | ToClient::ConnectFailed { .. } => Some(Said::Closed { id: id.0 }),
+        ToClient::Start
+        | ToClient::Connected { .. }
+        | ToClient::Stdin(_)
+        | ToClient::StdinEnd
+        | ToClient::Interrupt
+        | ToClient::Timer => None,
+    }
+}
+
+fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Event) {
+    trace.number(now.0);
+    trace.number(u64::from(node.0.unsigned_abs()));
+    match event {
+        Event::Start => trace.number(1),
+        Event::Connected { conn, .. } => trace.number(2 << 40 | conn.0),
+        Event::Disconnected { conn } => trace.number(3 << 40 | conn.0),
+        Event::Request { conn, frame } => {
+            trace.number(4 << 40 | conn.0);
+            trace.bytes(frame);
+        }
+        Event::Stored { token, .. } => trace.number(5 << 40 | token.0),
+        Event::StoreFailed { token, .. } => trace.number(6 << 40 | token.0),
+        Event::Loaded { token, bytes } => {
+            trace.number(7 << 40 | token.0);
+            trace.bytes(bytes);
+        }
+        Event::Peer { from, .. } => trace.number(8 << 40 | u64::from(from.0.unsigned_abs())),
+        Event::Shutdown => trace.number(9),
+        Event::Tick => trace.number(10),
+    }
+}
+
+fn trace_store(
+    trace: &mut Trace,
+    cluster: &Cluster,
+    node: NodeId,
+    log: LogId,
+    ops: &[log::StoreOp],
+) {
+    for op in ops {
+        match op {
+            log::StoreOp::Append {
+                segment,
+                position,
+                length,
+            } => {
+                trace.number(segment.0.unsigned_abs());
+                let slice = log::LogSlice {
+                    segment: *segment,
+                    position: *position,
+                    length: *length,
+                };
+                let pieces = cluster
+                    .log(node, log)
+                    .and_then(|log| log.slice_bytes(&slice));
+                for piece in pieces.into_iter().flatten() {
+                    trace.bytes(piece);
+                }
+            }
+            log::StoreOp::Put { file, bytes } => {
+                trace.bytes(file.name().as_bytes());
+                trace.bytes(bytes);
+            }
+            log::StoreOp::Delete { file } => trace.bytes(file.name().as_bytes()),
+            log::StoreOp::Roll { segment } => trace.number(1 << 62 | segment.0.unsigned_abs()),
+            log::StoreOp::Truncate { segment, position } => {
+                trace.number(segment.0.unsigned_abs());
+                trace.number(u64::from(*position));
+            }
+        }
+    }
+}
+
+fn trace_input(trace: &mut Trace, now: Time, actor: ActorId, input: &ToClient) {
+    trace.number(now.0);
+    trace.number(1 << 48 | u64::from(actor.0));
+    match input {
+        ToClient::Start => trace.number(1),
+        ToClient::Connected { link } => trace.number(2 << 40 | u64::from(link.0)),
+        ToClient::ConnectFailed { link, .. } => trace.number(3 << 40 | u64::from(link.0)),
+        ToClient::Closed { link } => trace.number(4 << 40 | u64::from(link.0)),
+        // Its bytes are in the trace as the reply they were.
+        ToClient::Frame { link, frame } => {
+            trace.number(5 << 40 | u64::from(link.0));
+            trace.number(frame.len() as u64);
+        }
+        ToClient::Stdin(text) => trace.bytes(text),
+        ToClient::StdinEnd => trace.number(7),
+        ToClient::Interrupt => trace.number(8),
+        ToClient::Timer => trace.number(9),
+    }
+}

@@ -1,0 +1,438 @@
+//! The world as a shell drives it: time, inputs, outputs, history.
+
+use crate::actors::{Actor, ActorId, For, Member, Outside, ProducerActor, Terminal};
+use crate::command::{Command, How};
+use crate::disk::{DiskWrite, LogName};
+use crate::history::History;
+use crate::nodes::CONTROLLER;
+use crate::scenario::{Scenario, ScenarioError};
+use crate::state::{Said, State};
+use crate::trace::Trace;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use client::io::Input as ToClient;
+use client::tools::split_line;
+use cluster::{Event, LogId};
+use ids::{NodeId, Time, Token};
+use log::{Log, LogSlice};
+
+/// Something that comes into the world from outside. Inputs are journaled.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A person does something.
+    Command(Command),
+    /// A command line is started in a terminal; its number is the input's.
+    Spawn {
+        /// The line.
+        line: String,
+    },
+    /// Text is typed into a terminal.
+    Stdin {
+        /// Its number.
+        id: u32,
+        /// The text.
+        text: Bytes,
+    },
+    /// Ctrl+D in a terminal.
+    Eof {
+        /// Its number.
+        id: u32,
+    },
+    /// Ctrl+C in a terminal.
+    Interrupt {
+        /// Its number.
+        id: u32,
+    },
+    /// A client from outside connects; its number is the input's.
+    Connect {
+        /// `node.id` of the broker.
+        broker: i32,
+    },
+    /// A client from outside sends a frame, without its four bytes of length.
+    Frame {
+        /// The client's number.
+        id: u32,
+        /// The frame.
+        frame: Bytes,
+    },
+    /// A client from outside closes.
+    Close {
+        /// The client's number.
+        id: u32,
+    },
+}
+
+/// A log as a shell found it when the world is opened again.
+#[derive(Clone, Debug)]
+pub struct RecoveredLog {
+    /// The node it belongs to.
+    pub node: NodeId,
+    /// Whose log it is.
+    pub name: LogName,
+    /// The log as recovery left it.
+    pub log: Log,
+}
+
+/// Bytes that a node waits for.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The node.
+    pub node: NodeId,
+    /// The log, as the cluster names it.
+    pub log: LogId,
+    /// Its lasting name.
+    pub name: LogName,
+    /// Comes back with the bytes.
+    pub token: Token,
+    /// Which bytes.
+    pub slice: LogSlice,
+}
+
+/// What a tick on the timeline stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TickKind {
+    /// A group has a new generation.
+    Rebalance,
+    /// A person did something.
+    User,
+    /// A broker was killed.
+    Crash,
+}
+
+/// What the timeline shows. Times are milliseconds since the world began.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimelineView {
+    /// Where history begins.
+    pub start: u64,
+    /// The newest moment.
+    pub end: u64,
+    /// The moment shown.
+    pub now: u64,
+    /// What happened when.
+    pub ticks: Vec<(u64, TickKind)>,
+    /// Records appended by the end of each second of history, in equal steps of one second.
+    pub appended: Vec<(u64, u64)>,
+    /// Whether there is something to undo.
+    pub can_undo: bool,
+    /// Whether there is something to do again.
+    pub can_redo: bool,
+}
+
+/// A world with its history.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) state: State,
+    pub(crate) history: History,
+}
+
+impl World {
+    /// A new world at the beginning of a scenario.
+    ///
+    /// # Errors
+    /// When the scenario breaks a limit.
+    pub fn new(scenario: Scenario) -> Result<World, ScenarioError> {
+        scenario.check()?;
+        let start = Time::from_millis(i64::try_from(scenario.start_ms).unwrap_or(i64::MAX));
+        let mut state = State::empty(Arc::new(scenario), start);
+        state.begin();
+        Ok(World {
+            history: History::new(&state),
+            state,
+        })
+    }
+
+    /// A world that goes on from what its logs hold; a reload is `kill -9` of every broker.
+    /// `millis` is how long the world has lasted.
+    ///
+    /// # Errors
+    /// When the scenario breaks a limit.
+    pub fn restore(
+        scenario: Scenario,
+        millis: u64,
+        logs: Vec<RecoveredLog>,
+    ) -> Result<World, ScenarioError> {
+        scenario.check()?;
+        let start = Time::from_millis(i64::try_from(scenario.start_ms).unwrap_or(i64::MAX));
+        let mut state = State::empty(Arc::new(scenario), start.plus_millis(millis));
+        // Chance goes on differently in each life; the journal begins anew anyway.
+        state.rng = ids::Rng::new(state.rng.next() ^ millis);
+        for found in logs {
+            state
+                .disks
+                .entry(found.node)
+                .or_default()
+                .kept
+                .insert(found.name, found.log);
+        }
+        state.resume();
+        Ok(World {
+            history: History::new(&state),
+            state,
+        })
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.state.now
+    }
+
+    /// Milliseconds since the world began.
+    #[must_use]
+    pub fn world_millis(&self) -> u64 {
+        self.state.world_millis(self.state.now)
+    }
+
+    /// When something happens next.
+    #[must_use]
+    pub fn next_time(&self) -> Option<Time> {
+        self.state.next_time()
+    }
+
+    /// Lets everything happen that is due by `until`, at most `max` things; gives their number.
+    /// It stops early when a node waits for bytes ([`World::owed`]): the world stands still then.
+    pub fn run_until(&mut self, until: Time, max: u64) -> u64 {
+        let mut done = 0;
+        while done < max
+            && self.state.owed.is_empty()
+            && self.state.next_time().is_some_and(|next| next <= until)
+        {
+            self.state.step();
+            self.history.noted(&self.state);
+            done += 1;
+        }
+        let idle =
+            self.state.owed.is_empty() && self.state.next_time().is_none_or(|next| next > until);
+        if idle {
+            self.state.now = self.state.now.max(until);
+        }
+        done
+    }
+
+    /// Lets one thing happen; `false` when nothing is left.
+    pub fn step(&mut self) -> bool {
+        let stepped = self.state.owed.is_empty() && self.state.step();
+        self.history.noted(&self.state);
+        stepped
+    }
+
+    /// Takes an input; gives the number that answers to it carry.
+    pub fn input(&mut self, input: Input) -> u32 {
+        self.history.journal(&self.state, &input);
+        self.state.take_input(input)
+    }
+
+    /// Everything said since the last call.
+    pub fn take_said(&mut self) -> Vec<Said> {
+        core::mem::take(&mut self.state.said)
+    }
+
+    /// From now on notes what is written, for [`World::take_writes`].
+    pub fn keep_writes(&mut self) {
+        self.state.keeps_writes = true;
+    }
+
+    /// Everything written since the last call, in order. Its bytes are to be read before the
+    /// world goes on.
+    pub fn take_writes(&mut self) -> Vec<DiskWrite> {
+        core::mem::take(&mut self.state.writes)
+    }
+
+    /// Bytes that nodes wait for; each is to be answered by [`World::loaded`].
+    pub fn owed(&mut self) -> Vec<Restored> {
+        let owed = core::mem::take(&mut self.state.owed);
+        let named = owed.into_iter().filter_map(|owed| {
+            let name = self.state.disks.get(&owed.node)?.name(owed.log)?.clone();
+            Some(Restored {
+                node: owed.node,
+                log: owed.log,
+                name,
+                token: owed.token,
+                slice: owed.slice,
+            })
+        });
+        named.collect()
+    }
+
+    /// Answers what [`World::owed`] asked for; empty bytes when they cannot be read.
+    pub fn loaded(&mut self, node: NodeId, token: Token, bytes: Bytes) {
+        self.state.tell_node(node, Event::Loaded { token, bytes });
+    }
+
+    /// A log of a node, for its bytes.
+    #[must_use]
+    pub fn log(&self, node: NodeId, log: LogId) -> Option<&Log> {
+        self.state.cluster.log(node, log)
+    }
+
+    /// Lets logs drop bytes from memory until at most `max_bytes` stay on each node.
+    pub fn evict(&mut self, max_bytes: u64) {
+        for id in 1..=i32::try_from(self.state.scenario.brokers).unwrap_or(1) {
+            if let Some(node) = self.state.cluster.node_mut(NodeId(id)) {
+                node.evict(max_bytes);
+            }
+        }
+    }
+
+    /// The trace so far.
+    #[must_use]
+    pub fn trace(&self) -> &Trace {
+        &self.state.trace
+    }
+
+    /// Keeps a point of the trace for each event from now on.
+    pub fn record_trace(&mut self) {
+        self.state.trace.record();
+    }
+
+    /// Flips one bit of the world, to see that the trace tells.
+    pub fn plant_bit(&mut self) {
+        self.state.rng.next();
+    }
+
+    /// Whether a broker serves clients.
+    #[must_use]
+    pub fn is_serving(&self, node: NodeId) -> bool {
+        self.state
+            .cluster
+            .node(node)
+            .is_some_and(cluster::Node::is_serving)
+    }
+}
+
+impl State {
+    /// The beginning of a scenario: brokers, then topics, then clients.
+    pub(crate) fn begin(&mut self) {
+        for id in 1..=i32::try_from(self.scenario.brokers).unwrap_or(1) {
+            self.disks.entry(NodeId(id)).or_default();
+        }
+        for id in 1..=i32::try_from(self.scenario.brokers).unwrap_or(1) {
+            self.start_node(NodeId(id));
+        }
+        self.plan_script();
+        self.set_up();
+    }
+
+    /// The world goes on after a reload: the logs say what there is.
+    pub(crate) fn resume(&mut self) {
+        for id in 1..=i32::try_from(self.scenario.brokers).unwrap_or(1) {
+            self.start_node(NodeId(id));
+        }
+        self.place_clients();
+    }
+
+    /// Applies an input; gives its number.
+    pub(crate) fn take_input(&mut self, input: Input) -> u32 {
+        let number = self.next_actor;
+        self.next_actor += 1;
+        let id = ActorId(number);
+        match input {
+            Input::Command(command) => self.command(u64::from(number), command),
+            Input::Spawn { line } => self.spawn(id, &line),
+            Input::Stdin { id, text } => self.tell_actor(ActorId(id), &ToClient::Stdin(text)),
+            Input::Eof { id } => self.tell_actor(ActorId(id), &ToClient::StdinEnd),
+            Input::Interrupt { id } => self.tell_actor(ActorId(id), &ToClient::Interrupt),
+            Input::Connect { broker } => {
+                self.actors.insert(id, Actor::Outside(Outside::new(broker)));
+                self.tell_actor(id, &ToClient::Start);
+            }
+            Input::Frame { id, frame } => self.outside_sends(ActorId(id), frame),
+            Input::Close { id } => self.remove_actor(ActorId(id)),
+        }
+        number
+    }
+
+    fn spawn(&mut self, id: ActorId, line: &str) {
+        let words = match split_line(line) {
+            Ok(words) => words,
+            Err(why) => {
+                let text = alloc::format!("{line}: {why}\n");
+                self.said.push(Said::Terminal {
+                    id: id.0,
+                    text: crate::TerminalText::Err(Bytes::from(text)),
+                });
+                self.said.push(Said::Exit { id: id.0, code: 2 });
+                return;
+            }
+        };
+        let rng = self.rng.fork();
+        self.actors
+            .insert(id, Actor::Terminal(Terminal::new(&words, For::Person, rng)));
+        self.tell_actor(id, &ToClient::Start);
+    }
+
+    fn outside_sends(&mut self, id: ActorId, frame: Bytes) {
+        let Some(Actor::Outside(outside)) = self.actors.get_mut(&id) else {
+            return;
+        };
+        let mut out = Vec::new();
+        let taken = outside.send(frame, &mut out);
+        for output in out {
+            self.carry_client(id, output);
+        }
+        if !taken {
+            self.remove_actor(id);
+            self.said.push(Said::Closed { id: id.0 });
+        }
+    }
+
+    /// Takes a client away at once; its connections close.
+    pub(crate) fn remove_actor(&mut self, id: ActorId) {
+        for (link, _, _) in self.network.of_actor(id) {
+            self.carry_client(id, client::io::Output::Disconnect { link });
+        }
+        self.actors.remove(&id);
+    }
+
+    /// A command line is over.
+    pub(crate) fn exited(&mut self, id: ActorId, code: i32) {
+        let Some(Actor::Terminal(terminal)) = self.actors.get(&id) else {
+            return;
+        };
+        let (whom, printed) = (terminal.whom.clone(), terminal.printed.clone());
+        self.remove_actor(id);
+        match whom {
+            For::Person => self.said.push(Said::Exit { id: id.0, code }),
+            For::Input(input) => self.input_done(input, code, &printed),
+        }
+    }
+
+    pub(crate) fn producers(&self) -> impl Iterator<Item = (ActorId, &ProducerActor)> {
+        self.actors.iter().filter_map(|(id, actor)| match actor {
+            Actor::Producer(producer) => Some((*id, producer)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = (ActorId, &Member)> {
+        self.actors.iter().filter_map(|(id, actor)| match actor {
+            Actor::Member(member) => Some((*id, member)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn find_member(&self, group: &str, name: &str) -> Option<ActorId> {
+        let mut found = self
+            .members()
+            .filter(|(_, member)| &*member.group == group && &*member.name == name);
+        found.next().map(|(id, _)| id)
+    }
+
+    /// A member goes; with `Leave` it says so first and goes when that is done.
+    pub(crate) fn member_goes(&mut self, id: ActorId, how: How) {
+        match (how, self.actors.get_mut(&id)) {
+            (How::Leave, Some(Actor::Member(member))) => {
+                member.leave();
+                self.tell_actor(id, &ToClient::Timer);
+            }
+            _ => self.remove_actor(id),
+        }
+    }
+
+    /// The broker that has the controller, for views.
+    pub(crate) fn controller_node(&self) -> NodeId {
+        CONTROLLER
+    }
+}

@@ -1,0 +1,97 @@
+//! A world as a person first sees it.
+
+use brooklet_world as world;
+use world::{Input, Looked, Scenario, World};
+
+pub fn scenario() -> Scenario {
+    Scenario::parse(include_str!("orders.json")).expect("a scenario")
+}
+
+fn run(world: &mut World, millis: u64) {
+    let until = world.now().plus_millis(millis);
+    while world.run_until(until, 100_000) > 0 {}
+}
+
+#[test]
+fn a_producer_fills_three_partitions_and_a_group_reads_them() {
+    let mut world = World::new(scenario()).expect("the scenario is fine");
+    run(&mut world, 20_000);
+    let snapshot = world.snapshot();
+    assert_eq!(snapshot.brokers[0].state, "running");
+    let topic = &snapshot.topics[0];
+    assert_eq!((topic.name.as_str(), topic.partitions.len()), ("orders", 3));
+    let total: u64 = topic
+        .partitions
+        .iter()
+        .map(|partition| partition.high_watermark.parse::<u64>().unwrap())
+        .sum();
+    assert!(total > 150, "{snapshot:#?}");
+    let Looked::Found(records) = world.records("orders", 0, 0, 5) else {
+        panic!("no records")
+    };
+    assert_eq!(records.len(), 5);
+    assert_eq!(records[0].offset, "0");
+}
+
+#[test]
+fn the_same_scenario_gives_the_same_trace_and_one_bit_another() {
+    let runs: Vec<u64> = (0..2)
+        .map(|_| {
+            let mut world = World::new(scenario()).expect("the scenario is fine");
+            run(&mut world, 5_000);
+            world.trace().hash()
+        })
+        .collect();
+    assert_eq!(runs[0], runs[1]);
+    let mut world = World::new(scenario()).expect("the scenario is fine");
+    world.plant_bit();
+    run(&mut world, 5_000);
+    assert_ne!(world.trace().hash(), runs[0]);
+}
+
+#[test]
+fn looking_back_and_returning_changes_nothing() {
+    let mut world = World::new(scenario()).expect("the scenario is fine");
+    run(&mut world, 30_000);
+    let (now, hash) = (world.snapshot(), world.trace().hash());
+    world.seek(12_000);
+    assert_eq!(world.world_millis(), 12_000);
+    let past = world.snapshot();
+    assert_ne!(past.topics, now.topics);
+    world.seek(12_000);
+    assert_eq!(world.snapshot(), past, "the same moment looks the same");
+    world.seek_present();
+    assert_eq!((world.snapshot(), world.trace().hash()), (now, hash));
+}
+
+#[test]
+fn a_line_typed_into_one_terminal_appears_in_another() {
+    let mut world = World::new(scenario()).expect("the scenario is fine");
+    run(&mut world, 2_000);
+    let reader = world.input(Input::Spawn {
+        line: "kafka-console-consumer --bootstrap-server b1:9092 --topic orders".into(),
+    });
+    run(&mut world, 8_000);
+    let writer = world.input(Input::Spawn {
+        line: "kafka-console-producer --bootstrap-server b1:9092 --topic orders".into(),
+    });
+    let mut heard = String::new();
+    for _ in 0..20 {
+        world.input(Input::Stdin {
+            id: writer,
+            text: b"hello there\n".as_slice().into(),
+        });
+        run(&mut world, 1_000);
+        for said in world.take_said() {
+            if let world::Said::Terminal {
+                id,
+                text: world::TerminalText::Out(text),
+            } = said
+                && id == reader
+            {
+                heard.push_str(&String::from_utf8_lossy(&text));
+            }
+        }
+    }
+    assert!(heard.contains("hello there\n"), "{heard:?}");
+}
