@@ -61,7 +61,6 @@ pub struct Broker {
     pub(crate) coordinator: Coordinator,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) registration: Registration,
-    pub(crate) rng: Rng,
     /// Logs found at the start that no partition of the metadata has claimed yet.
     pub(crate) unclaimed: BTreeMap<ReplicaName, Log>,
     /// Connections that may have a frame to handle.
@@ -142,7 +141,6 @@ impl Broker {
             replicas: Replicas::default(),
             producer_ids: ProducerIds::default(),
             registration: Registration::default(),
-            rng,
             unclaimed: recovered
                 .into_iter()
                 .map(|found| (found.name, found.log))
@@ -335,7 +333,7 @@ impl Broker {
             };
             match waiter.parked {
                 Parked::Produce(produce) => self.produce_timed_out(&waiter.caller, produce, out),
-                Parked::Fetch(fetch) => self.fetch_timed_out(now, id, &waiter.caller, fetch, out),
+                Parked::Fetch(fetch) => self.fetch_timed_out(id, &waiter.caller, fetch, out),
                 Parked::Forward(forward) => self.forward_timed_out(&waiter.caller, &forward, out),
                 Parked::Group(group) => self.coordinator_timed_out(now, &waiter.caller, group, out),
             }

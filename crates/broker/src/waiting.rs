@@ -78,6 +78,16 @@ impl Waiting {
         self.waiters.get_mut(&id)
     }
 
+    /// Sets by when a parked request must be answered, in place of an earlier deadline.
+    pub(crate) fn set_deadline(&mut self, id: WaitId, deadline: Time) {
+        if let Some(waiter) = self.waiters.get_mut(&id) {
+            if let Some(old) = waiter.deadline.replace(deadline) {
+                self.deadlines.remove(&(old, id));
+            }
+            self.deadlines.insert((deadline, id));
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: WaitId) -> Option<Waiter> {
         let waiter = self.waiters.remove(&id)?;
         if let Some(deadline) = waiter.deadline {

@@ -17,6 +17,7 @@ use crate::broker::{Broker, Cx, Handled, encode};
 use crate::event::{Effect, ReplicaId, Reply};
 use crate::replicas::{Replica, epoch_refusal};
 use crate::waiting::{Caller, Parked, WaitId};
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -52,6 +53,8 @@ pub(crate) struct PendingFetch {
     ask: Ask,
     /// The replicas under whose `fetchers` it is noted.
     at: Vec<ReplicaId>,
+    /// When it is answered with whatever is there.
+    until: Time,
 }
 
 /// What a fetch asks for, as long as it lasts.
@@ -97,12 +100,9 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
     if look.cold.is_empty() && (max_wait == 0 || look.is_enough(&ask)) {
         return Handled::Reply(broker.answer_fetch(&cx.caller, &ask, look));
     }
+    let until = cx.now.plus_millis(max_wait);
     // Bytes to be loaded are waited for however long it takes the shell; it always answers.
-    let deadline = if look.cold.is_empty() {
-        Some(cx.now.plus_millis(max_wait))
-    } else {
-        None
-    };
+    let deadline = look.cold.is_empty().then_some(until);
     let id = broker.waiting.next_id();
     let mut at = Vec::new();
     for wanted in &*ask.wanted {
@@ -117,7 +117,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
         id,
         cx.caller,
         deadline,
-        Parked::Fetch(PendingFetch { ask, at }),
+        Parked::Fetch(PendingFetch { ask, at, until }),
     );
     for (replica, slice) in look.cold {
         broker.order_load(replica, slice, cx.out);
@@ -216,7 +216,7 @@ impl Broker {
     ) -> PartitionData {
         let (id, replica) = match self.readable(ask, wanted, version) {
             Ok(found) => found,
-            Err(refused) => return refused,
+            Err(refused) => return *refused,
         };
         let (index, log) = (wanted.partition, &replica.log);
         let mut data = PartitionData {
@@ -271,9 +271,9 @@ impl Broker {
         ask: &Ask,
         wanted: &Wanted,
         version: i16,
-    ) -> Result<(ReplicaId, &Replica), PartitionData> {
+    ) -> Result<(ReplicaId, &Replica), Box<PartitionData>> {
         let index = wanted.partition;
-        let unknown = |code| refusal(index, code, Some(Vec::new()));
+        let unknown = |code| Box::new(refusal(index, code, Some(Vec::new())));
         let topic = if version >= 13 {
             let found = self.image.topic_by_id(wanted.topic_id);
             found.ok_or_else(|| unknown(ErrorCode::UNKNOWN_TOPIC_ID))?
@@ -288,18 +288,18 @@ impl Broker {
         let found = led.and_then(|id| Some((id, self.replicas.get(id)?)));
         let Some((id, replica)) = found.filter(|_| ask.replica_id < 0) else {
             let data = refusal(index, ErrorCode::NOT_LEADER_OR_FOLLOWER, None);
-            return Err(with_leader(data, partition, version));
+            return Err(Box::new(with_leader(data, partition, version)));
         };
-        match epoch_refusal(wanted.current_epoch, replica.epoch) {
-            Some(code @ ErrorCode::FENCED_LEADER_EPOCH) => {
-                Err(with_leader(refusal(index, code, None), partition, version))
-            }
-            Some(code) => Err(refusal(index, code, None)),
-            None if self.is_unreadable(id) => {
-                Err(refusal(index, ErrorCode::KAFKA_STORAGE_ERROR, None))
-            }
-            None => Ok((id, replica)),
-        }
+        let code = match epoch_refusal(wanted.current_epoch, replica.epoch) {
+            None if self.is_unreadable(id) => ErrorCode::KAFKA_STORAGE_ERROR,
+            None => return Ok((id, replica)),
+            Some(code) => code,
+        };
+        let data = refusal(index, code, None);
+        Err(Box::new(match code {
+            ErrorCode::FENCED_LEADER_EPOCH => with_leader(data, partition, version),
+            _ => data,
+        }))
     }
 
     /// Builds the answer; a session leaves out partitions without news.
@@ -344,7 +344,7 @@ impl Broker {
         let Parked::Fetch(fetch) = &waiter.parked else {
             return;
         };
-        let (ask, caller) = (fetch.ask.clone(), waiter.caller);
+        let (ask, until, caller) = (fetch.ask.clone(), fetch.until, waiter.caller);
         let look = self.look(&ask, caller.version);
         if !look.cold.is_empty() {
             for (replica, slice) in look.cold {
@@ -352,8 +352,12 @@ impl Broker {
             }
             return;
         }
-        if look.is_enough(&ask)
-            && let Some(waiter) = self.waiting.remove(id)
+        if !look.is_enough(&ask) && now < until {
+            // It may have waited for bytes to be loaded until now; from here on it waits for time.
+            self.waiting.set_deadline(id, until);
+            return;
+        }
+        if let Some(waiter) = self.waiting.remove(id)
             && let Parked::Fetch(fetch) = waiter.parked
         {
             self.forget_fetch(id, &fetch);
@@ -365,7 +369,6 @@ impl Broker {
     /// The wait is over: whatever is there goes out.
     pub(crate) fn fetch_timed_out(
         &mut self,
-        now: Time,
         id: WaitId,
         caller: &Caller,
         fetch: PendingFetch,
