@@ -53,7 +53,7 @@ pub(crate) fn dispatch(
     match api_key {
         0 => with(cx, body, |cx, m| produce::handle(broker, cx, m)),
         1 => with(cx, body, |cx, m| fetch::handle(broker, cx, m)),
-        2 => with(cx, body, |cx, m| list_offsets::handle(broker, cx, &m)),
+        2 => with(cx, body, |cx, m| list_offsets::handle(broker, cx, m)),
         3 => with(cx, body, |cx, m| metadata::handle(broker, cx, &m)),
         8..=9 | 11..=16 | 42 | 47 | 69 => groups::dispatch(broker, cx, body),
         10 => with(cx, body, |cx, m| find_coordinator::handle(broker, cx, &m)),

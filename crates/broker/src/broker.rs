@@ -320,6 +320,7 @@ impl Broker {
         };
         match waiter.parked {
             Parked::Fetch(fetch) => self.forget_fetch(id, &fetch),
+            Parked::ListOffsets(pending) => self.forget_list_offsets(id, &pending),
             Parked::Group(group) => self.coordinator_abandoned(now, id, &group, out),
             // What was produced or asked for goes on; only its answer is dropped.
             Parked::Produce(_) | Parked::Forward(_) => {}
@@ -334,6 +335,9 @@ impl Broker {
             match waiter.parked {
                 Parked::Produce(produce) => self.produce_timed_out(&waiter.caller, produce, out),
                 Parked::Fetch(fetch) => self.fetch_timed_out(id, &waiter.caller, fetch, out),
+                Parked::ListOffsets(pending) => {
+                    self.list_offsets_timed_out(id, &waiter.caller, &pending, out);
+                }
                 Parked::Forward(forward) => self.forward_timed_out(&waiter.caller, &forward, out),
                 Parked::Group(group) => self.coordinator_timed_out(now, &waiter.caller, group, out),
             }

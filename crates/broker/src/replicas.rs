@@ -34,7 +34,7 @@ pub(crate) struct Replica {
     awaiting_stored: VecDeque<(Offset, Awaiter)>,
     /// Waiting for the high watermark to reach an offset (acks=all).
     awaiting_committed: VecDeque<(Offset, Awaiter)>,
-    /// Fetches that wake when the high watermark moves.
+    /// Fetches that wake when the high watermark moves, and whoever waits for bytes to be loaded.
     pub(crate) fetchers: BTreeSet<WaitId>,
     /// Orders to the shell that are not confirmed yet, with the log end each one brings.
     stores: VecDeque<(Token, Offset)>,
@@ -376,6 +376,7 @@ impl Broker {
         let fetchers: Vec<WaitId> = replica.fetchers.iter().copied().collect();
         for fetcher in fetchers {
             self.retry_fetch(now, fetcher, out);
+            self.retry_list_offsets(fetcher, out);
         }
         self.coordinator_loaded(now, id, out);
     }

@@ -150,6 +150,7 @@ impl Broker {
         fail_awaiters(self, now, awaiters, out);
         for fetcher in fetchers {
             self.retry_fetch(now, fetcher, out);
+            self.retry_list_offsets(fetcher, out);
         }
         self.coordinator_resigned(now, id, out);
     }

@@ -1,6 +1,7 @@
 //! Requests that cannot be answered yet, with the time by which they must be (Kafka's purgatory).
 
 use crate::api::fetch::PendingFetch;
+use crate::api::list_offsets::PendingListOffsets;
 use crate::api::produce::PendingProduce;
 use crate::coordinator::PendingGroup;
 use crate::forward::PendingForward;
@@ -32,6 +33,7 @@ pub(crate) struct Waiter {
 pub(crate) enum Parked {
     Produce(PendingProduce),
     Fetch(PendingFetch),
+    ListOffsets(PendingListOffsets),
     Forward(PendingForward),
     Group(PendingGroup),
 }

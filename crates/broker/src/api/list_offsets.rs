@@ -3,14 +3,15 @@
 //! −1 is the latest a client may read, −2 the log start, −3 the offset of the largest timestamp (v7),
 //! −4 the earliest local one (v8, the same as −2 without tiers), −5 the latest tiered one (v9: none),
 //! −6 the earliest pending upload (v11: none). A special timestamp that the version does not have is
-//! answered with 35. Where the bytes to look into are not in memory, they are asked for, and clients are
-//! told to try again (78, before v5 5).
+//! answered with 35. A log whose bytes are not in memory is loaded first.
 //!
 //! Left out: asking as a follower.
 
 use crate::broker::{Broker, Cx, Handled};
-use crate::event::ReplicaId;
+use crate::event::{Effect, ReplicaId};
 use crate::replicas::epoch_refusal;
+use crate::waiting::{Caller, Parked, WaitId};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex};
 use log::{Log, LogSlice, Lookup};
@@ -27,42 +28,136 @@ const BATCH_BYTES_MAX: u32 = 64 << 20;
 
 const NOTHING: Found = (-1, -1, -1);
 
-pub(crate) fn handle(
-    broker: &mut Broker,
-    cx: &mut Cx<'_>,
+/// How long a request waits for bytes that are not in memory.
+const LOAD_TIMEOUT_MS: u64 = 30_000;
+
+/// A request that waits for bytes to be loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingListOffsets {
+    request: ListOffsetsRequest,
+    /// The replicas under whose `fetchers` it is noted.
+    at: Vec<ReplicaId>,
+}
+
+/// Why a partition has no answer.
+enum Miss {
+    Refused(ErrorCode),
+    /// These bytes must be in memory first.
+    Cold(ReplicaId, LogSlice),
+}
+
+impl From<ErrorCode> for Miss {
+    fn from(code: ErrorCode) -> Miss {
+        Miss::Refused(code)
+    }
+}
+
+pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ListOffsetsRequest) -> Handled {
+    let mut cold = Vec::new();
+    let answer = answer(broker, cx.caller.version, &request, &mut cold);
+    if cold.is_empty() {
+        return cx.reply(&answer);
+    }
+    let id = broker.waiting.next_id();
+    let mut at = Vec::with_capacity(cold.len());
+    for (replica, _) in &cold {
+        at.push(*replica);
+        if let Some(found) = broker.replicas.get_mut(*replica) {
+            found.fetchers.insert(id);
+        }
+    }
+    let deadline = Some(cx.now.plus_millis(LOAD_TIMEOUT_MS));
+    let parked = Parked::ListOffsets(PendingListOffsets { request, at });
+    broker.waiting.park(id, cx.caller, deadline, parked);
+    for (replica, slice) in cold {
+        broker.order_load(replica, slice, cx.out);
+    }
+    Handled::Parked(id)
+}
+
+impl Broker {
+    /// Bytes have come that a parked request may have waited for.
+    pub(crate) fn retry_list_offsets(&mut self, id: WaitId, out: &mut Vec<Effect>) {
+        let Some(waiter) = self.waiting.get(id) else {
+            return;
+        };
+        let Parked::ListOffsets(pending) = &waiter.parked else {
+            return;
+        };
+        let caller = waiter.caller;
+        let mut cold = Vec::new();
+        let answer = answer(self, caller.version, &pending.request, &mut cold);
+        if cold.is_empty() {
+            if let Some(waiter) = self.waiting.remove(id)
+                && let Parked::ListOffsets(pending) = waiter.parked
+            {
+                self.forget_list_offsets(id, &pending);
+                self.finish_with(&caller, &answer, out);
+            }
+            return;
+        }
+        for (replica, slice) in cold {
+            self.order_load(replica, slice, out);
+        }
+    }
+
+    /// The bytes did not come in time: what rests on them is answered so that the client asks again.
+    pub(crate) fn list_offsets_timed_out(
+        &mut self,
+        id: WaitId,
+        caller: &Caller,
+        pending: &PendingListOffsets,
+        out: &mut Vec<Effect>,
+    ) {
+        self.forget_list_offsets(id, pending);
+        let answer = answer(self, caller.version, &pending.request, &mut Vec::new());
+        self.finish_with(caller, &answer, out);
+    }
+
+    pub(crate) fn forget_list_offsets(&mut self, id: WaitId, pending: &PendingListOffsets) {
+        for replica in &pending.at {
+            if let Some(found) = self.replicas.get_mut(*replica) {
+                found.fetchers.remove(&id);
+            }
+        }
+    }
+}
+
+/// The answer as far as memory gives it; what must be loaded first goes to `cold`.
+fn answer(
+    broker: &Broker,
+    version: i16,
     request: &ListOffsetsRequest,
-) -> Handled {
+    cold: &mut Vec<(ReplicaId, LogSlice)>,
+) -> ListOffsetsResponse {
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        let mut times: BTreeMap<i32, u32> = BTreeMap::new();
         for ask in &topic.partitions {
-            let same = |other: &ListOffsetsPartition| other.partition_index == ask.partition_index;
-            // A partition named twice is answered once.
-            if partitions
-                .iter()
-                .any(|told: &ListOffsetsPartitionResponse| {
-                    told.partition_index == ask.partition_index
-                })
-            {
-                continue;
-            }
-            let twice = topic.partitions.iter().filter(|other| same(other)).count() > 1;
-            let result = if twice {
-                Err(ErrorCode::INVALID_REQUEST)
-            } else {
-                find(broker, cx.caller.version, request, &topic.name, ask)
-                    .or_else(|why| refuse(broker, cx, why))
+            *times.entry(ask.partition_index).or_default() += 1;
+        }
+        let mut partitions = Vec::with_capacity(times.len());
+        for ask in &topic.partitions {
+            let result = match times.remove(&ask.partition_index) {
+                Some(1) => find(broker, version, request, &topic.name, ask),
+                Some(_) => Err(Miss::Refused(ErrorCode::INVALID_REQUEST)),
+                // A partition named twice is answered once.
+                None => continue,
             };
             let (code, (timestamp, offset, epoch)) = match result {
                 Ok(found) => (ErrorCode::NONE, found),
-                Err(code) => (code, NOTHING),
+                Err(Miss::Refused(code)) => (code, NOTHING),
+                Err(Miss::Cold(replica, slice)) => {
+                    cold.push((replica, slice));
+                    (not_yet(version), NOTHING)
+                }
             };
             partitions.push(ListOffsetsPartitionResponse {
                 partition_index: ask.partition_index,
                 error_code: code.0,
                 timestamp,
                 offset,
-                leader_epoch: if cx.caller.version >= 4 { epoch } else { -1 },
+                leader_epoch: if version >= 4 { epoch } else { -1 },
                 ..ListOffsetsPartitionResponse::default()
             });
         }
@@ -72,37 +167,17 @@ pub(crate) fn handle(
             ..ListOffsetsTopicResponse::default()
         });
     }
-    cx.reply(&ListOffsetsResponse {
+    ListOffsetsResponse {
         topics,
         ..ListOffsetsResponse::default()
-    })
-}
-
-/// What an offset is not told for.
-enum Why {
-    Refused(ErrorCode),
-    /// These bytes of a log are not in memory.
-    Cold(ReplicaId, LogSlice),
-}
-
-impl From<ErrorCode> for Why {
-    fn from(code: ErrorCode) -> Why {
-        Why::Refused(code)
     }
 }
 
-fn refuse(broker: &mut Broker, cx: &mut Cx<'_>, why: Why) -> Result<Found, ErrorCode> {
-    match why {
-        Why::Refused(code) => Err(code),
-        Why::Cold(replica, slice) => {
-            broker.order_load(replica, slice, cx.out);
-            // Older clients do not know that code; the other means "try again" as well.
-            Err(if cx.caller.version >= 5 {
-                ErrorCode::OFFSET_NOT_AVAILABLE
-            } else {
-                ErrorCode::LEADER_NOT_AVAILABLE
-            })
-        }
+/// "Try again", in words that a client of this version knows.
+fn not_yet(version: i16) -> ErrorCode {
+    match version {
+        ..5 => ErrorCode::LEADER_NOT_AVAILABLE,
+        _ => ErrorCode::OFFSET_NOT_AVAILABLE,
     }
 }
 
@@ -124,7 +199,7 @@ fn find(
     request: &ListOffsetsRequest,
     topic: &str,
     ask: &ListOffsetsPartition,
-) -> Result<Found, Why> {
+) -> Result<Found, Miss> {
     let partition = PartitionIndex(ask.partition_index);
     if broker.image.partition(topic, partition).is_none() {
         return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
@@ -139,6 +214,9 @@ fn find(
         .ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
     if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch) {
         return Err(code.into());
+    }
+    if broker.is_unreadable(id) {
+        return Err(ErrorCode::KAFKA_STORAGE_ERROR.into());
     }
     let log = &replica.log;
     let bound = if request.isolation_level == 1 {
@@ -163,19 +241,19 @@ fn find(
 
 /// The first record of a batch that is late enough; without a timestamp, the batch's latest record.
 fn by_timestamp(
-    replica: ReplicaId,
+    id: ReplicaId,
     log: &Log,
     found: Lookup,
     timestamp: Option<i64>,
     bound: Offset,
-) -> Result<Found, Why> {
+) -> Result<Found, Miss> {
     let batch = match found {
         Lookup::Batch(batch) => batch,
         Lookup::None => return Ok(NOTHING),
-        Lookup::Cold(slice) => return Err(Why::Cold(replica, slice)),
+        Lookup::Cold(slice) => return Err(Miss::Cold(id, slice)),
     };
     let Some(pieces) = log.slice_pieces(&batch.slice) else {
-        return Err(Why::Cold(replica, batch.slice));
+        return Err(Miss::Cold(id, batch.slice));
     };
     let bytes = pieces.concat();
     let Ok(view) = BatchView::parse(&bytes) else {
