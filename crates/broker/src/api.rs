@@ -5,6 +5,7 @@ pub(crate) mod delete_records;
 pub(crate) mod describe_cluster;
 pub(crate) mod describe_configs;
 pub(crate) mod describe_log_dirs;
+pub(crate) mod describe_producers;
 pub(crate) mod describe_topic_partitions;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
@@ -22,6 +23,11 @@ use crate::broker::{Broker, Cx, Handled};
 use crate::event::Closing;
 use bytes::Bytes;
 use wire::{Message, Reader};
+
+/// Kafka's sentence for error 42 where it has none of its own.
+pub(crate) const INVALID_REQUEST: &str = "This most likely occurs because of a request being malformed by \
+    the client library or the message was sent to an incompatible broker. See the broker logs for more \
+    details.";
 
 /// Decodes a body and hands it to its API; a body that is none closes the connection, as in Kafka.
 fn with<M: Message>(
@@ -69,6 +75,7 @@ pub(crate) fn dispatch(
         35 => with(cx, body, |cx, m| describe_log_dirs::handle(broker, cx, &m)),
         46 => list_partition_reassignments::handle(cx),
         60 => with(cx, body, |cx, m| describe_cluster::handle(broker, cx, &m)),
+        61 => with(cx, body, |cx, m| describe_producers::handle(broker, cx, &m)),
         74 => with(cx, body, |cx, m| {
             list_config_resources::handle(broker, cx, &m)
         }),

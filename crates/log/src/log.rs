@@ -2,7 +2,7 @@
 
 use crate::epochs::{EpochEnd, EpochStart, Epochs};
 use crate::files::{self, LogFile};
-use crate::producers::{AbortedTxn, Producers};
+use crate::producers::{AbortedTxn, Producer, Producers};
 use crate::residency::Residency;
 use crate::segment::Segment;
 use alloc::{
@@ -10,7 +10,7 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use ids::{LeaderEpoch, Offset, Time};
+use ids::{LeaderEpoch, Offset, ProducerId, Time};
 
 /// How a log rolls, indexes and forgets: a topic's configuration, by Kafka's names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -240,6 +240,11 @@ impl Log {
         if self.epochs.assign(epoch, self.end) {
             self.put_epochs(ops);
         }
+    }
+
+    /// The producers it remembers, in order of their ids.
+    pub fn producers(&self) -> impl Iterator<Item = (ProducerId, &Producer)> {
+        self.producers.iter()
     }
 
     /// Forgets producers that have been silent for too long; call it every few minutes.

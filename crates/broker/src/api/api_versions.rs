@@ -24,7 +24,7 @@ use wire::api_versions_response::{
 /// The APIs this broker answers; the versions are Kafka's.
 const SPOKEN: &[i16] = &[
     0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 32, 33, 35, 37, 42,
-    43, 44, 46, 47, 60, 69, 74, 75,
+    43, 44, 46, 47, 60, 61, 69, 74, 75,
 ];
 
 /// Features this broker knows: name, least and highest level. Clients before version 4 cannot read a

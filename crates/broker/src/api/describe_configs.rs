@@ -7,6 +7,7 @@
 //! Left out: documentation, which is null also when asked for; loggers, client metrics and groups, which
 //! are answered with 42.
 
+use super::INVALID_REQUEST;
 use crate::broker::{Broker, Cx, Handled};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -35,10 +36,7 @@ pub(crate) fn handle(broker: &Broker, cx: &Cx<'_>, request: &DescribeConfigsRequ
         let found = match resource.resource_type {
             TOPIC => topic(broker, request, resource),
             BROKER => own(broker, request, resource),
-            other => Err((
-                ErrorCode::INVALID_REQUEST,
-                format!("Resources of type {other} have no configs here."),
-            )),
+            _ => Err((ErrorCode::INVALID_REQUEST, INVALID_REQUEST.to_string())),
         };
         let mut answer = DescribeConfigsResult {
             error_message: Some(Str::from("")),

@@ -5,6 +5,7 @@
 //!
 //! Left out: transaction and share coordinators; answered with 15 (coordinator not available).
 
+use super::INVALID_REQUEST;
 use crate::broker::{Broker, Cx, Handled};
 use alloc::vec::Vec;
 use group::coordinator_partition;
@@ -67,8 +68,16 @@ fn find(broker: &mut Broker, cx: &mut Cx<'_>, key_type: i8, key: Str) -> Coordin
     match key_type {
         GROUP => {}
         TRANSACTION => return none(key, ErrorCode::COORDINATOR_NOT_AVAILABLE),
-        SHARE => return none(key, ErrorCode::INVALID_REQUEST),
-        _ => return none(key, ErrorCode::INVALID_REQUEST),
+        SHARE => {
+            let mut refused = none(key, ErrorCode::INVALID_REQUEST);
+            refused.error_message = Some(Str::from(""));
+            return refused;
+        }
+        _ => {
+            let mut refused = none(key, ErrorCode::INVALID_REQUEST);
+            refused.error_message = Some(Str::from(INVALID_REQUEST));
+            return refused;
+        }
     }
     let Some(topic) = broker.image.topic(OFFSETS_TOPIC) else {
         broker.auto_create(&[Str::from(OFFSETS_TOPIC)], cx.out);
