@@ -4,6 +4,7 @@
 //! metadata fresh, and matches replies to requests. Its owner asks [`Net::ready`], sends, and takes
 //! [`Event`]s. It decides nothing about retries of the owner's requests: only what was lost is told.
 
+mod closing;
 mod config;
 mod conn;
 mod metadata;
@@ -333,31 +334,6 @@ impl Net {
     /// is not done waits for something else than time: a connection, an answer, room.
     pub(crate) fn ahead(&self, moments: impl Iterator<Item = Time>) -> Option<Time> {
         moments.filter(|moment| *moment > self.stepped).min()
-    }
-
-    /// Closes every connection; nothing in flight is answered any more.
-    pub fn close(&mut self, out: &mut Vec<Output>) {
-        for &link in self.links.keys() {
-            out.push(Output::Disconnect { link });
-        }
-        self.links.clear();
-        self.conns.clear();
-        self.events.clear();
-        self.metadata.in_flight = None;
-        self.metadata.wanted = false;
-    }
-
-    /// Drops one connection on purpose, as when a coordinator has moved away.
-    pub fn disconnect(&mut self, node: Node, out: &mut Vec<Output>) {
-        let Some(conn) = self.conns.remove(&node) else {
-            return;
-        };
-        if self.links.remove(&conn.link).is_some() {
-            out.push(Output::Disconnect { link: conn.link });
-        }
-        for lost in conn.in_flight {
-            self.lose(&lost, Loss::Disconnected);
-        }
     }
 
     /// When the first node that is down may be tried again; `None` when one can be used at once.

@@ -21,7 +21,6 @@ const SCENARIO: u64 = u64::MAX;
 /// What waits for members to leave.
 #[derive(Clone, Debug)]
 pub(crate) struct Reset {
-    pub(crate) input: u64,
     pub(crate) line: Vec<String>,
     /// Placed again afterwards.
     pub(crate) group: GroupSpec,
@@ -432,7 +431,7 @@ impl State {
             return self.run_tool(input, line);
         };
         self.all_leave(group_id);
-        self.resets.insert(input, Reset { input, line, group });
+        self.resets.insert(input, Reset { line, group });
         self.queue
             .push(self.now.plus_millis(LEAVE_MS), Happening::Reset { input });
     }

@@ -98,9 +98,4 @@ impl Disk {
     pub(crate) fn file(&self, name: &LogName, file: LogFile) -> Option<&Vec<u8>> {
         self.files.get(&(name.clone(), file))
     }
-
-    /// Puts a small file where recovery finds it.
-    pub(crate) fn put(&mut self, name: LogName, file: LogFile, bytes: Vec<u8>) {
-        self.files.insert((name, file), bytes);
-    }
 }

@@ -61,9 +61,4 @@ impl Network {
             .range((node, ConnId(0))..=(node, ConnId(u64::MAX)));
         range.map(|((_, conn), _)| *conn).collect()
     }
-
-    /// Connections that stand.
-    pub(crate) fn len(&self) -> usize {
-        self.by_conn.len()
-    }
 }

@@ -101,10 +101,6 @@ impl Queue {
     pub(crate) fn pop(&mut self) -> Option<(Time, Happening)> {
         self.heap.pop().map(|entry| (entry.0.at, entry.0.what))
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.heap.len()
-    }
 }
 
 impl PartialEq for Entry {

@@ -15,7 +15,8 @@ use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 use client::io::{Input as ToClient, LinkId, Output};
 use cluster::{Cluster, Effect, Event, LogId, Note, Reply};
-use ids::{ConnId, NodeId, Rng, Time};
+use ids::{ConnId, NodeId, Rng, Time, Token};
+use log::StoreOp;
 
 /// Time between two wakes of the same node or client, at least.
 const WAKE_GAP_MICROS: u64 = 100;
@@ -262,34 +263,7 @@ impl State {
                     });
                 }
             }
-            Effect::Store { log, token, ops } => {
-                trace_store(&mut self.trace, &self.cluster, node, log, &ops);
-                let disk = self.disks.entry(node).or_default();
-                let full = disk.full;
-                for op in ops {
-                    if full {
-                        break;
-                    }
-                    disk.write(log, &op);
-                    if self.keeps_writes
-                        && let Some(name) = disk.name(log).cloned()
-                    {
-                        self.writes.push(DiskWrite {
-                            node,
-                            log,
-                            name,
-                            op: Some(op),
-                        });
-                    }
-                }
-                let at = self.now.plus_micros(WRITE_MICROS);
-                let done = if full {
-                    Happening::StoreFailed { node, log, token }
-                } else {
-                    Happening::Stored { node, log, token }
-                };
-                self.queue.push(at, done);
-            }
+            Effect::Store { log, token, ops } => self.store(node, log, token, ops),
             // Bytes that are not in memory come from the shell, in no time at all: the world
             // stands still meanwhile.
             Effect::Load { log, token, slice } => self.owed.push(Owed {
@@ -311,6 +285,36 @@ impl State {
             }
             Effect::Note(note) => self.said.push(Said::Note { node, note }),
         }
+    }
+
+    /// Writes to a node's disk; the disk answers a moment later.
+    fn store(&mut self, node: NodeId, log: LogId, token: Token, ops: Vec<StoreOp>) {
+        trace_store(&mut self.trace, &self.cluster, node, log, &ops);
+        let disk = self.disks.entry(node).or_default();
+        let full = disk.full;
+        for op in ops {
+            if full {
+                break;
+            }
+            disk.write(log, &op);
+            if self.keeps_writes
+                && let Some(name) = disk.name(log).cloned()
+            {
+                self.writes.push(DiskWrite {
+                    node,
+                    log,
+                    name,
+                    op: Some(op),
+                });
+            }
+        }
+        let at = self.now.plus_micros(WRITE_MICROS);
+        let done = if full {
+            Happening::StoreFailed { node, log, token }
+        } else {
+            Happening::Stored { node, log, token }
+        };
+        self.queue.push(at, done);
     }
 
     fn send_reply(&mut self, node: NodeId, conn: ConnId, reply: &Reply) {

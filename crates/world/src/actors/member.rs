@@ -91,10 +91,6 @@ impl Member {
         self.leaving && self.client.is_closed()
     }
 
-    pub(crate) fn disconnect(&mut self, out: &mut Vec<Output>) {
-        self.client.disconnect(out);
-    }
-
     pub(crate) fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
         self.client.step(now, input, out);
         if !self.leaving && self.handle(now) {

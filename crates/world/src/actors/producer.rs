@@ -116,10 +116,6 @@ impl ProducerActor {
             .min()
     }
 
-    pub(crate) fn disconnect(&mut self, out: &mut Vec<Output>) {
-        self.client.disconnect(out);
-    }
-
     /// When the next record of the rate is due.
     fn next_record(&self) -> Option<Time> {
         if self.spec.paused || self.spec.rate == 0 {
