@@ -1,7 +1,7 @@
 //! Configs of topics and brokers.
 
 use crate::controller::Controller;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -43,12 +43,12 @@ impl Controller {
     ) -> (Vec<MetadataRecord>, IncrementalAlterConfigsResponse) {
         let mut records = Vec::new();
         let mut responses = Vec::new();
+        let mut times: BTreeMap<(i8, &str), u32> = BTreeMap::new();
         for resource in &request.resources {
-            let same = |other: &&AlterConfigsResource| {
-                other.resource_type == resource.resource_type
-                    && other.resource_name == resource.resource_name
-            };
-            let result = if request.resources.iter().filter(same).count() > 1 {
+            *times.entry(named(resource)).or_default() += 1;
+        }
+        for resource in &request.resources {
+            let result = if times.get(&named(resource)).is_some_and(|times| *times > 1) {
                 Err((
                     ErrorCode::INVALID_REQUEST,
                     "Each resource must appear at most once.".to_string(),
@@ -86,19 +86,19 @@ impl Controller {
         resource: &AlterConfigsResource,
     ) -> Result<Vec<MetadataRecord>, Refusal> {
         self.check_resource(resource.resource_type, &resource.resource_name)?;
+        let names: BTreeSet<&str> = resource
+            .configs
+            .iter()
+            .map(|config| &*config.name)
+            .collect();
+        if names.len() < resource.configs.len() {
+            return Err((
+                ErrorCode::INVALID_REQUEST,
+                "Error due to duplicate config keys".to_string(),
+            ));
+        }
         let mut records = Vec::new();
         for config in &resource.configs {
-            let same = resource
-                .configs
-                .iter()
-                .filter(|other| other.name == config.name)
-                .count();
-            if same > 1 {
-                return Err((
-                    ErrorCode::INVALID_REQUEST,
-                    "Error due to duplicate config keys".to_string(),
-                ));
-            }
             let value = self.altered(resource, config)?;
             if let Some(value) = &value {
                 check(resource.resource_type, &config.name, value)?;
@@ -265,6 +265,10 @@ impl Controller {
             )),
         }
     }
+}
+
+fn named(resource: &AlterConfigsResource) -> (i8, &str) {
+    (resource.resource_type, &resource.resource_name)
 }
 
 fn check(kind: i8, name: &str, value: &str) -> Result<(), Refusal> {

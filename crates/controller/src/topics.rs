@@ -48,13 +48,11 @@ impl Controller {
         for topic in &request.topics {
             *counts.entry(&topic.name).or_default() += 1;
         }
-        let mut told: Vec<&Str> = Vec::new();
         for topic in &request.topics {
-            if told.contains(&&topic.name) {
+            let Some(count) = counts.remove(&topic.name) else {
                 continue;
-            }
-            told.push(&topic.name);
-            let result = if counts[&topic.name] > 1 {
+            };
+            let result = if count > 1 {
                 refuse(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")
             } else {
                 self.new_topic(topic)
@@ -388,11 +386,16 @@ impl Controller {
         };
         let mut records = Vec::new();
         let mut responses: Vec<DeletableTopicResult> = Vec::new();
-        for (at, (name, id)) in asked.iter().enumerate() {
-            if asked[..at].contains(&(name.clone(), *id)) {
+        let mut times: BTreeMap<(Option<&str>, Uuid), u32> = BTreeMap::new();
+        for (name, id) in &asked {
+            *times.entry((name.as_deref(), *id)).or_default() += 1;
+        }
+        for (name, id) in &asked {
+            // What is named twice is answered once.
+            let Some(count) = times.remove(&(name.as_deref(), *id)) else {
                 continue;
-            }
-            let twice = asked[at + 1..].contains(&(name.clone(), *id));
+            };
+            let twice = count > 1;
             let result = self.deletable(name.as_ref(), *id, twice);
             let mut answer = DeletableTopicResult {
                 name: name.clone(),

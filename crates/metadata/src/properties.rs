@@ -3,6 +3,8 @@ use alloc::string::{String, ToString};
 
 /// Reads a `server.properties` file: `key=value` lines, `#` or `!` comments, a
 /// trailing backslash continues a line. Later lines win, as in Java's properties.
+///
+/// Times in hours or minutes are given in milliseconds as well, where those are not set themselves.
 #[must_use]
 pub fn parse_properties(text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -23,12 +25,55 @@ pub fn parse_properties(text: &str) -> BTreeMap<String, String> {
         found.insert(key.trim().to_string(), value.trim().to_string());
         logical.clear();
     }
+    for (millis, coarser) in IN_MILLIS {
+        let given = coarser.iter().find_map(|(name, unit)| {
+            let count: i64 = found.get(*name)?.parse().ok()?;
+            // A negative time means "without end" in every unit.
+            Some(if count < 0 {
+                -1
+            } else {
+                count.saturating_mul(*unit)
+            })
+        });
+        if let Some(time) = given {
+            found
+                .entry(millis.to_string())
+                .or_insert_with(|| time.to_string());
+        }
+    }
     found
 }
+
+/// Times that may be given in coarser units, the finer ones first.
+const IN_MILLIS: &[(&str, &[(&str, i64)])] = &[
+    (
+        "log.retention.ms",
+        &[
+            ("log.retention.minutes", 60_000),
+            ("log.retention.hours", 3_600_000),
+        ],
+    ),
+    ("log.roll.ms", &[("log.roll.hours", 3_600_000)]),
+    (
+        "log.roll.jitter.ms",
+        &[("log.roll.jitter.hours", 3_600_000)],
+    ),
+];
 
 #[cfg(test)]
 mod tests {
     use super::parse_properties;
+
+    #[test]
+    fn the_finest_unit_of_a_time_counts() {
+        let found = parse_properties("log.retention.hours=168\nlog.roll.hours=2\nlog.roll.ms=5\n");
+        assert_eq!(found["log.retention.ms"], "604800000");
+        assert_eq!(found["log.roll.ms"], "5");
+        let found = parse_properties("log.retention.minutes=3\nlog.retention.hours=1\n");
+        assert_eq!(found["log.retention.ms"], "180000");
+        let found = parse_properties("log.retention.hours=-1\n");
+        assert_eq!(found["log.retention.ms"], "-1");
+    }
 
     #[test]
     fn a_properties_file_is_read_as_java_reads_it() {

@@ -6,6 +6,7 @@
 //! Left out: authorization; every operation is allowed.
 
 use crate::broker::{Broker, Cx, Handled};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use ids::{ErrorCode, NodeId, Uuid, check_topic_name};
 use metadata::{Topic, is_internal};
@@ -32,13 +33,9 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: &MetadataReq
     match &request.topics {
         // An empty list means all topics in version 0, none later.
         Some(asked) if !(asked.is_empty() && version == 0) => {
-            let mut seen: Vec<&MetadataRequestTopic> = Vec::new();
+            let mut seen: BTreeSet<(Option<&str>, Uuid)> = BTreeSet::new();
             for ask in asked {
-                if !seen
-                    .iter()
-                    .any(|earlier| earlier.name == ask.name && earlier.topic_id == ask.topic_id)
-                {
-                    seen.push(ask);
+                if seen.insert((ask.name.as_deref(), ask.topic_id)) {
                     topics.push(describe(broker, ask, request, &mut missing));
                 }
             }

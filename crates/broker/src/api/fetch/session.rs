@@ -150,15 +150,20 @@ impl Sessions {
             return 0;
         };
         let full = session.full;
+        let mut near = 0;
         for topic in topics.iter_mut() {
             let (name, topic_id) = (topic.topic.clone(), topic.topic_id);
             topic.partitions.retain(|data| {
-                let entry = session.entry_mut(
-                    &name,
-                    topic_id,
-                    PartitionIndex(data.partition_index),
-                    version,
-                );
+                let index = PartitionIndex(data.partition_index);
+                let is_it = |entry: &Entry| {
+                    let same = if version >= 13 {
+                        entry.wanted.topic_id == topic_id
+                    } else {
+                        entry.wanted.topic == name
+                    };
+                    entry.wanted.partition == index && same
+                };
+                let entry = session.entry_mut(&mut near, is_it);
                 entry.is_none_or(|entry| entry.note(data)) || full
             });
         }
@@ -168,31 +173,27 @@ impl Sessions {
 }
 
 impl Session {
+    /// Finds an entry, beginning at `near`: requests and answers name partitions in much the same
+    /// order, so that the next one is where the last one was not far from.
     fn entry_mut(
         &mut self,
-        name: &Str,
-        id: Uuid,
-        partition: PartitionIndex,
-        version: i16,
+        near: &mut usize,
+        is_it: impl Fn(&Entry) -> bool,
     ) -> Option<&mut Entry> {
-        self.entries.iter_mut().find(|entry| {
-            let wanted = &entry.wanted;
-            let same = if version >= 13 {
-                wanted.topic_id == id
-            } else {
-                wanted.topic == *name
-            };
-            wanted.partition == partition && same
-        })
+        let (before, after) = self.entries.split_at(*near);
+        let found = match after.iter().position(&is_it) {
+            Some(at) => before.len() + at,
+            None => before.iter().position(&is_it)?,
+        };
+        *near = found + 1;
+        self.entries.get_mut(found)
     }
 
     fn update(&mut self, request: &FetchRequest) {
+        let mut near = 0;
         for wanted in wanted(request) {
-            match self
-                .entries
-                .iter_mut()
-                .find(|entry| same(&entry.wanted, &wanted))
-            {
+            let is_it = |entry: &Entry| same(&entry.wanted, &wanted);
+            match self.entry_mut(&mut near, is_it) {
                 Some(entry) => entry.wanted = wanted,
                 None => self.entries.push(Entry::new(wanted)),
             }
