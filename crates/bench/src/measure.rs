@@ -14,11 +14,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan for `--quick`, or for figures worth comparing.
+    /// The plan for `--quick`, or for figures worth comparing: many rounds that are shorter than a
+    /// turn of the system's scheduler, so that on a busy machine most of them are whole.
     pub(crate) fn of(quick: bool) -> Plan {
         Plan {
-            rounds: if quick { 5 } else { 9 },
-            round: Duration::from_millis(if quick { 1 } else { 40 }),
+            rounds: if quick { 5 } else { 151 },
+            round: Duration::from_micros(if quick { 500 } else { 1500 }),
             quick,
         }
     }

@@ -5,6 +5,7 @@ use crate::api::list_offsets::PendingListOffsets;
 use crate::api::produce::PendingProduce;
 use crate::coordinator::PendingGroup;
 use crate::forward::PendingForward;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use ids::{ConnId, Time};
 
@@ -41,7 +42,8 @@ pub(crate) enum Parked {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waiting {
     next: u64,
-    waiters: BTreeMap<WaitId, Waiter>,
+    /// Boxed: a map's node has room for eleven, and is made anew when one alone comes and goes.
+    waiters: BTreeMap<WaitId, Box<Waiter>>,
     deadlines: BTreeSet<(Time, WaitId)>,
 }
 
@@ -62,22 +64,20 @@ impl Waiting {
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, id));
         }
-        self.waiters.insert(
-            id,
-            Waiter {
-                caller,
-                parked,
-                deadline,
-            },
-        );
+        let waiter = Waiter {
+            caller,
+            parked,
+            deadline,
+        };
+        self.waiters.insert(id, Box::new(waiter));
     }
 
     pub(crate) fn get(&self, id: WaitId) -> Option<&Waiter> {
-        self.waiters.get(&id)
+        self.waiters.get(&id).map(|waiter| &**waiter)
     }
 
     pub(crate) fn get_mut(&mut self, id: WaitId) -> Option<&mut Waiter> {
-        self.waiters.get_mut(&id)
+        self.waiters.get_mut(&id).map(|waiter| &mut **waiter)
     }
 
     /// Sets by when a parked request must be answered, in place of an earlier deadline.
@@ -91,7 +91,7 @@ impl Waiting {
     }
 
     pub(crate) fn remove(&mut self, id: WaitId) -> Option<Waiter> {
-        let waiter = self.waiters.remove(&id)?;
+        let waiter = *self.waiters.remove(&id)?;
         if let Some(deadline) = waiter.deadline {
             self.deadlines.remove(&(deadline, id));
         }

@@ -37,6 +37,8 @@ pub struct Node {
     /// Who waits for the controller's answer, by the request's id there.
     asking: BTreeMap<RequestId, (NodeId, Token)>,
     requests: u64,
+    /// What the broker says in a step; empty between steps, kept for its room.
+    said: Vec<broker::Effect>,
 }
 
 impl Node {
@@ -53,6 +55,7 @@ impl Node {
             peers: config.peers,
             asking: BTreeMap::new(),
             requests: 0,
+            said: Vec::new(),
         }
     }
 
@@ -146,9 +149,9 @@ impl Node {
             }
             Event::Peer { from, message } => talk.push_back(Local { from, message }),
             Event::Shutdown => {
-                let mut effects = Vec::new();
-                self.broker.begin_shutdown(now, &mut effects);
-                self.carry(effects, talk, out);
+                let mut said = core::mem::take(&mut self.said);
+                self.broker.begin_shutdown(now, &mut said);
+                self.carry(said, talk, out);
             }
             Event::Tick => {
                 self.tell_controller(now, ToController::Tick, talk, out);
@@ -203,19 +206,19 @@ impl Node {
         talk: &mut VecDeque<Local>,
         out: &mut Vec<Effect>,
     ) {
-        let mut effects = Vec::new();
-        self.broker.step(now, event, &mut effects);
-        self.carry(effects, talk, out);
+        let mut said = core::mem::take(&mut self.said);
+        self.broker.step(now, event, &mut said);
+        self.carry(said, talk, out);
     }
 
     fn carry(
         &mut self,
-        effects: Vec<broker::Effect>,
+        mut said: Vec<broker::Effect>,
         talk: &mut VecDeque<Local>,
         out: &mut Vec<Effect>,
     ) {
         use broker::Effect as Said;
-        for effect in effects {
+        for effect in said.drain(..) {
             out.push(match effect {
                 Said::Ask { token, frame } => {
                     route(
@@ -252,6 +255,7 @@ impl Node {
                 Said::Note(note) => Effect::Note(note),
             });
         }
+        self.said = said;
     }
 
     fn tell_controller(

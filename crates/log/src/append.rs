@@ -178,7 +178,9 @@ impl Log {
         debug_assert_eq!(tail.len() - begin, length as usize);
         self.residency.grew(length);
         self.end = header.next_offset();
-        if let Ok(batch) = BatchView::parse(tail.get(begin..).unwrap_or_default()) {
+        if header.producer_id.0 >= 0
+            && let Ok(batch) = BatchView::parse(tail.get(begin..).unwrap_or_default())
+        {
             self.active.aborted.extend(self.producers.update(&batch));
         }
         push_append(ops, self.active.base, position, length);

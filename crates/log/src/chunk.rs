@@ -84,8 +84,16 @@ impl Tail {
     pub(crate) fn reserve(&mut self, length: u32) {
         let need = self.data.len() + length as usize;
         if need > self.data.capacity() {
-            let doubled = self.data.capacity().saturating_mul(2);
-            let capacity = need.max(doubled.min(CHUNK_BYTES as usize));
+            let whole = CHUNK_BYTES as usize;
+            let quarter = whole / 4;
+            // Growing copies what is there. A tail that has come to a quarter will likely be
+            // filled; one behind a full chunk will at least come to that.
+            let capacity = match self.data.capacity().saturating_mul(2) {
+                _ if need > quarter => whole,
+                _ if self.position > 0 => quarter,
+                doubled => doubled.min(quarter),
+            };
+            let capacity = need.max(capacity);
             self.data.reserve_exact(capacity - self.data.len());
         }
     }

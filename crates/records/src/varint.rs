@@ -18,7 +18,12 @@ pub(crate) trait Source {
         if first < 0x80 {
             return Ok(i32::from(first >> 1) ^ -i32::from(first & 1));
         }
-        let raw = long_varint(self, first, 5)? as u32;
+        let second = self.byte()?;
+        let low = u32::from(first & 0x7f) | u32::from(second & 0x7f) << 7;
+        let raw = match second < 0x80 {
+            true => low,
+            false => long_varint(self, low.into(), 5)? as u32,
+        };
         Ok((raw >> 1) as i32 ^ -((raw & 1) as i32))
     }
 
@@ -29,16 +34,22 @@ pub(crate) trait Source {
         if first < 0x80 {
             return Ok(i64::from(first >> 1) ^ -i64::from(first & 1));
         }
-        let raw = long_varint(self, first, 10)?;
+        let second = self.byte()?;
+        let low = u64::from(first & 0x7f) | u64::from(second & 0x7f) << 7;
+        let raw = match second < 0x80 {
+            true => low,
+            false => long_varint(self, low, 10)?,
+        };
         Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
     }
 }
 
-/// The bytes of a varint after its first; at most `most` in all.
+/// The bytes of a varint after its second, on top of `low`; at most `most` in all. Nearly all
+/// numbers in records take one or two, which is why only the rest are read in a loop.
 #[inline]
-fn long_varint<S: Source + ?Sized>(source: &mut S, first: u8, most: u32) -> Result<u64, Fault> {
-    let mut raw = u64::from(first & 0x7f);
-    for i in 1..most {
+fn long_varint<S: Source + ?Sized>(source: &mut S, low: u64, most: u32) -> Result<u64, Fault> {
+    let mut raw = low;
+    for i in 2..most {
         let byte = source.byte()?;
         raw |= u64::from(byte & 0x7f) << (7 * i);
         if byte < 0x80 {

@@ -356,7 +356,14 @@ fn refuse_all(cx: &Cx<'_>, request: &ProduceRequest, code: ErrorCode) -> Handled
 
 /// Tells the new leader beside every `NOT_LEADER_OR_FOLLOWER` (KIP-951).
 fn name_leaders(broker: &Broker, version: i16, response: &mut ProduceResponse) {
-    if version < 10 {
+    let mut answers = response
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses);
+    let elsewhere = |answer: &PartitionProduceResponse| {
+        ErrorCode(answer.error_code) == ErrorCode::NOT_LEADER_OR_FOLLOWER
+    };
+    if version < 10 || !answers.any(elsewhere) {
         return;
     }
     let mut named: Vec<i32> = Vec::new();
