@@ -16,6 +16,8 @@ mod node;
 mod options;
 mod produce;
 mod report;
+mod wire;
+mod world;
 
 use measure::Plan;
 use options::{Asked, Options};
@@ -71,6 +73,14 @@ const CASES: &[Case] = &[
     Case {
         name: "fetch",
         run: fetch::run,
+    },
+    Case {
+        name: "world",
+        run: world::run,
+    },
+    Case {
+        name: "wire",
+        run: wire::run,
     },
 ];
 

@@ -23,6 +23,9 @@ brooklet: Apache Kafka, small enough for a browser tab
         --cache-mb     memory for logs that are in files (256)
         --memory-max-mb memory for logs that are only there (4096)
 
+  brooklet bench [--only NAME] [--quick] [--json FILE] [--wire HOST:PORT]
+      Measures the broker beside what this machine can do; bench --help says more.
+
   brooklet --help, brooklet --version
 ";
 
@@ -69,7 +72,12 @@ fn run(words: &[String]) -> Result<(), Failure> {
             println!("brooklet {}", env!("CARGO_PKG_VERSION"));
             Ok(())
         }
-        "run" | "bench" => Err(Failure::Failed(format!(
+        "bench" => match bench::main(rest) {
+            0 => Ok(()),
+            // It has said why.
+            status => std::process::exit(status),
+        },
+        "run" => Err(Failure::Failed(format!(
             "`brooklet {command}` is not built yet"
         ))),
         kafka if kafka.starts_with("kafka-") => Err(Failure::Failed(format!(
