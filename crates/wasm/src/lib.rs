@@ -1,7 +1,16 @@
 //! The browser shell: bindings to the world, partition logs in IndexedDB.
 
+mod browser;
+mod calls;
+mod frames;
+pub mod host;
+mod lanes;
 pub mod owner;
+mod ports;
+mod push;
+mod stage;
 pub mod store;
+mod turn;
 
 #[cfg(feature = "store-test")]
 pub mod store_test;

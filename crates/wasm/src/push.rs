@@ -1,0 +1,222 @@
+//! What leaves the worker: replies and pushes as `web/engine/rpc.ts` names them, held back until stored.
+
+use std::collections::BTreeMap;
+
+use js_sys::{Array, ArrayBuffer, Function, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::JsValue;
+
+use crate::browser::{MessagePort, plain};
+use crate::store::sys::object_with;
+
+/// What a call failed with: Kafka's error name or one of ours, and a sentence.
+pub(crate) struct Failure {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Failure {
+        Failure {
+            code: code.to_string(),
+            message: message.into(),
+        }
+    }
+}
+
+impl From<crate::store::StoreError> for Failure {
+    fn from(error: crate::store::StoreError) -> Self {
+        Failure::new(error.kind.code(), error.to_string())
+    }
+}
+
+/// Parameters of an event or a notice.
+pub(crate) type Params = BTreeMap<&'static str, String>;
+
+/// A message without bytes of its own.
+#[derive(Serialize)]
+#[serde(tag = "push", rename_all = "camelCase")]
+pub(crate) enum Push<'a> {
+    Layout { layout: &'a Layout },
+    Snapshot { snapshot: &'a SnapshotView },
+    Actors { actors: &'a world::Actors },
+    Timeline { timeline: &'a Timeline },
+    Event { event: Event },
+    Notice { notice: Notice },
+    Stdout { id: u32, text: String },
+    Stderr { id: u32, text: String },
+    Exit { id: u32, code: i32 },
+}
+
+/// What the indexes in a frame mean.
+#[derive(Clone, Default, PartialEq, Serialize)]
+pub(crate) struct Layout {
+    pub(crate) id: u32,
+    pub(crate) lanes: Vec<LaneName>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) producers: Vec<String>,
+    pub(crate) members: Vec<MemberName>,
+}
+
+/// A lane of the stage.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct LaneName {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+}
+
+/// A placed member.
+#[derive(Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MemberName {
+    pub(crate) group_id: String,
+    pub(crate) name: String,
+}
+
+/// The world's snapshot and how it runs.
+#[derive(PartialEq, Serialize)]
+pub(crate) struct SnapshotView {
+    #[serde(flatten)]
+    pub(crate) world: world::Snapshot,
+    pub(crate) running: bool,
+    pub(crate) speed: f64,
+}
+
+/// What the time bar shows; times in milliseconds since the world began.
+#[derive(PartialEq, Serialize)]
+pub(crate) struct Timeline {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) now: u64,
+    pub(crate) ticks: Vec<Tick>,
+    pub(crate) rates: Vec<f64>,
+    pub(crate) undo: Option<String>,
+    pub(crate) redo: Option<String>,
+}
+
+/// A tick of the timeline.
+#[derive(PartialEq, Serialize)]
+pub(crate) struct Tick {
+    pub(crate) t: u64,
+    pub(crate) kind: &'static str,
+}
+
+/// A line of the events drawer.
+#[derive(Serialize)]
+pub(crate) struct Event {
+    pub(crate) t: u64,
+    pub(crate) kind: &'static str,
+    pub(crate) code: String,
+    pub(crate) params: Params,
+    pub(crate) cli: Option<String>,
+}
+
+/// A notice at the top of the page.
+#[derive(Serialize)]
+pub(crate) struct Notice {
+    pub(crate) code: &'static str,
+    pub(crate) params: Params,
+}
+
+/// Something on its way out.
+enum Outgoing {
+    Message(JsValue, Array),
+    Frame(MessagePort, JsValue),
+    Close(MessagePort),
+}
+
+/// What waits to leave, in order.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    waiting: Vec<Outgoing>,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, push: &Push<'_>) {
+        self.message(plain(push), Array::new());
+    }
+
+    pub(crate) fn notice(&mut self, code: &'static str, params: Params) {
+        let notice = Notice { code, params };
+        self.push(&Push::Notice { notice });
+    }
+
+    /// A frame of the stage; its buffer is given away.
+    pub(crate) fn frame(&mut self, bytes: &[u8]) {
+        let buffer = Uint8Array::from(bytes).buffer();
+        let message = object_with("push", &"frame".into());
+        set(&message, "buffer", &buffer);
+        self.message(message, Array::of1(&buffer));
+    }
+
+    /// The answer to a call.
+    pub(crate) fn reply(&mut self, call: f64, answer: Result<JsValue, Failure>) {
+        self.reply_with(call, answer, Array::new());
+    }
+
+    pub(crate) fn reply_with(
+        &mut self,
+        call: f64,
+        answer: Result<JsValue, Failure>,
+        transfer: Array,
+    ) {
+        let message = object_with("reply", &call.into());
+        set(&message, "ok", &answer.is_ok().into());
+        match answer {
+            Ok(value) => set(&message, "value", &value),
+            Err(failure) => {
+                set(&message, "code", &failure.code.into());
+                set(&message, "message", &failure.message.into());
+                set(&message, "params", &js_sys::Object::new().into());
+            }
+        }
+        self.message(message, transfer);
+    }
+
+    /// A frame for a client from outside, with its length in front.
+    pub(crate) fn to_port(&mut self, port: &MessagePort, frame: &[u8]) {
+        let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        let bytes = Uint8Array::new_with_length(length.saturating_add(4));
+        bytes.subarray(0, 4).copy_from(&length.to_be_bytes());
+        bytes.subarray(4, length.saturating_add(4)).copy_from(frame);
+        let buffer: ArrayBuffer = bytes.buffer();
+        self.waiting
+            .push(Outgoing::Frame(port.clone(), buffer.into()));
+    }
+
+    pub(crate) fn close_port(&mut self, port: &MessagePort) {
+        self.waiting.push(Outgoing::Close(port.clone()));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Forgets what has not left.
+    pub(crate) fn clear(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Lets everything go.
+    pub(crate) fn release(&mut self, post: &Function) {
+        for outgoing in self.waiting.drain(..) {
+            match outgoing {
+                // Nobody listens any more when this throws.
+                Outgoing::Message(message, transfer) => {
+                    let _ = post.call2(&JsValue::UNDEFINED, &message, &transfer);
+                }
+                Outgoing::Frame(port, frame) => port.post(&frame, &Array::of1(&frame)),
+                Outgoing::Close(port) => port.close(),
+            }
+        }
+    }
+
+    fn message(&mut self, message: JsValue, transfer: Array) {
+        self.waiting.push(Outgoing::Message(message, transfer));
+    }
+}
+
+/// Sets a property of a plain object, which cannot fail.
+pub(crate) fn set(object: &JsValue, name: &str, value: &JsValue) {
+    let _ = js_sys::Reflect::set(object, &name.into(), value);
+}

@@ -1,0 +1,370 @@
+//! One turn: what has arrived goes in, the world runs for a few milliseconds, what it said is sorted.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use ids::Time;
+use wasm_bindgen::JsValue;
+use world::{Command, Input, Note, Said, TerminalText, World};
+
+use crate::browser::{Alarm, MessagePort, now};
+use crate::ports::{Arrived, Ports};
+use crate::push::{Event, Failure, Outbox, Params, Push};
+use crate::stage::{Pace, Stage, Undoable, Watch};
+
+/// Real milliseconds that one turn's work takes at most.
+const TURN_MS: f64 = 8.0;
+/// Events between two looks at the clock.
+const EVENTS: u64 = 100;
+/// Real time that counts at most, however long the page slept.
+const ELAPSED_MAX_MS: f64 = 100.0;
+/// How far the world may run ahead of the clock for a client from outside, in microseconds.
+const LEAD_MAX_MICROS: f64 = 50_000.0;
+/// How far ahead one request may take it: enough to be answered.
+const LEAD_MICROS: f64 = 3_000.0;
+/// World microseconds that a paused world may take to answer a command.
+const ANSWER_MICROS: u64 = 5_000_000;
+/// Steps to the next record at most.
+const STEPS_MAX: u64 = 50_000;
+/// Bytes of logs that stay in memory.
+const MEMORY_BYTES: u64 = 64 << 20;
+
+/// An open workspace: its world, its clients, and what waits to leave.
+pub(crate) struct Session {
+    pub(crate) world: World,
+    pub(crate) stage: Stage,
+    pub(crate) ports: Ports,
+    pub(crate) out: Outbox,
+    pace: Pace,
+    /// Real time of the last turn.
+    real: f64,
+    /// World time that the clock has reached, in microseconds since 1970.
+    due: f64,
+    /// Calls that wait for a command's end, by the number of its input.
+    waiting: BTreeMap<u64, f64>,
+    /// Codes of the commands that could be undone, and done again.
+    undo: Vec<String>,
+    redo: Vec<String>,
+    /// The turn had to end before the world had reached the clock.
+    behind: bool,
+    /// World time at which a paused world stops waiting for a command's end.
+    patience: u64,
+}
+
+impl Session {
+    pub(crate) fn new(world: World, speed: f64, watch: Watch, layout: u32) -> Session {
+        Session {
+            due: world.now().0 as f64,
+            patience: world.now().0,
+            world,
+            stage: Stage::new(watch, layout),
+            ports: Ports::default(),
+            out: Outbox::default(),
+            pace: Pace {
+                running: true,
+                speed,
+            },
+            real: now(),
+            waiting: BTreeMap::new(),
+            undo: Vec::new(),
+            redo: Vec::new(),
+            behind: false,
+        }
+    }
+
+    /// Whether the world runs, and how fast.
+    pub(crate) fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Runs one turn of the world.
+    pub(crate) fn turn(&mut self) {
+        let began = now();
+        let elapsed = (began - self.real).clamp(0.0, ELAPSED_MAX_MS);
+        self.real = began;
+        let moves = self.pace.running && !self.world.is_in_the_past();
+        if moves {
+            self.due += elapsed * 1_000.0 * self.pace.speed;
+            self.take_ports();
+        }
+        let target = self.target(moves);
+        while self.world.run_until(target, EVENTS) == EVENTS {
+            if !moves && self.waiting.is_empty() || now() - began >= TURN_MS {
+                break;
+            }
+        }
+        self.behind = self.world.next_time().is_some_and(|next| next <= target);
+        if moves {
+            // What could not be done in time is not made up for later.
+            let late = 200_000.0 * self.pace.speed.max(1.0);
+            self.due = self.due.min(self.world.now().0 as f64 + late);
+        }
+        self.sort_said();
+        self.world.evict(MEMORY_BYTES);
+    }
+
+    /// How far the world goes in this turn.
+    fn target(&self, moves: bool) -> Time {
+        let clock = self.due as u64;
+        match (moves, self.waiting.is_empty()) {
+            (true, _) => Time(clock.max(self.world.now().0)),
+            // A paused world goes on only to answer what was asked of it.
+            (false, false) => Time(self.patience),
+            (false, true) => Time(0),
+        }
+    }
+
+    /// Takes in what came over the ports; the world may run ahead a little to answer at once.
+    fn take_ports(&mut self) {
+        let arrived = self.ports.arrived();
+        if arrived.is_empty() {
+            return;
+        }
+        for news in arrived {
+            match news {
+                Arrived::Frame(id, frame) => drop(self.world.input(Input::Frame { id, frame })),
+                Arrived::Gone(id) => {
+                    self.world.input(Input::Close { id });
+                    self.close_port(id);
+                }
+            }
+        }
+        let clock = self.due;
+        let ahead = self.world.now().0 as f64 + LEAD_MICROS;
+        self.due = clock.max(ahead.min(clock + LEAD_MAX_MICROS));
+    }
+
+    /// Shows what is due to be shown.
+    pub(crate) fn show(&mut self) {
+        let undoable = Undoable {
+            undo: self.undo.last(),
+            redo: self.redo.last(),
+        };
+        self.stage
+            .show(&self.world, self.pace, &undoable, now(), &mut self.out);
+    }
+
+    /// Real milliseconds until the next turn has something to do; `None` when nothing will by itself.
+    pub(crate) fn rest(&self) -> Option<f64> {
+        let moves = self.pace.running && !self.world.is_in_the_past();
+        if self.behind || !self.waiting.is_empty() || moves && self.ports.has_news() {
+            return Some(0.0);
+        }
+        if !moves {
+            return None;
+        }
+        Some(if self.ports.any_open() { 4.0 } else { 15.0 })
+    }
+
+    /// A command of a person; its end answers the call.
+    pub(crate) fn command(&mut self, call: f64, command: Command, told: Event) {
+        self.continue_here();
+        self.undo.push(told.code.clone());
+        self.redo.clear();
+        let number = self.world.input(Input::Command(command));
+        self.out.push(&Push::Event { event: told });
+        self.wait_for(number, call);
+    }
+
+    fn wait_for(&mut self, number: u32, call: f64) {
+        self.waiting.insert(u64::from(number), call);
+        self.patience = self.world.now().0.saturating_add(ANSWER_MICROS);
+        self.stage.stale = true;
+    }
+
+    /// An input without an end of its own; gives its number.
+    pub(crate) fn input(&mut self, input: Input) -> u32 {
+        self.continue_here();
+        self.world.input(input)
+    }
+
+    /// A connection from outside: the page's port.
+    pub(crate) fn connect(&mut self, broker: i32, alarm: &Rc<Alarm>) -> MessagePort {
+        let id = self.input(Input::Connect { broker });
+        self.ports.open(id, alarm)
+    }
+
+    pub(crate) fn take_back(&mut self) {
+        if self.world.undo() {
+            self.redo.extend(self.undo.pop());
+            self.jumped();
+        }
+    }
+
+    pub(crate) fn do_again(&mut self, call: f64) {
+        self.continue_here();
+        match self.world.redo() {
+            Some(number) => {
+                self.undo.extend(self.redo.pop());
+                self.wait_for(number, call);
+            }
+            None => self.out.reply(call, Ok(JsValue::UNDEFINED)),
+        }
+    }
+
+    pub(crate) fn set_running(&mut self, running: bool) {
+        if running {
+            self.continue_here();
+        }
+        self.pace.running = running;
+        self.due = self.world.now().0 as f64;
+        self.real = now();
+        self.stage.stale = true;
+    }
+
+    pub(crate) fn set_speed(&mut self, speed: f64) {
+        self.pace.speed = if speed.is_finite() {
+            speed.clamp(0.0, 1_000.0)
+        } else {
+            1.0
+        };
+        self.stage.stale = true;
+    }
+
+    /// Goes to a moment and stays there.
+    pub(crate) fn seek(&mut self, millis: f64) {
+        self.pace.running = false;
+        self.world.seek(millis.max(0.0) as u64);
+        self.jumped();
+    }
+
+    pub(crate) fn seek_present(&mut self) {
+        self.world.seek_present();
+        self.jumped();
+    }
+
+    /// One event on, or as many as bring one record.
+    pub(crate) fn step(&mut self, record: bool) {
+        self.pace.running = false;
+        if self.world.is_in_the_past() {
+            let ahead = if record { 100 } else { 10 };
+            self.world.seek(self.world.world_millis() + ahead);
+            return self.jumped();
+        }
+        let before = self.appended();
+        for _ in 0..STEPS_MAX {
+            if !self.world.step() || !record || self.appended() != before {
+                break;
+            }
+        }
+        self.due = self.world.now().0 as f64;
+        self.stage.stale = true;
+    }
+
+    fn appended(&self) -> u64 {
+        self.world.sent().map(|(_, sent, _)| sent).sum()
+    }
+
+    /// Something is done in the past: what came after it is given up.
+    fn continue_here(&mut self) {
+        if self.world.continue_here() {
+            self.undo.clear();
+            self.redo.clear();
+            self.jumped();
+            let open = self.ports.any_open();
+            if open {
+                let params = Params::from([("connections", "all".to_string())]);
+                self.out.notice("past-closed", params);
+            }
+        }
+    }
+
+    fn jumped(&mut self) {
+        self.due = self.world.now().0 as f64;
+        self.stage.moved();
+    }
+
+    fn close_port(&mut self, id: u32) {
+        if let Some(port) = self.ports.forget(id) {
+            self.out.close_port(&port);
+        }
+    }
+
+    /// Turns what the world said into what leaves.
+    pub(crate) fn sort_said(&mut self) {
+        for said in self.world.take_said() {
+            self.sort(said);
+        }
+    }
+
+    fn sort(&mut self, said: Said) {
+        match said {
+            Said::Terminal { id, text } => self.out.push(&match text {
+                TerminalText::Out(bytes) => Push::Stdout {
+                    id,
+                    text: String::from_utf8_lossy(&bytes).into_owned(),
+                },
+                TerminalText::Err(bytes) => Push::Stderr {
+                    id,
+                    text: String::from_utf8_lossy(&bytes).into_owned(),
+                },
+            }),
+            Said::Exit { id, code } => {
+                self.stage.stale = true;
+                self.out.push(&Push::Exit { id, code });
+            }
+            Said::Frame { id, frame } => {
+                if let Some(port) = self.ports.port(id) {
+                    self.out.to_port(port, &frame);
+                }
+            }
+            Said::Closed { id } => self.close_port(id),
+            Said::Note { note, .. } => self.note(note),
+            Said::Cut {
+                log,
+                at,
+                bytes,
+                why,
+                ..
+            } => {
+                let params = [
+                    ("log", log),
+                    ("at", at.to_string()),
+                    ("bytes", bytes.to_string()),
+                    ("why", why),
+                ];
+                self.out.notice("cut", Params::from(params));
+            }
+            Said::Done { input } => self.answer(input, Ok(JsValue::UNDEFINED)),
+            Said::Refused {
+                input,
+                code,
+                message,
+            } => self.answer(input, Err(Failure { code, message })),
+        }
+    }
+
+    fn answer(&mut self, input: u64, answer: Result<JsValue, Failure>) {
+        if let Some(call) = self.waiting.remove(&input) {
+            self.out.reply(call, answer);
+            self.stage.stale = true;
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        let (kind, code, params) = match note {
+            Note::Rebalanced {
+                group, generation, ..
+            } => {
+                let generation = ("generation", generation.to_string());
+                let params = Params::from([("group", group.to_string()), generation]);
+                ("group", "rebalance", params)
+            }
+            Note::StoreRefused { name } => {
+                let params = Params::from([("topic", name.topic.to_string())]);
+                ("storage", "store-refused", params)
+            }
+            Note::BadMetadata => ("broker", "bad-metadata", Params::new()),
+        };
+        self.stage.stale = true;
+        self.out.push(&Push::Event {
+            event: Event {
+                t: self.world.world_millis(),
+                kind,
+                code: code.to_string(),
+                params,
+                cli: None,
+            },
+        });
+    }
+}
