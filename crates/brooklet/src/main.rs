@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod serve;
+mod tool;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,11 @@ brooklet: Apache Kafka, small enough for a browser tab
 
   brooklet bench [--only NAME] [--quick] [--json FILE] [--wire HOST:PORT]
       Measures the broker beside what this machine can do; bench --help says more.
+
+  brooklet kafka-topics | kafka-console-producer | kafka-console-consumer
+         | kafka-consumer-groups | kafka-get-offsets  ...
+      Kafka's own command lines, with its flags and output, against any Kafka broker:
+      brooklet kafka-topics --bootstrap-server localhost:9092 --list
 
   brooklet --help, brooklet --version
 ";
@@ -48,6 +54,13 @@ fn main() -> ExitCode {
                 return end(Failure::Usage(format!("{} is no text", word.display())));
             }
         }
+    }
+    // Kafka's tools speak for themselves, in Kafka's words and with Kafka's exit status.
+    if words
+        .first()
+        .is_some_and(|word| client::tools::find(word).is_some())
+    {
+        return ExitCode::from(tool::run(&words));
     }
     match run(&words) {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,9 +92,6 @@ fn run(words: &[String]) -> Result<(), Failure> {
         },
         "run" => Err(Failure::Failed(format!(
             "`brooklet {command}` is not built yet"
-        ))),
-        kafka if kafka.starts_with("kafka-") => Err(Failure::Failed(format!(
-            "`brooklet {kafka}` is not built yet"
         ))),
         other => Err(Failure::Usage(format!(
             "there is no command {other:?}; `brooklet --help` lists all"
