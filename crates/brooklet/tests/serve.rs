@@ -84,7 +84,7 @@ fn wrong_usage_is_2_and_refusal_is_1_each_with_one_line() {
             1,
             "cannot listen",
         ),
-        (&["bench"], 1, "not built yet"),
+        (&["run", "x.json"], 1, "not built yet"),
     ];
     for (words, code, said) in cases {
         let ended = brooklet(words);

@@ -48,6 +48,16 @@ fn a_topic_is_created_filled_and_read_from_the_command_line() {
         run("kafka-get-offsets", &["--topic", "t"], ""),
         ok("t:0:2\n")
     );
+    let read = [&["--group", "g"], &read[..]].concat();
+    assert_eq!(run("kafka-console-consumer", &read, ""), ok("one\ntwo\n"));
+    let (_, described) = run("kafka-consumer-groups", &["--describe", "--group", "g"], "");
+    let row = described.lines().last().unwrap_or_default();
+    let row: Vec<&str> = row.split_whitespace().take(6).collect();
+    assert_eq!(
+        row,
+        ["g", "t", "0", "2", "2", "0"],
+        "group, topic, partition, offsets, lag"
+    );
     let again = run(topics, &["--create", "--topic", "t"], "");
     assert_eq!(again.0, 1);
     assert!(again.1.contains("already exists"), "{}", again.1);

@@ -390,9 +390,7 @@ fn describe(group: &str) -> Call {
 /// Asks a group for all the offsets it has stored.
 pub(super) fn offset_fetch(group: &str) -> Call {
     let request = OffsetFetchRequest {
-        // Versions below 8 know one group, above them a list.
-        group_id: Str::from(group),
-        topics: None,
+        // From version 8 on there is a list of groups, and one group alone cannot be said any more.
         groups: alloc::vec![OffsetFetchRequestGroup {
             group_id: Str::from(group),
             topics: None,
