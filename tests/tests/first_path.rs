@@ -19,7 +19,7 @@ fn batch(values: &[&str]) -> Bytes {
     for value in values {
         builder
             .append(1_795_248_000_000, None, Some(value.as_bytes()), &[])
-            .unwrap();
+            .expect("a batch takes it");
     }
     Bytes::from(builder.build())
 }

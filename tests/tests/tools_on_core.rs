@@ -14,7 +14,7 @@ struct Said {
 
 /// Runs a command to its end; time passes when nothing else happens.
 fn run(core: &mut Direct, line: &str, stdin: &str) -> Said {
-    let words = split_line(line).unwrap();
+    let words = split_line(line).expect("a line that splits");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut tool = Tool::start(&words, Env::new(Rng::new(1)));
     let mut said = Said {

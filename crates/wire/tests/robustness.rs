@@ -133,7 +133,7 @@ fn noise_is_survived_by_every_message_in_every_version() {
         for version in kind.min..=kind.max {
             for _ in 0..40 {
                 let len = rng.next() % 64;
-                let rich = rng.next() % 2 == 0;
+                let rich = rng.next().is_multiple_of(2);
                 let byte = |word: u64| if rich { word as u8 } else { (word % 4) as u8 };
                 let bytes = (0..len).map(|_| byte(rng.next())).collect();
                 fuzz_decode(kind, version, &bytes);
@@ -183,9 +183,7 @@ fn arrays_of_the_smallest_elements_cost_memory_in_proportion() {
             for fill in [0u8, 1] {
                 for lead in (0..12).chain([14, 16, 20]) {
                     let mut bytes = vec![fill; 3000];
-                    for at in 0..lead {
-                        bytes[at] = 0;
-                    }
+                    bytes[..lead].fill(0);
                     // The array's count: plain or compact, as many as fit.
                     bytes[lead..lead + 4].copy_from_slice(&[0x00, 0x00, 0x02, 0x00]);
                     fuzz_decode(kind, version, &Bytes::from(bytes.clone()));

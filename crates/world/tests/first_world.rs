@@ -3,7 +3,7 @@
 use brooklet_world as world;
 use world::{Input, Looked, Scenario, World};
 
-pub fn scenario() -> Scenario {
+fn scenario() -> Scenario {
     Scenario::parse(include_str!("orders.json")).expect("a scenario")
 }
 
