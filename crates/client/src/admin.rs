@@ -80,6 +80,8 @@ calls! {
     CreatePartitions(create_partitions_request, CreatePartitionsRequest, create_partitions_response, CreatePartitionsResponse, 3),
     DescribePartitions(describe_topic_partitions_request, DescribeTopicPartitionsRequest, describe_topic_partitions_response, DescribeTopicPartitionsResponse, 0),
     DescribeConfigs(describe_configs_request, DescribeConfigsRequest, describe_configs_response, DescribeConfigsResponse, 4),
+    AlterConfigs(incremental_alter_configs_request, IncrementalAlterConfigsRequest, incremental_alter_configs_response, IncrementalAlterConfigsResponse, 1),
+    DeleteRecords(delete_records_request, DeleteRecordsRequest, delete_records_response, DeleteRecordsResponse, 2),
     ListReassignments(list_partition_reassignments_request, ListPartitionReassignmentsRequest, list_partition_reassignments_response, ListPartitionReassignmentsResponse, 0),
     ListOffsets(list_offsets_request, ListOffsetsRequest, list_offsets_response, ListOffsetsResponse, 11),
     ListGroups(list_groups_request, ListGroupsRequest, list_groups_response, ListGroupsResponse, 5),
@@ -87,8 +89,8 @@ calls! {
     DescribeConsumerGroups(consumer_group_describe_request, ConsumerGroupDescribeRequest, consumer_group_describe_response, ConsumerGroupDescribeResponse, 1),
     DeleteGroups(delete_groups_request, DeleteGroupsRequest, delete_groups_response, DeleteGroupsResponse, 2),
     FindCoordinator(find_coordinator_request, FindCoordinatorRequest, find_coordinator_response, FindCoordinatorResponse, 6),
-    // From version 10 on topics are named by id only.
-    OffsetFetch(offset_fetch_request, OffsetFetchRequest, offset_fetch_response, OffsetFetchResponse, 9),
+    // From version 8 on groups come in lists, from 10 on topics are named by id only; one group is enough.
+    OffsetFetch(offset_fetch_request, OffsetFetchRequest, offset_fetch_response, OffsetFetchResponse, 7),
     OffsetCommit(offset_commit_request, OffsetCommitRequest, offset_commit_response, OffsetCommitResponse, 9),
     OffsetDelete(offset_delete_request, OffsetDeleteRequest, offset_delete_response, OffsetDeleteResponse, 0),
 }
@@ -379,10 +381,8 @@ fn whole_error(response: &Response) -> ErrorCode {
         Response::DescribeGroups(r) => r.groups.first().map_or(0, |group| group.error_code),
         Response::DescribeConsumerGroups(r) => r.groups.first().map_or(0, |group| group.error_code),
         Response::DeleteGroups(r) => r.results.first().map_or(0, |group| group.error_code),
-        Response::OffsetFetch(r) => r
-            .groups
-            .first()
-            .map_or(r.error_code, |group| group.error_code),
+        Response::OffsetFetch(r) => r.error_code,
+        Response::AlterConfigs(r) => r.responses.first().map_or(0, |found| found.error_code),
         Response::OffsetDelete(r) => r.error_code,
         Response::CreateTopics(r) => r.topics.first().map_or(0, |topic| topic.error_code),
         Response::DeleteTopics(r) => r.responses.first().map_or(0, |topic| topic.error_code),

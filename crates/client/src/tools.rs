@@ -5,9 +5,11 @@
 //! courses teach still work, each with one line on standard error that says what replaced it. Messages
 //! that Kafka's own logger would write go to standard error in its form, without stack traces.
 
+mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod delete_records;
 mod get_offsets;
 mod line;
 mod log;
@@ -87,15 +89,19 @@ pub const TOOLS: &[ToolInfo] = &[
         get_offsets::OPTIONS,
         get_offsets::start,
     ),
+    built("kafka-configs", configs::OPTIONS, configs::start),
+    built(
+        "kafka-delete-records",
+        delete_records::OPTIONS,
+        delete_records::start,
+    ),
     planned("kafka-acls"),
     planned("kafka-broker-api-versions"),
     planned("kafka-client-metrics"),
     planned("kafka-cluster"),
-    planned("kafka-configs"),
     planned("kafka-console-share-consumer"),
     planned("kafka-consumer-perf-test"),
     planned("kafka-delegation-tokens"),
-    planned("kafka-delete-records"),
     planned("kafka-dump-log"),
     planned("kafka-e2e-latency"),
     planned("kafka-features"),
@@ -149,7 +155,12 @@ pub fn files_named<'a>(argv: &[&'a str]) -> Vec<&'a str> {
     let takes_file = |word: &str| {
         matches!(
             word,
-            "--command-config" | "--from-file" | "--reader-config" | "--formatter-config"
+            "--command-config"
+                | "--from-file"
+                | "--reader-config"
+                | "--formatter-config"
+                | "--offset-json-file"
+                | "--add-config-file"
         )
     };
     let pairs = argv.windows(2).filter(|pair| takes_file(pair[0]));
@@ -375,6 +386,8 @@ pub(crate) enum Job {
     Topics(topics::Topics),
     Groups(consumer_groups::Groups),
     Offsets(get_offsets::GetOffsets),
+    Configs(configs::Configs),
+    DeleteRecords(delete_records::DeleteRecords),
 }
 
 impl AdminTool {
@@ -422,6 +435,8 @@ impl AdminTool {
             Job::Topics(job) => job.next(outcomes, say),
             Job::Groups(job) => job.next(outcomes, say),
             Job::Offsets(job) => job.next(outcomes, say),
+            Job::Configs(job) => job.next(outcomes, say),
+            Job::DeleteRecords(job) => job.next(outcomes, say),
         };
         match next {
             Next::Ask(calls) => {

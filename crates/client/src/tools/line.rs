@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn tab_completes_tools_flags_and_asks_for_topics() {
-        let line = "kafka-con";
+        let line = "kafka-cons";
         let found = complete(line, line.len()).candidates;
         assert_eq!(
             found,

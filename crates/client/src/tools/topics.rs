@@ -362,9 +362,12 @@ impl Topics {
         let set = configs.iter().filter(|c| c.config_source != DEFAULT_CONFIG);
         let shown =
             |value: &Option<Str>| value.as_ref().map_or_else(String::new, ToString::to_string);
-        let overrides: Vec<String> = set
-            .map(|c| format!("{}={}", c.name, shown(&c.value)))
-            .collect();
+        let mut set: Vec<_> = set.collect();
+        set.sort_by_key(|c| java_bucket(&c.name, configs.len()));
+        let overrides = set
+            .iter()
+            .map(|c| format!("{}={}", c.name, shown(&c.value)));
+        let overrides: Vec<String> = overrides.collect();
         let min_isr = configs.iter().find(|c| c.name == "min.insync.replicas");
         let min_isr = min_isr
             .and_then(|c| shown(&c.value).parse::<usize>().ok())
@@ -551,4 +554,16 @@ fn replica_lists(text: &str) -> Result<Vec<Vec<i32>>, String> {
         Ok(ids)
     };
     text.split(',').map(list).collect()
+}
+
+/// Where a Java `HashMap` with this many keys keeps a key: Kafka prints configs in that order.
+fn java_bucket(key: &str, keys: usize) -> u32 {
+    let code = |hash: u32, unit: u16| hash.wrapping_mul(31).wrapping_add(u32::from(unit));
+    let hash = key.encode_utf16().fold(0, code);
+    // Its table begins with 16 places and doubles when more than three quarters of them are taken.
+    let mut places = 16_u32;
+    while usize::try_from(places / 4 * 3).is_ok_and(|most| most < keys) {
+        places = places.saturating_mul(2);
+    }
+    (hash ^ (hash >> 16)) & (places - 1)
 }

@@ -298,13 +298,6 @@ impl Group {
                     .insert(at, (p.committed_offset, p.committed_leader_epoch));
             }
         }
-        for topic in response.groups.iter().flat_map(|group| &group.topics) {
-            for p in topic.partitions.iter().filter(|p| p.committed_offset >= 0) {
-                let at = (topic.name.to_string(), p.partition_index);
-                self.stored
-                    .insert(at, (p.committed_offset, p.committed_leader_epoch));
-            }
-        }
     }
 
     /// Partitions that are assigned or have a stored offset.

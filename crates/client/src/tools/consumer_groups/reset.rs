@@ -16,7 +16,7 @@ use wire::describe_groups_request::DescribeGroupsRequest;
 use wire::offset_commit_request::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
-use wire::offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestGroup};
+use wire::offset_fetch_request::OffsetFetchRequest;
 
 const EARLIEST: i64 = -2;
 const LATEST: i64 = -1;
@@ -390,12 +390,8 @@ fn describe(group: &str) -> Call {
 /// Asks a group for all the offsets it has stored.
 pub(super) fn offset_fetch(group: &str) -> Call {
     let request = OffsetFetchRequest {
-        // From version 8 on there is a list of groups, and one group alone cannot be said any more.
-        groups: alloc::vec![OffsetFetchRequestGroup {
-            group_id: Str::from(group),
-            topics: None,
-            ..Default::default()
-        }],
+        group_id: Str::from(group),
+        topics: None,
         ..Default::default()
     };
     Call {
@@ -405,23 +401,13 @@ pub(super) fn offset_fetch(group: &str) -> Call {
     }
 }
 
-/// The offsets in an answer of any version.
+/// The offsets in an answer.
 pub(super) fn stored(response: &wire::offset_fetch_response::OffsetFetchResponse) -> Offsets {
     let mut offsets = Offsets::new();
     for topic in &response.topics {
         for p in topic.partitions.iter().filter(|p| p.committed_offset >= 0) {
-            offsets.insert(
-                (topic.name.to_string(), p.partition_index),
-                p.committed_offset,
-            );
-        }
-    }
-    for topic in response.groups.iter().flat_map(|group| &group.topics) {
-        for p in topic.partitions.iter().filter(|p| p.committed_offset >= 0) {
-            offsets.insert(
-                (topic.name.to_string(), p.partition_index),
-                p.committed_offset,
-            );
+            let at = (topic.name.to_string(), p.partition_index);
+            offsets.insert(at, p.committed_offset);
         }
     }
     offsets
