@@ -204,6 +204,9 @@ pub struct Position {
     pub high_watermark: Offset,
     /// Everything below is processed by the owner.
     processed: Option<Offset>,
+    /// The leader epoch of the last record below `position`, and below `processed`; -1 when unknown.
+    position_epoch: i32,
+    processed_epoch: i32,
     place: Place,
     buffer: Buffer,
 }
@@ -233,14 +236,22 @@ impl Position {
             committed: None,
             high_watermark: Offset(-1),
             processed: position,
+            position_epoch: -1,
+            processed_epoch: -1,
             place,
             buffer: Buffer::default(),
         }
     }
 
+    fn take_as_processed(&mut self) {
+        self.processed = self.position;
+        self.processed_epoch = self.position_epoch;
+    }
+
     fn found(&mut self, at: Offset) {
         self.position = Some(at);
-        self.processed = Some(at);
+        self.position_epoch = -1;
+        self.take_as_processed();
         self.place = Place::Found;
         self.buffer = Buffer::default();
     }
@@ -384,7 +395,7 @@ impl Consumer {
     /// Stores, soon, the offsets of everything handed out so far; an event tells the outcome.
     pub fn commit(&mut self) {
         for position in self.positions.values_mut() {
-            position.processed = position.position;
+            position.take_as_processed();
         }
         self.commit_wanted = true;
     }

@@ -50,7 +50,7 @@ impl Consumer {
     pub fn poll_records(&mut self, now: Time, max: usize) -> Vec<ConsumedRecord> {
         self.polled(now);
         for position in self.positions.values_mut() {
-            position.processed = position.position;
+            position.take_as_processed();
         }
         let mut records = Vec::new();
         while records.len() < max {
@@ -90,6 +90,7 @@ impl Consumer {
         while records.len() < max {
             if let Some(record) = position.buffer.records.pop_front() {
                 position.position = Some(record.offset.plus(1));
+                position.position_epoch = record.leader_epoch;
                 records.push(record);
                 continue;
             }

@@ -86,10 +86,12 @@ impl Consumer {
                     ..Default::default()
                 });
             }
+            let position = self.positions.get(&(topic.clone(), *partition));
             if let Some(last) = topics.last_mut() {
                 last.partitions.push(OffsetCommitRequestPartition {
                     partition_index: *partition,
                     committed_offset: offset.0,
+                    committed_leader_epoch: position.map_or(-1, |p| p.processed_epoch),
                     committed_metadata: Some(Str::EMPTY),
                     ..Default::default()
                 });
