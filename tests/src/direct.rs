@@ -82,7 +82,7 @@ impl Direct {
         let broker = BrokerConfig {
             node: NODE,
             cluster_id: Arc::from("brooklet-direct-cluste"),
-            host: Arc::from("127.0.0.1"),
+            host: Arc::from("localhost"),
             port: 9092,
             incarnation,
             directory: Uuid([8; 16]),

@@ -4,6 +4,8 @@
 //! and without Java stack traces, and its exit status. Pieces that differ from run to run are masked on
 //! both sides (`VOLATILE.md` of the vectors); help texts are compared as far as they were recorded.
 
+pub mod session;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -14,10 +16,8 @@ pub struct Transcript {
     pub name: String,
     /// The command line, without what feeds it.
     pub command: String,
-    /// What was piped in; `None` when nothing was, or by something else than `printf`.
+    /// What was piped in; `None` when nothing was.
     pub stdin: Option<String>,
-    /// Whether something other than `printf` fed it.
-    pub fed_otherwise: bool,
     /// Standard output.
     pub stdout: String,
     /// Standard error, the logger's lines apart.
@@ -64,20 +64,31 @@ pub fn parse(name: &str, text: &str) -> Option<Transcript> {
         .split_whitespace()
         .next()
         .and_then(|code| code.parse().ok());
-    let (feed, command) = match line.rsplit_once(" | ") {
-        Some((feed, command)) => (Some(feed), command),
+    let (feed, command) = match line.rsplit_once(" | kafka-") {
+        Some((feed, rest)) => (
+            Some(feed),
+            &line[line.len() - rest.len() - "kafka-".len()..],
+        ),
         None => (None, line),
     };
-    let stdin = feed.and_then(|feed| feed.strip_prefix("printf '")?.strip_suffix('\''));
     Some(Transcript {
         name: name.to_string(),
         command: command.to_string(),
-        stdin: stdin.map(unescape),
-        fed_otherwise: feed.is_some() && stdin.is_none(),
+        stdin: feed.and_then(piped),
         stdout: without_marks(stdout),
         stderr: without_marks(stderr),
         exit,
     })
+}
+
+/// What a pipe delivers: `printf '…'`, or one character repeated by `head` and `tr`.
+fn piped(feed: &str) -> Option<String> {
+    if let Some(text) = feed.strip_prefix("printf '") {
+        return text.strip_suffix('\'').map(unescape);
+    }
+    let count = feed.strip_prefix("head -c ")?;
+    let (count, character) = count.split_once(" /dev/zero | tr '\\0' ")?;
+    Some(character.repeat(count.parse().ok()?))
 }
 
 /// What stands before the line that begins with `mark`, and what follows the mark.
@@ -86,7 +97,8 @@ fn split_at_line<'a>(text: &'a str, mark: &str) -> (&'a str, &'a str) {
     for line in text.split_inclusive('\n') {
         if let Some(rest) = line.strip_prefix(mark) {
             let after = at + (line.len() - rest.len());
-            return (&text[..at], text[after..].trim_start_matches('\n'));
+            let behind = &text[after..];
+            return (&text[..at], behind.strip_prefix('\n').unwrap_or(behind));
         }
         at += line.len();
     }
