@@ -97,7 +97,7 @@ const FLAGS_NOT_BUILT: [&str; 9] = [
 
 /// What the command is about.
 pub(super) fn entity(parsed: &Parsed) -> Result<Entity, String> {
-    let not_built = |what: &str| format!("Configs of {what} are not part of Brooklet yet.");
+    let not_built = |what: &str| format!("kafka-configs with {what} is not part of Brooklet yet.");
     if let Some(flag) = FLAGS_NOT_BUILT.iter().find(|flag| parsed.has(flag)) {
         return Err(not_built(&format!("--{flag}")));
     }
