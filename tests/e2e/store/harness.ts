@@ -38,7 +38,7 @@ const types: Record<string, string> = {
 /** Serves the page, the worker and the module on a free port. */
 export async function serve(): Promise<{ url: string; server: Server }> {
   const server = createServer((request, response) => {
-    const name = (request.url ?? "/").split("?")[0];
+    const name = (request.url ?? "/").replace(/\?.*$/, "");
     const file = name.startsWith("/wasm/")
       ? join(wasm, name.slice(6))
       : join(here, name === "/" ? "page.html" : name.slice(1));
@@ -75,7 +75,7 @@ export class Chromium {
       started.stderr?.on("data", (bytes) => {
         said += bytes;
         const found = /DevTools listening on (ws:\S+)/.exec(said);
-        if (found) resolve(found[1]);
+        if (found?.[1]) resolve(found[1]);
       });
       started.on("exit", (code) => reject(new Error(`Chromium ended with ${code}: ${said}`)));
     });
@@ -84,7 +84,9 @@ export class Chromium {
 
   /** A new tab with the tests' page. */
   async page(url: string): Promise<Page> {
-    const page = await this.browser.contexts()[0].newPage();
+    const [context] = this.browser.contexts();
+    if (!context) throw new Error("Chromium has no window");
+    const page = await context.newPage();
     await page.goto(url);
     await page.waitForFunction("window.loaded");
     return page;
