@@ -18,7 +18,8 @@ test.afterAll(async () => {
 });
 
 /** What the page was told about owning a workspace, and when. */
-const states = (page: Page) => page.evaluate<{ state: string; number: number; at: number }[]>("window.states");
+const states = (page: Page) =>
+  page.evaluate<{ state: string; number: number; at: number }[]>("window.states");
 
 /** Deletes an object store by hand, as a person with the developer tools would. */
 const deleteStore = (page: Page, database: string, store: string) =>
