@@ -1,0 +1,3 @@
+// The shims come first: KafkaJS looks for them as it loads.
+import "./shims.ts";
+import "./entry.ts";

@@ -1,0 +1,178 @@
+// What the page brings back from its logs alone, and what it says when they are damaged.
+
+import type { Page } from "@playwright/test";
+import { damage, keepOnlyLogs, type LogValue, logValues } from "./database.ts";
+import { loadKafkaJs } from "./kafkajs/bundle.ts";
+import {
+  addProducer,
+  appended,
+  by,
+  createTopic,
+  drop,
+  eventually,
+  expect,
+  groupOf,
+  open,
+  PATIENT,
+  partitions,
+  quieten,
+  ready,
+  records,
+  snapshot,
+  test,
+} from "./page.ts";
+import { Chromium } from "./store/harness.ts";
+
+/** Leaves the page, so that nothing holds its database, but stays on its origin. */
+const away = (page: Page) => page.goto("./icon.svg");
+
+test("the logs alone bring back topics, records and committed offsets", async ({ page }) => {
+  await open(page);
+  await createTopic(page, "kept", 2);
+  await addProducer(page, "hand", "kept");
+  await drop(page, "hand", "kept.txt", Array.from({ length: 25 }, (_, i) => `line ${i}`).join("\n"));
+  await eventually(page, (s) => appended(s, "kept")).toBe(25);
+  await quieten(page);
+  const before = await snapshot(page);
+  const [kept, orders] = [await records(page, "kept"), await records(page, "orders")];
+
+  await away(page);
+  expect(await keepOnlyLogs(page, "sandbox")).toContain("meta");
+  await open(page);
+
+  const after = await snapshot(page);
+  const named = (s: typeof after) =>
+    s.topics.map(({ name, topicId, partitions: all }) => [name, topicId, all.map((p) => p.logEndOffset)]);
+  expect(named(after)).toEqual(named(before));
+  expect(await records(page, "kept")).toEqual(kept);
+  expect(await records(page, "orders")).toEqual(orders);
+  await eventually(page, (s) =>
+    groupOf(s, "billing")?.offsets.map(({ topic, partition, committed }) => ({
+      topic,
+      partition,
+      committed,
+    })),
+  ).toEqual(
+    groupOf(before, "billing")?.offsets.map(({ topic, partition, committed }) => ({
+      topic,
+      partition,
+      committed,
+    })),
+  );
+});
+
+/** A log of a few stored values: its keys, first to last. */
+async function longLog(page: Page): Promise<LogValue[]> {
+  await open(page);
+  await createTopic(page, "long", 1);
+  await addProducer(page, "hand", "long");
+  const lines = Array.from({ length: 400 }, (_, i) => `${i} `.padEnd(500, "-"));
+  await drop(page, "hand", "long.txt", lines.join("\n"));
+  await eventually(page, (s) => appended(s, "long")).toBe(400);
+  const id = (await snapshot(page)).topics.find((t) => t.name === "long")?.topicId ?? "?";
+  await away(page);
+  const all = await logValues(page, "sandbox");
+  const bytes = new Map<string, number>();
+  for (const { replica, bytes: n } of all) bytes.set(replica, (bytes.get(replica) ?? 0) + n);
+  const [largest] = [...bytes].sort((a, b) => b[1] - a[1])[0] ?? [id];
+  return all.filter(({ replica }) => replica === largest);
+}
+
+for (const [how, words] of [
+  ["delete", "a log value that is gone"],
+  ["flip", "a log value with one bit changed"],
+] as const) {
+  test(`${words} cuts the log there, and the page says so`, async ({ page }) => {
+    const values = await longLog(page);
+    expect(values.length).toBeGreaterThan(2);
+    const victim = values[1] as LogValue;
+    await damage(page, "sandbox", victim, how);
+    await open(page);
+    const notice = by(page, "notice-cut");
+    await expect(notice).toBeVisible(PATIENT);
+    await expect(notice).toContainText("long-0");
+    await expect(notice).toContainText("have been cut");
+    const end = Number(partitions(await snapshot(page), "long")[0]?.logEndOffset);
+    expect(end).toBeLessThan(400);
+    expect(end).toBeGreaterThanOrEqual(victim.offset);
+    const left = await records(page, "long");
+    expect(left.map(({ value }) => value?.split(" ")[0])).toEqual(
+      Array.from({ length: end }, (_, i) => String(i)),
+    );
+    // It goes on from there.
+    await drop(page, "hand", "more.txt", "appended after the cut");
+    await eventually(page, (s) => appended(s, "long")).toBe(end + 1);
+    await page.reload();
+    await ready(page);
+    await expect(by(page, "notice-cut")).toBeHidden();
+    expect((await records(page, "long")).at(-1)?.value).toBe("appended after the cut");
+  });
+}
+
+type Ack = { partition: number; offset: number; value: string };
+
+test("SIGKILL at random moments of a continuous produce loses nothing acknowledged", async ({ baseURL }) => {
+  const kills = Number(process.env.BROOKLET_KILLS ?? 5);
+  test.setTimeout(60_000 + kills * 30_000);
+  let chromium = await Chromium.start();
+  const acks: Ack[] = [];
+  try {
+    for (let trial = 0; trial < kills; trial++) {
+      const page = await tab(chromium);
+      await open(page, "lesson=none", baseURL);
+      if (trial === 0) await createTopic(page, "killed", 2);
+      await verify(page, acks);
+      await loadKafkaJs(page, baseURL);
+      const enough = acks.length + 1 + Math.floor(Math.random() * 150);
+      const reached = new Promise<void>((resolve) => {
+        void page.exposeFunction("acknowledge", (ack: Ack) => {
+          acks.push(ack);
+          if (acks.length === enough) resolve();
+        });
+      });
+      void page.evaluate(produce, trial).catch(() => {});
+      await reached;
+      await chromium.kill();
+      chromium = await Chromium.start(chromium.profile);
+    }
+    const page = await tab(chromium);
+    await open(page, "lesson=none", baseURL);
+    await verify(page, acks);
+    test.info().annotations.push({ type: "acknowledged", description: `${acks.length} in ${kills} lives` });
+  } finally {
+    await chromium.dispose();
+  }
+});
+
+async function tab(chromium: Chromium): Promise<Page> {
+  const [context] = chromium.browser.contexts();
+  if (!context) throw new Error("Chromium has no window");
+  return context.newPage();
+}
+
+/** Runs in the page: four sends in flight, each told outside as soon as it is acknowledged. */
+async function produce(trial: number) {
+  const { acknowledge } = window as unknown as { acknowledge(ack: Ack): Promise<void> };
+  const producer = window.kafkajs.connect("killed").producer();
+  await producer.connect();
+  let n = 0;
+  const lane = async () => {
+    for (;;) {
+      const [partition, value] = [n % 2, `${trial}/${n++}`];
+      const [ack] = await producer.send({ topic: "killed", acks: -1, messages: [{ partition, value }] });
+      await acknowledge({ partition, offset: Number(ack?.baseOffset), value });
+    }
+  };
+  await Promise.all([lane(), lane(), lane(), lane()]);
+}
+
+async function verify(page: Page, acks: Ack[]) {
+  const all = await records(page, "killed", 1_000_000);
+  const at = new Map(all.map((each) => [`${each.partition}/${each.offset}`, each.value]));
+  for (const ack of acks)
+    expect(at.get(`${ack.partition}/${ack.offset}`), JSON.stringify(ack)).toBe(ack.value);
+  for (const partition of [0, 1]) {
+    const offsets = all.filter((each) => each.partition === partition).map((each) => each.offset);
+    expect(offsets).toEqual(offsets.map((_, i) => i));
+  }
+}

@@ -1,0 +1,46 @@
+// One tab owns a workspace; another waits for it and never writes.
+
+import { appended, by, eventually, expect, open, records, snapshot, test } from "./page.ts";
+
+test("a second tab says who owns the workspace and takes over within a second", async ({ page, context }) => {
+  await open(page);
+  await eventually(page, (s) => appended(s, "orders")).toBeGreaterThan(36);
+  const second = await context.newPage();
+  await open(second);
+  await expect(by(second, "notice-not-owner")).toContainText("is using this workspace");
+
+  // What it is asked to do, it refuses: the owner's world does not change.
+  const asked = await second.evaluate(() =>
+    window.brooklet
+      .cli("kafka-topics --bootstrap-server b1:9092 --create --topic intruder")
+      .then(({ code }) => (code === 0 ? "done" : "refused"))
+      .catch(() => "refused"),
+  );
+  expect(asked).toBe("refused");
+  expect((await snapshot(page)).topics.map((t) => t.name)).not.toContain("intruder");
+
+  await page.evaluate(() => window.brooklet.pause());
+  const before = await snapshot(page);
+  const kept = await records(page, "orders");
+  await page.close();
+  const closed = Date.now();
+  await expect(by(second, "notice-took-over")).toBeVisible({ timeout: 5_000 });
+  await expect
+    .poll(async () => appended(await snapshot(second), "orders"))
+    .toBeGreaterThanOrEqual(kept.length);
+  const took = Date.now() - closed;
+  test.info().annotations.push({ type: "takeover", description: `${took} ms` });
+  expect(took).toBeLessThan(1_000);
+  expect(await records(second, "orders")).toEqual(expect.arrayContaining(kept));
+  await second.evaluate(() => window.brooklet.resume());
+  await eventually(second, (s) => appended(s, "orders")).toBeGreaterThan(appended(before, "orders"));
+});
+
+test("a tab on another workspace is not in the way", async ({ page, context }) => {
+  await open(page);
+  const second = await context.newPage();
+  await open(second, "lesson=01-a-log-remembers");
+  await expect(by(second, "notice-not-owner")).toBeHidden();
+  await eventually(second, (s) => appended(s, "orders")).toBeGreaterThan(36);
+  await eventually(page, (s) => appended(s, "orders")).toBeGreaterThan(36);
+});
