@@ -27,7 +27,6 @@ const complaint = (message: ConsoleMessage) =>
 /** A test whose pages may log no error and violate no policy. */
 export const test = base.extend<{ quiet: undefined }>({
   quiet: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from it
     async ({ context }, use) => {
       const complaints: string[] = [];
       context.on("console", (message) => {
