@@ -229,6 +229,7 @@ fn told(command: &JsValue, t: u64) -> Event {
 }
 
 /// What [`crate::host`] needs to open a workspace.
+#[derive(Default)]
 pub(crate) struct Opening {
     pub(crate) workspace: String,
     pub(crate) scenario: Option<Scenario>,

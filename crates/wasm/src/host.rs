@@ -8,11 +8,22 @@ use js_sys::{Function, Object};
 use wasm_bindgen::prelude::*;
 use world::{Scenario, World};
 
-use crate::browser::Alarm;
+use crate::arrival::Arrival;
+use crate::browser::{Alarm, now, plain};
 use crate::calls::{self, Call, Opening, Outcome};
-use crate::push::{Failure, Outbox, set};
+use crate::owner::Owned;
+use crate::persist::Disk;
+use crate::push::{Failure, Outbox, Params, WorkspaceView, set};
+use crate::recover;
 use crate::stage::Watch;
+use crate::store::sys::pause;
+use crate::store::{Kind, StoreError, workspaces};
 use crate::turn::Session;
+
+/// Real milliseconds after a failed commit before the world is built anew.
+const RETRY_MS: i32 = 1_000;
+/// Real milliseconds between two notes of a workspace's size.
+const USE_MS: f64 = 30_000.0;
 
 /// What `web/engine/worker.ts` makes one of.
 #[wasm_bindgen]
@@ -40,7 +51,12 @@ impl Host {
             desk: desk.clone(),
             post,
             session: None,
-            watch: None,
+            disk: None,
+            arrival: None,
+            opening: Opening::default(),
+            layout: 0,
+            trouble: false,
+            used_at: f64::MIN,
         };
         wasm_bindgen_futures::spawn_local(engine.run());
         Host { desk }
@@ -57,8 +73,17 @@ struct Engine {
     desk: Rc<Desk>,
     post: Function,
     session: Option<Session>,
-    /// The page's last wish, for the next workspace.
-    watch: Option<JsValue>,
+    /// Where the session is stored; `None` where the browser stores nothing.
+    disk: Option<Disk>,
+    /// A workspace that this tab waits for.
+    arrival: Option<Arrival>,
+    /// What the page opened last.
+    opening: Opening,
+    /// Number of the last layout shown.
+    layout: u32,
+    /// The last commit failed.
+    trouble: bool,
+    used_at: f64,
 }
 
 impl Engine {
@@ -67,15 +92,8 @@ impl Engine {
             while let Some(call) = self.next_call() {
                 self.take(&Call::of(&call)).await;
             }
-            let rest = match &mut self.session {
-                Some(session) => {
-                    session.turn();
-                    session.show();
-                    session.out.release(&self.post);
-                    session.rest()
-                }
-                None => None,
-            };
+            let arriving = self.arrive().await;
+            let rest = self.turn().await.or(arriving);
             self.desk.alarm.sleep(rest).await;
         }
     }
@@ -86,14 +104,15 @@ impl Engine {
 
     async fn take(&mut self, call: &Call) {
         let outcome = match call.method.as_str() {
-            "open" => self.open(call).await,
+            "open" => self.open(call),
             "watch" => self.take_watch(call),
-            "workspaces" | "renameWorkspace" | "deleteWorkspace" => self.workspaces(call).await,
+            "workspaces" => self.workspaces().await,
+            "renameWorkspace" | "deleteWorkspace" => change_workspace(call).await,
             _ => match &mut self.session {
                 Some(session) => calls::carry_out(session, call, &self.desk.alarm),
                 None => Err(Failure::new(
                     "no-workspace",
-                    "No workspace is open; open one first.",
+                    "This tab has no workspace open that it owns; open one first.",
                 )),
             },
         };
@@ -111,20 +130,172 @@ impl Engine {
         direct.release(&self.post);
     }
 
-    async fn open(&mut self, call: &Call) -> Result<Outcome, Failure> {
-        let opening = Opening::of(call)?;
-        let layout = self
-            .session
-            .take()
-            .map_or(0, |session| session.stage.layout());
-        let scenario = opening.scenario.unwrap_or_else(empty);
-        let world = World::new(scenario).map_err(|why| Failure::new("bad-scenario", why.0))?;
-        self.session = Some(Session::new(world, opening.speed, Watch::default(), layout));
-        let opened: JsValue = Object::new().into();
-        set(&opened, "workspace", &opening.workspace.into());
-        set(&opened, "restored", &false.into());
-        set(&opened, "owner", &true.into());
-        Ok(Outcome::Answer(opened))
+    /// Lets go of the workspace that is open and asks for another one.
+    fn open(&mut self, call: &Call) -> Result<Outcome, Failure> {
+        self.opening = Opening::of(call)?;
+        self.leave();
+        self.trouble = false;
+        self.ask(Some(call.id));
+        Ok(Outcome::Later)
+    }
+
+    fn leave(&mut self) {
+        if let Some(mut session) = self.session.take() {
+            self.layout = session.stage.layout();
+            session.fail_waiting(&Failure::new("closed", "The workspace was closed."));
+            session.out.release(&self.post);
+        }
+        self.disk = None;
+    }
+
+    fn ask(&mut self, call: Option<f64>) {
+        let workspace = &self.opening.workspace;
+        self.arrival = Some(Arrival::begin(workspace, call, &self.desk.alarm));
+    }
+
+    /// Goes on with the workspace that is waited for; says when to look again.
+    async fn arrive(&mut self) -> Option<f64> {
+        let mut out = Outbox::default();
+        let arrival = self.arrival.as_mut()?;
+        match arrival.outcome() {
+            None => {
+                let rest = arrival.say_waiting(&self.opening.workspace, &mut out);
+                out.release(&self.post);
+                rest
+            }
+            Some(owned) => {
+                let (call, waited) = (arrival.call.take(), arrival.has_said());
+                self.arrival = None;
+                let answer = self.begin(owned, call.is_none() && waited, &mut out).await;
+                match (call, answer) {
+                    (Some(call), answer) => out.reply(call, answer),
+                    (None, Err(failure)) => {
+                        let why = Params::from([("why", failure.message)]);
+                        out.notice("storage-lost", why);
+                    }
+                    (None, Ok(_)) => {}
+                }
+                self.finish_opening(out);
+                None
+            }
+        }
+    }
+
+    /// What was said while opening leaves with the first commit.
+    fn finish_opening(&mut self, mut out: Outbox) {
+        match &mut self.session {
+            Some(session) => session.out.append(&mut out),
+            None => out.release(&self.post),
+        }
+    }
+
+    /// Opens what this tab owns now.
+    async fn begin(
+        &mut self,
+        owned: Result<Owned, StoreError>,
+        took_over: bool,
+        out: &mut Outbox,
+    ) -> Result<JsValue, Failure> {
+        let given = self.opening.scenario.clone().unwrap_or_else(empty);
+        let fresh = std::mem::take(&mut self.opening.fresh);
+        let (world, restored) = match owned {
+            Ok(owned) => {
+                let opened = recover::open(owned, given, fresh).await?;
+                self.disk = Some(opened.disk);
+                for params in opened.cuts {
+                    out.notice("cut", params);
+                }
+                (opened.world, opened.restored)
+            }
+            Err(error) if error.kind == Kind::Unavailable => {
+                out.notice("memory", Params::new());
+                let world = World::new(given);
+                (
+                    world.map_err(|why| Failure::new("bad-scenario", why.0))?,
+                    false,
+                )
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if took_over {
+            out.notice("took-over", Params::new());
+        } else if restored && !self.trouble {
+            out.notice("history-begins", Params::new());
+        }
+        let speed = self.opening.speed;
+        let mut session = Session::new(world, speed, Watch::default(), self.layout);
+        if self.disk.is_some() {
+            session.world.keep_writes();
+        }
+        self.session = Some(session);
+        self.used_at = f64::MIN;
+        Ok(opened(&self.opening.workspace, restored, true))
+    }
+
+    /// One turn of the world; what it says leaves when it is stored. Says when the next is due.
+    async fn turn(&mut self) -> Option<f64> {
+        let session = self.session.as_mut()?;
+        session.turn();
+        for wanted in session.world.owed() {
+            let bytes = match &self.disk {
+                Some(disk) => disk.load(&wanted).await.unwrap_or_default(),
+                None => Default::default(),
+            };
+            session.world.loaded(wanted.node, wanted.token, bytes);
+        }
+        session.show();
+        let rest = session.rest();
+        if let Some(disk) = &mut self.disk {
+            let changed = session.take_changed();
+            let turn = disk.gather(&mut session.world, changed);
+            if !turn.is_empty()
+                && let Err(error) = disk.store().commit(&turn).await
+            {
+                self.failed(error).await;
+                return Some(0.0);
+            }
+            if !turn.is_empty() && std::mem::take(&mut self.trouble) {
+                session.out.notice("storage-back", Params::new());
+            }
+        }
+        session.out.release(&self.post);
+        self.note_use();
+        rest
+    }
+
+    /// Nothing of the last turn was seen: the world begins again from what is stored.
+    async fn failed(&mut self, error: StoreError) {
+        let mut out = Outbox::default();
+        if error.kind == Kind::TakenOver {
+            out.notice("lost-ownership", Params::new());
+        } else if !self.trouble {
+            match error.kind {
+                Kind::Quota => out.notice("quota", Params::new()),
+                _ => out.notice("storage-lost", Params::from([("why", error.to_string())])),
+            }
+        }
+        let failure = Failure::from(error.clone());
+        if let Some(mut session) = self.session.take() {
+            session.out.clear();
+            session.fail_waiting(&failure);
+            self.layout = session.stage.layout();
+            session.out.release(&self.post);
+        }
+        out.release(&self.post);
+        let disk = self.disk.take();
+        if error.kind == Kind::TakenOver {
+            return;
+        }
+        self.trouble = true;
+        pause(RETRY_MS).await;
+        let Some(disk) = disk.filter(|_| error.kind != Kind::Wiped) else {
+            return self.ask(None);
+        };
+        let mut out = Outbox::default();
+        match self.begin(Ok(disk.into_owned()), false, &mut out).await {
+            Ok(_) => self.finish_opening(out),
+            Err(_) => self.ask(None),
+        }
     }
 
     fn take_watch(&mut self, call: &Call) -> Result<Outcome, Failure> {
@@ -136,9 +307,53 @@ impl Engine {
         Ok(Outcome::Answer(JsValue::UNDEFINED))
     }
 
-    async fn workspaces(&mut self, _call: &Call) -> Result<Outcome, Failure> {
-        Ok(Outcome::Answer(js_sys::Array::new().into()))
+    /// Keeps the list of workspaces up to date, now and then.
+    fn note_use(&mut self) {
+        let Some(disk) = self.disk.as_ref().filter(|_| now() - self.used_at > USE_MS) else {
+            return;
+        };
+        self.used_at = now();
+        let (id, bytes) = (self.opening.workspace.clone(), disk.bytes());
+        wasm_bindgen_futures::spawn_local(async move {
+            // The list is a convenience; the next time will do.
+            let _ = workspaces::record_use(&id, bytes).await;
+        });
     }
+
+    async fn workspaces(&self) -> Result<Outcome, Failure> {
+        let listed = workspaces::list().await?;
+        let view = |workspace: workspaces::Workspace| WorkspaceView {
+            open: self.session.is_some() && workspace.id == self.opening.workspace,
+            title: match workspace.title.is_empty() {
+                true => workspace.id.clone(),
+                false => workspace.title,
+            },
+            id: workspace.id,
+            bytes: workspace.bytes,
+            used_at: workspace.used,
+        };
+        let stored = listed.into_iter().filter(|w| w.stored != Some(false));
+        let views: Vec<WorkspaceView> = stored.map(view).collect();
+        Ok(Outcome::Answer(plain(&views)))
+    }
+}
+
+async fn change_workspace(call: &Call) -> Result<Outcome, Failure> {
+    let id: String = call.arg(0)?;
+    match call.method.as_str() {
+        "renameWorkspace" => workspaces::rename(&id, &call.arg::<String>(1)?).await?,
+        _ => workspaces::delete(&id).await?,
+    }
+    Ok(Outcome::Answer(JsValue::UNDEFINED))
+}
+
+/// The answer to `open`.
+pub(crate) fn opened(workspace: &str, restored: bool, owner: bool) -> JsValue {
+    let opened: JsValue = Object::new().into();
+    set(&opened, "workspace", &workspace.into());
+    set(&opened, "restored", &restored.into());
+    set(&opened, "owner", &owner.into());
+    opened
 }
 
 /// A world with nothing in it but a broker.

@@ -1,13 +1,16 @@
 //! The browser shell: bindings to the world, partition logs in IndexedDB.
 
+mod arrival;
 mod browser;
 mod calls;
 mod frames;
 pub mod host;
 mod lanes;
 pub mod owner;
+mod persist;
 mod ports;
 mod push;
+mod recover;
 mod stage;
 pub mod store;
 mod turn;

@@ -10,6 +10,7 @@ use crate::browser::{MessagePort, plain};
 use crate::store::sys::object_with;
 
 /// What a call failed with: Kafka's error name or one of ours, and a sentence.
+#[derive(Clone)]
 pub(crate) struct Failure {
     pub(crate) code: String,
     pub(crate) message: String,
@@ -118,6 +119,17 @@ pub(crate) struct Notice {
     pub(crate) params: Params,
 }
 
+/// A line of the list of workspaces.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WorkspaceView {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) bytes: f64,
+    pub(crate) used_at: f64,
+    pub(crate) open: bool,
+}
+
 /// Something on its way out.
 enum Outgoing {
     Message(JsValue, Array),
@@ -188,8 +200,9 @@ impl Outbox {
         self.waiting.push(Outgoing::Close(port.clone()));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Takes over what waits in another one.
+    pub(crate) fn append(&mut self, other: &mut Outbox) {
+        self.waiting.append(&mut other.waiting);
     }
 
     /// Forgets what has not left.

@@ -47,6 +47,8 @@ pub(crate) struct Session {
     redo: Vec<String>,
     /// The turn had to end before the world had reached the clock.
     behind: bool,
+    /// The scenario may be another one than at the last look.
+    changed: bool,
     /// World time at which a paused world stops waiting for a command's end.
     patience: u64,
 }
@@ -69,6 +71,7 @@ impl Session {
             undo: Vec::new(),
             redo: Vec::new(),
             behind: false,
+            changed: true,
         }
     }
 
@@ -169,6 +172,7 @@ impl Session {
     fn wait_for(&mut self, number: u32, call: f64) {
         self.waiting.insert(u64::from(number), call);
         self.patience = self.world.now().0.saturating_add(ANSWER_MICROS);
+        self.changed = true;
         self.stage.stale = true;
     }
 
@@ -251,6 +255,18 @@ impl Session {
         self.stage.stale = true;
     }
 
+    /// Whether the scenario may have changed since the last call.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Nothing that is still asked will be answered.
+    pub(crate) fn fail_waiting(&mut self, why: &Failure) {
+        for (_, call) in std::mem::take(&mut self.waiting) {
+            self.out.reply(call, Err(why.clone()));
+        }
+    }
+
     fn appended(&self) -> u64 {
         self.world.sent().map(|(_, sent, _)| sent).sum()
     }
@@ -271,6 +287,7 @@ impl Session {
 
     fn jumped(&mut self) {
         self.due = self.world.now().0 as f64;
+        self.changed = true;
         self.stage.moved();
     }
 
@@ -337,6 +354,7 @@ impl Session {
     fn answer(&mut self, input: u64, answer: Result<JsValue, Failure>) {
         if let Some(call) = self.waiting.remove(&input) {
             self.out.reply(call, answer);
+            self.changed = true;
             self.stage.stale = true;
         }
     }

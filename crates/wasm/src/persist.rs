@@ -1,0 +1,314 @@
+//! The world's logs in the store: what a turn wrote, in one transaction; and the way back.
+//!
+//! What is stored follows the logs themselves, not the orders that changed them: after a turn each
+//! log that was written to is compared with its layout, and the layout is made the same. So a log
+//! that was taken back to an earlier state needs nothing of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use ids::{NodeId, Offset};
+use log::{Log, LogSlice, StoreOp};
+use records::Batches;
+use serde::{Deserialize, Serialize};
+use world::{LogId, LogName, Restored, World};
+
+use crate::owner::Owned;
+use crate::store::{Layout, LogRange, Store, StoreError, Turn};
+
+/// Row of `meta` with the scenario that the world goes on with.
+pub(crate) const WORLD: &str = "world";
+/// Row of `meta` with how long the world has lasted, in milliseconds, as decimal text.
+pub(crate) const CLOCK: &str = "clock";
+/// What a replica's row of `meta` is called, before its key.
+pub(crate) const REPLICA: &str = "replica ";
+/// Ranges of keys of deleted segments that one turn deletes of one replica.
+const STALE_RANGES: usize = 1;
+/// World milliseconds after which the clock is stored, when nothing else is.
+const CLOCK_MS: u64 = 1_000;
+
+/// What is known of a replica beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Row {
+    /// Base offsets of the segments.
+    pub(crate) segments: Vec<i64>,
+    pub(crate) log_start: i64,
+    pub(crate) high_watermark: i64,
+    /// Everything below is flushed; a simulated power cut would drop what lies above.
+    pub(crate) flushed: i64,
+    /// The text of `leader-epoch-checkpoint`.
+    pub(crate) epochs: String,
+}
+
+/// One replica as it is stored.
+pub(crate) struct Replica {
+    pub(crate) key: Rc<str>,
+    pub(crate) layout: Layout,
+    /// Bytes of each segment in the layout.
+    pub(crate) lengths: BTreeMap<i64, u32>,
+    pub(crate) row: Option<Row>,
+    /// How the world calls the log at present; `None` until it was written to.
+    log: Option<LogId>,
+}
+
+/// A workspace that this tab owns, and what it holds.
+pub(crate) struct Disk {
+    owned: Owned,
+    replicas: BTreeMap<(NodeId, LogName), Replica>,
+    /// Deletes that the next turn takes along.
+    pub(crate) doomed: Vec<LogRange>,
+    dirty: BTreeSet<(NodeId, LogName)>,
+    scenario: String,
+    clock: u64,
+}
+
+impl Replica {
+    pub(crate) fn new(key: &str) -> Replica {
+        Replica {
+            key: Rc::from(key),
+            layout: Layout::default(),
+            lengths: BTreeMap::new(),
+            row: None,
+            log: None,
+        }
+    }
+
+    fn truncate(&mut self, segment: i64, position: u32) {
+        self.layout.truncate(segment, position);
+        self.lengths.retain(|base, _| *base <= segment);
+        if let Some(length) = self.lengths.get_mut(&segment) {
+            *length = position.min(*length);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.layout.delete_all();
+        self.lengths.clear();
+    }
+
+    /// Makes the layout what the log is.
+    fn follow(&mut self, log: &Log) {
+        let sizes: BTreeMap<i64, u32> = log.segment_sizes().map(|(base, n)| (base.0, n)).collect();
+        let Some((last, size)) = sizes.last_key_value() else {
+            return;
+        };
+        let beyond = self
+            .lengths
+            .last_key_value()
+            .is_some_and(|(base, length)| base > last || base == last && length > size);
+        if beyond {
+            self.truncate(*last, *size);
+        }
+        let newest = self.lengths.last_key_value().map(|(base, _)| *base);
+        let unlike = sizes
+            .iter()
+            .any(|(base, size)| match self.lengths.get(base) {
+                Some(length) => length > size || length < size && Some(*base) != newest,
+                None => newest.is_some_and(|newest| *base < newest),
+            });
+        if unlike {
+            self.clear();
+        }
+        let dropped: Vec<i64> = self.lengths.keys().copied().collect();
+        for base in dropped.into_iter().filter(|base| !sizes.contains_key(base)) {
+            self.layout.delete_segment(base);
+            self.lengths.remove(&base);
+        }
+        for (base, size) in sizes {
+            self.extend(log, base, size);
+        }
+    }
+
+    fn extend(&mut self, log: &Log, segment: i64, size: u32) {
+        let have = self.lengths.entry(segment).or_insert(0);
+        if *have >= size {
+            return;
+        }
+        let slice = LogSlice {
+            segment: Offset(segment),
+            position: *have,
+            length: size - *have,
+        };
+        // Bytes that are not in memory have been stored before.
+        for piece in log.slice_pieces(&slice).into_iter().flatten() {
+            for (_, batch) in Batches::new(&piece) {
+                let bytes = piece.slice_ref(batch.bytes());
+                let base = batch.header().base_offset.0;
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                self.layout.append(segment, *have, base, bytes);
+                *have = have.saturating_add(length);
+            }
+        }
+    }
+
+    fn row_of(&self, log: &Log) -> Row {
+        let epochs = log::files::encode_leader_epochs(log.leader_epochs());
+        Row {
+            segments: self.lengths.keys().copied().collect(),
+            log_start: log.log_start().0,
+            high_watermark: log.high_watermark().0,
+            flushed: 0,
+            epochs: String::from_utf8(epochs).unwrap_or_default(),
+        }
+    }
+}
+
+impl Disk {
+    pub(crate) fn new(owned: Owned) -> Disk {
+        Disk {
+            owned,
+            replicas: BTreeMap::new(),
+            doomed: Vec::new(),
+            dirty: BTreeSet::new(),
+            scenario: String::new(),
+            clock: 0,
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.owned.opened.store
+    }
+
+    pub(crate) fn into_owned(self) -> Owned {
+        self.owned
+    }
+
+    /// A replica as recovery found it.
+    pub(crate) fn found(&mut self, node: NodeId, name: LogName, replica: Replica, log: &Log) {
+        let mut replica = replica;
+        replica.follow(log);
+        self.replicas.insert((node, name), replica);
+    }
+
+    /// Bytes of all logs.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.replicas.values().map(|r| r.layout.bytes()).sum()
+    }
+
+    /// What changed since the last turn. `changed` says that the scenario may be another one.
+    pub(crate) fn gather(&mut self, world: &mut World, changed: bool) -> Turn {
+        let mut turn = Turn {
+            deletes: std::mem::take(&mut self.doomed),
+            ..Turn::default()
+        };
+        self.take_writes(world);
+        if world.take_fork() {
+            self.dirty.extend(self.replicas.keys().cloned());
+        }
+        if !self.replicas.contains_key(&METADATA) || self.replicas[&METADATA].log.is_none() {
+            // What a world's beginning writes is not noted; there is this one log then.
+            let replica = self.replica(&METADATA);
+            replica.log = Some(LogId::Metadata);
+            self.dirty.insert(METADATA);
+        }
+        for id in std::mem::take(&mut self.dirty) {
+            let Some(replica) = self.replicas.get_mut(&id) else {
+                continue;
+            };
+            let log = replica.log.and_then(|log| world.log(id.0, log));
+            let name = format!("{REPLICA}{}", replica.key);
+            match log {
+                Some(log) => {
+                    replica.follow(log);
+                    let row = replica.row_of(log);
+                    if replica.row.as_ref() != Some(&row) {
+                        let text = serde_json::to_vec(&row).unwrap_or_default();
+                        turn.meta.push((name, Some(text)));
+                        replica.row = Some(row);
+                    }
+                }
+                None => {
+                    replica.clear();
+                    replica.row = None;
+                    turn.meta.push((name, None));
+                }
+            }
+        }
+        for replica in self.replicas.values_mut() {
+            if replica.layout.is_dirty() || replica.layout.stale_keys() > 0 {
+                turn.add(&replica.key, replica.layout.take_turn(STALE_RANGES));
+            }
+        }
+        self.add_world(world, changed, &mut turn);
+        turn
+    }
+
+    fn take_writes(&mut self, world: &mut World) {
+        for write in world.take_writes() {
+            let id = (write.node, write.name);
+            let replica = match self.replicas.get_mut(&id) {
+                Some(replica) => replica,
+                None => self.replica(&id),
+            };
+            replica.log = Some(write.log);
+            match write.op {
+                Some(StoreOp::Truncate { segment, position }) => {
+                    replica.truncate(segment.0, position);
+                }
+                None => replica.clear(),
+                Some(_) => {}
+            }
+            self.dirty.insert(id);
+        }
+    }
+
+    fn replica(&mut self, id: &(NodeId, LogName)) -> &mut Replica {
+        self.replicas
+            .entry(id.clone())
+            .or_insert_with(|| Replica::new(&id.1.key(id.0)))
+    }
+
+    fn add_world(&mut self, world: &World, changed: bool, turn: &mut Turn) {
+        // While the past is looked at, the present is what is stored.
+        if world.is_in_the_past() {
+            return;
+        }
+        if changed || self.scenario.is_empty() {
+            let text = world.scenario().to_text();
+            if text != self.scenario {
+                turn.meta
+                    .push((WORLD.to_string(), Some(text.clone().into_bytes())));
+                self.scenario = text;
+            }
+        }
+        let clock = world.world_millis();
+        if !turn.is_empty() || clock.abs_diff(self.clock) >= CLOCK_MS {
+            let text = clock.to_string().into_bytes();
+            turn.meta.push((CLOCK.to_string(), Some(text)));
+            self.clock = clock;
+        }
+    }
+
+    /// Reads what a node waits for; empty when it cannot be read.
+    pub(crate) async fn load(&self, wanted: &Restored) -> Result<Bytes, StoreError> {
+        let id = (wanted.node, wanted.name.clone());
+        let Some(replica) = self.replicas.get(&id) else {
+            return Ok(Bytes::new());
+        };
+        let slice = &wanted.slice;
+        let pieces = replica
+            .layout
+            .pieces(slice.segment.0, slice.position, slice.length);
+        let Ok(pieces) = pieces else {
+            return Ok(Bytes::new());
+        };
+        let offsets: Vec<i64> = pieces.iter().map(|piece| piece.base_offset).collect();
+        let chunk = self.store().read_values(&replica.key, &offsets).await?;
+        let values: BTreeMap<i64, Vec<u8>> = chunk.values.into_iter().collect();
+        let mut bytes = Vec::with_capacity(slice.length as usize);
+        for piece in pieces {
+            let from = piece.skip as usize;
+            let to = from + piece.take as usize;
+            match values.get(&piece.base_offset).and_then(|v| v.get(from..to)) {
+                Some(part) => bytes.extend_from_slice(part),
+                None => return Ok(Bytes::new()),
+            }
+        }
+        Ok(Bytes::from(bytes))
+    }
+}
+
+/// The metadata log of the first node.
+pub(crate) const METADATA: (NodeId, LogName) = (NodeId(1), LogName::Metadata);

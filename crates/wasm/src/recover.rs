@@ -1,0 +1,360 @@
+//! Opening a workspace: the world that its logs hold, or a new one.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use ids::{NodeId, Offset, Time};
+use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Lookup, Recovery, Report};
+use metadata::Image;
+use records::Batches;
+use world::{LogName, RecoveredLog, ReplicaName, Scenario, World};
+
+use crate::owner::Owned;
+use crate::persist::{CLOCK, Disk, METADATA, REPLICA, Replica, Row, WORLD};
+use crate::push::{Failure, Params};
+use crate::store::{Keys, Layout, LogRange, MAX_DELETE_KEYS, Store, Turn};
+
+/// Bytes of one log that stay in memory while it is recovered.
+const RECOVERY_BYTES: u64 = 32 << 20;
+
+/// A workspace, opened.
+pub(crate) struct Opened {
+    pub(crate) world: World,
+    pub(crate) disk: Disk,
+    /// It was there before.
+    pub(crate) restored: bool,
+    /// What had to be given up: parameters of the notice `cut`.
+    pub(crate) cuts: Vec<Params>,
+}
+
+/// Opens the workspace that `owned` holds; `given` is for one that is new, or empties it when `fresh`.
+pub(crate) async fn open(owned: Owned, given: Scenario, fresh: bool) -> Result<Opened, Failure> {
+    let store = owned.opened.store.clone();
+    let keys = store.load_keys().await?;
+    let rows = store.load_meta().await?.rows;
+    let disk = Disk::new(owned);
+    if fresh {
+        empty(&store, &keys, rows.keys()).await?;
+        return begin(disk, given);
+    }
+    if keys.replicas.is_empty() && !rows.contains_key(WORLD) {
+        return begin(disk, given);
+    }
+    let text = rows
+        .get(WORLD)
+        .and_then(|row| std::str::from_utf8(row).ok());
+    let scenario = text.and_then(|text| Scenario::parse(text).ok());
+    let clock = rows
+        .get(CLOCK)
+        .and_then(|row| std::str::from_utf8(row).ok());
+    let mut reading = Reading {
+        scenario: scenario.unwrap_or(given),
+        millis: clock.and_then(|text| text.parse().ok()),
+        rows,
+        keys,
+        disk,
+        logs: Vec::new(),
+        cuts: Vec::new(),
+    };
+    reading.read(&store).await?;
+    reading.finish()
+}
+
+fn begin(disk: Disk, scenario: Scenario) -> Result<Opened, Failure> {
+    let world = World::new(scenario).map_err(|why| Failure::new("bad-scenario", why.0))?;
+    Ok(Opened {
+        world,
+        disk,
+        restored: false,
+        cuts: Vec::new(),
+    })
+}
+
+/// Deletes everything, in as many transactions as it takes.
+async fn empty(
+    store: &Store,
+    keys: &Keys,
+    rows: impl Iterator<Item = &String>,
+) -> Result<(), Failure> {
+    let mut turn = Turn {
+        meta: rows.map(|name| (name.clone(), None)).collect(),
+        ..Turn::default()
+    };
+    for (replica, offsets) in &keys.replicas {
+        turn.deletes.extend(ranges(replica, offsets));
+    }
+    store.commit(&turn).await?;
+    Ok(())
+}
+
+/// Ranges that hold all these keys, none of them too many.
+fn ranges<'a>(replica: &'a str, offsets: &'a [i64]) -> impl Iterator<Item = LogRange> + 'a {
+    offsets.chunks(MAX_DELETE_KEYS).filter_map(move |chunk| {
+        Some(LogRange {
+            replica: replica.into(),
+            from: *chunk.first()?,
+            to: chunk.last()?.saturating_add(1),
+        })
+    })
+}
+
+/// A workspace that is being read.
+struct Reading {
+    scenario: Scenario,
+    millis: Option<u64>,
+    rows: BTreeMap<String, Vec<u8>>,
+    keys: Keys,
+    disk: Disk,
+    logs: Vec<RecoveredLog>,
+    cuts: Vec<Params>,
+}
+
+impl Reading {
+    /// The metadata log first: it says which logs there are.
+    async fn read(&mut self, store: &Store) -> Result<(), Failure> {
+        let (node, name) = METADATA;
+        let metadata = self.replica(store, node, name).await?;
+        let image = image_of(&metadata);
+        for topic in image.topics() {
+            for (partition, state) in &topic.partitions {
+                for node in &state.replicas {
+                    let name = LogName::Replica(ReplicaName {
+                        topic: topic.name.clone(),
+                        topic_id: topic.id,
+                        partition: *partition,
+                    });
+                    self.replica(store, *node, name).await?;
+                }
+            }
+        }
+        // What is left belongs to topics that are deleted.
+        for (key, offsets) in std::mem::take(&mut self.keys.replicas) {
+            self.disk.doomed.extend(ranges(&key, &offsets));
+        }
+        Ok(())
+    }
+
+    /// Recovers one log and hands it to the world and to the disk.
+    async fn replica(
+        &mut self,
+        store: &Store,
+        node: NodeId,
+        name: LogName,
+    ) -> Result<Log, Failure> {
+        let key = name.key(node);
+        let offsets = self.keys.replicas.remove(&key).unwrap_or_default();
+        let row = self.rows.get(&format!("{REPLICA}{key}"));
+        let row: Option<Row> = row.and_then(|row| serde_json::from_slice(row).ok());
+        let row = row.unwrap_or_else(|| Row {
+            segments: offsets.first().copied().into_iter().collect(),
+            log_start: offsets.first().copied().unwrap_or(0),
+            high_watermark: i64::MAX,
+            ..Row::default()
+        });
+        let mut feed = Feed::new(&name, &row, self.now());
+        let mut from = offsets.first().copied();
+        while let Some(at) = from {
+            let chunk = store.load_replica(&key, at).await?;
+            from = chunk.next;
+            if let Some(damage) = chunk.damage.first() {
+                feed.damaged = Some(format!("a stored value {}", damage.what));
+                from = None;
+            }
+            for (base, bytes) in chunk.values {
+                feed.value(base, bytes);
+            }
+        }
+        let lost = offsets.partition_point(|base| *base <= feed.last);
+        if feed.damaged.is_some() {
+            self.disk.doomed.extend(ranges(&key, &offsets[lost..]));
+        }
+        let Fed {
+            log,
+            report,
+            replica,
+            damaged,
+        } = feed.finish(&key);
+        self.note_cuts(&name, &log, &report, damaged);
+        self.disk.found(node, name.clone(), replica, &log);
+        self.logs.push(RecoveredLog {
+            node,
+            name,
+            log: log.clone(),
+        });
+        Ok(log)
+    }
+
+    fn note_cuts(&mut self, name: &LogName, log: &Log, report: &Report, damaged: Option<String>) {
+        let text = match name {
+            LogName::Metadata => "__cluster_metadata-0".to_string(),
+            LogName::Replica(name) => format!("{}-{}", name.topic, name.partition),
+        };
+        let mut cut = |at: u64, bytes: String, why: &str| {
+            self.cuts.push(Params::from([
+                ("log", text.clone()),
+                ("at", at.to_string()),
+                ("bytes", bytes),
+                ("why", why.to_string()),
+            ]));
+        };
+        for found in &report.cuts {
+            cut(found.position, found.bytes.to_string(), &found.reason);
+        }
+        if let Some(why) = damaged {
+            cut(log.size(), "all".to_string(), &why);
+        }
+    }
+
+    fn now(&self) -> Time {
+        let start = i64::try_from(self.scenario.start_ms).unwrap_or(i64::MAX);
+        Time::from_millis(start).plus_millis(self.millis.unwrap_or(0))
+    }
+
+    fn finish(self) -> Result<Opened, Failure> {
+        // Without a stored clock time goes on after the newest record.
+        let newest = || {
+            self.logs
+                .iter()
+                .filter_map(|found| newest(&found.log))
+                .max()
+        };
+        let start = i64::try_from(self.scenario.start_ms).unwrap_or(i64::MAX);
+        let millis = self.millis.unwrap_or_else(|| {
+            let since = newest().unwrap_or(start).saturating_sub(start);
+            u64::try_from(since).unwrap_or(0).saturating_add(1)
+        });
+        let world = World::restore(self.scenario, millis, self.logs)
+            .map_err(|why| Failure::new("bad-scenario", why.0))?;
+        Ok(Opened {
+            world,
+            disk: self.disk,
+            restored: true,
+            cuts: self.cuts,
+        })
+    }
+}
+
+/// One log that is being fed.
+struct Feed<'a> {
+    recovery: Recovery,
+    row: &'a Row,
+    /// Segments of the row that have begun.
+    begun: usize,
+    values: Vec<(i64, u32)>,
+    /// Key of the last value taken.
+    last: i64,
+    damaged: Option<String>,
+}
+
+struct Fed {
+    log: Log,
+    report: Report,
+    replica: Replica,
+    damaged: Option<String>,
+}
+
+impl<'a> Feed<'a> {
+    fn new(name: &LogName, row: &'a Row, now: Time) -> Feed<'a> {
+        let config = match name {
+            LogName::Metadata => LogConfig {
+                retention_ms: -1,
+                retention_bytes: -1,
+                delete: false,
+                ..LogConfig::default()
+            },
+            LogName::Replica(_) => LogConfig::default(),
+        };
+        let checkpoints = Checkpoints {
+            clean: false,
+            recovery_point: Offset(row.flushed),
+            log_start: Offset(row.log_start),
+            high_watermark: Offset(row.high_watermark),
+        };
+        let mut recovery = Recovery::new(config, checkpoints, now);
+        if !row.epochs.is_empty() {
+            let text = Bytes::from(row.epochs.clone());
+            recovery.file(LogFile::LeaderEpochs, text);
+        }
+        Feed {
+            recovery,
+            row,
+            begun: 0,
+            values: Vec::new(),
+            last: i64::MIN,
+            damaged: None,
+        }
+    }
+
+    fn value(&mut self, base: i64, bytes: Vec<u8>) {
+        let follows = self.values.last().is_none_or(|(last, _)| *last < base);
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        if !follows {
+            return;
+        }
+        self.last = base;
+        self.values.push((base, length));
+        self.begin_until(base);
+        // What deleted segments left behind is before the first one.
+        if self.begun > 0 {
+            self.recovery.bytes(Bytes::from(bytes));
+            self.recovery.evict(RECOVERY_BYTES);
+        }
+    }
+
+    fn begin_until(&mut self, base: i64) {
+        while let Some(segment) = self.row.segments.get(self.begun).filter(|s| **s <= base) {
+            self.recovery.segment(Offset(*segment));
+            self.begun += 1;
+        }
+    }
+
+    fn finish(mut self, key: &str) -> Fed {
+        if self.damaged.is_none() {
+            self.begin_until(i64::MAX);
+        }
+        let (log, report) = self.recovery.finish();
+        let mut replica = Replica::new(key);
+        replica.layout = Layout::restore(&self.row.segments, self.values);
+        for segment in &self.row.segments {
+            let lengths = replica.layout.values_of(*segment).map(|(_, length)| length);
+            let length = lengths.fold(0u32, u32::saturating_add);
+            replica.lengths.insert(*segment, length);
+        }
+        Fed {
+            log,
+            report,
+            replica,
+            damaged: self.damaged,
+        }
+    }
+}
+
+/// What a metadata log adds up to.
+fn image_of(log: &Log) -> Image {
+    let mut image = Image::default();
+    for (segment, length) in log.segment_sizes() {
+        let slice = LogSlice {
+            segment,
+            position: 0,
+            length,
+        };
+        for piece in log.slice_pieces(&slice).into_iter().flatten() {
+            for (_, batch) in Batches::new(&piece) {
+                for (offset, record) in metadata::records_of(&piece.slice_ref(batch.bytes())) {
+                    if let Ok(record) = record {
+                        image.apply(offset, &record);
+                    }
+                }
+            }
+        }
+    }
+    image
+}
+
+/// Timestamp of a log's last batch.
+fn newest(log: &Log) -> Option<i64> {
+    match log.batch_at(Offset(log.log_end().0 - 1)) {
+        Lookup::Batch(batch) => Some(batch.header.max_timestamp),
+        Lookup::None | Lookup::Cold(_) => None,
+    }
+}
