@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod run;
 mod serve;
 mod tool;
 
@@ -77,6 +78,7 @@ fn run(words: &[String]) -> Result<(), Failure> {
     };
     match command.as_str() {
         "serve" => serve::serve(rest),
+        "run" => run::run(rest),
         "--help" | "-h" | "help" => {
             print!("{HELP}");
             Ok(())
@@ -90,9 +92,6 @@ fn run(words: &[String]) -> Result<(), Failure> {
             // It has said why.
             status => std::process::exit(status),
         },
-        "run" => Err(Failure::Failed(format!(
-            "`brooklet {command}` is not built yet"
-        ))),
         other => Err(Failure::Usage(format!(
             "there is no command {other:?}; `brooklet --help` lists all"
         ))),

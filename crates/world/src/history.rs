@@ -127,9 +127,7 @@ impl History {
 
     fn snapshot(&mut self, state: &State) {
         let mut copy = state.clone();
-        // What is said and written is for those outside, once.
-        copy.said.clear();
-        copy.writes.clear();
+        copy.leave_outside();
         let inputs = self.dropped + self.journal.len() as u64;
         self.snapshots.push_back(Snapshot {
             state: copy,
@@ -378,8 +376,7 @@ impl World {
             history.events = history.events.max(last.events);
         }
         let mut copy = self.state.clone();
-        copy.said.clear();
-        copy.writes.clear();
+        copy.leave_outside();
         let inputs = history.dropped + history.journal.len() as u64;
         // From here on events are counted anew, so that journal and snapshots agree.
         history.snapshots.push_back(Snapshot {

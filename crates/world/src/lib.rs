@@ -17,6 +17,7 @@ mod actors;
 mod apply;
 mod command;
 mod disk;
+mod frames;
 mod history;
 mod inspect;
 mod network;
@@ -25,6 +26,7 @@ mod queue;
 mod scenario;
 mod state;
 mod trace;
+mod traced;
 mod view;
 mod world;
 
@@ -34,6 +36,7 @@ pub use command::{
     Acks, Codec, Command, GroupChange, How, KeyMode, Line, PartitionerSpec, ProducerChange,
 };
 pub use disk::{DiskWrite, LogName};
+pub use frames::SentFrame;
 pub use inspect::{BatchView, Inspection, Looked, Partitioning, RecordView, Span};
 pub use scenario::{
     GroupSpec, MemberSpec, ProducerSpec, Scenario, ScenarioError, TimedCommand, TopicSpec,

@@ -3,10 +3,12 @@
 use crate::actors::{Actor, ActorId, Owed};
 use crate::apply::Reset;
 use crate::disk::{Disk, DiskWrite, LogName, WRITE_MICROS};
+use crate::frames::Frames;
 use crate::network::{FIRST_PORT, LATENCY_MICROS, Network};
 use crate::queue::{Happening, Queue};
 use crate::scenario::{GroupSpec, Scenario};
 use crate::trace::Trace;
+use crate::traced::{event_words, input_words, trace_event, trace_input, trace_store};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -122,6 +124,9 @@ pub(crate) struct State {
     pub(crate) said: Vec<Said>,
     pub(crate) writes: Vec<DiskWrite>,
     pub(crate) keeps_writes: bool,
+    pub(crate) frames: Frames,
+    /// The next frame of a client is to be damaged.
+    pub(crate) plants_bit: bool,
 }
 
 impl State {
@@ -147,7 +152,17 @@ impl State {
             said: Vec::new(),
             writes: Vec::new(),
             keeps_writes: false,
+            frames: Frames::default(),
+            plants_bit: false,
         }
+    }
+
+    /// Lets go of what is for those outside: a snapshot is not to say it once more.
+    pub(crate) fn leave_outside(&mut self) {
+        self.said.clear();
+        self.writes.clear();
+        self.frames.clear();
+        self.trace.stop_recording();
     }
 
     /// When something happens next.
@@ -213,6 +228,7 @@ impl State {
     /// Tells a node one fact and carries out what it orders.
     pub(crate) fn tell_node(&mut self, node: NodeId, event: Event) {
         trace_event(&mut self.trace, self.now, node, &event);
+        let what = self.trace.is_recording().then(|| event_words(&event));
         let mut effects = Vec::new();
         self.cluster.step(self.now, node, event, &mut effects);
         for effect in effects {
@@ -220,7 +236,8 @@ impl State {
         }
         self.wake_node(node);
         let now = self.now;
-        self.trace.event(|| format!("{now:?} node {node}"));
+        self.trace
+            .event(|| format!("{now:?} node {node} {}", what.unwrap_or_default()));
     }
 
     fn wake_node(&mut self, node: NodeId) {
@@ -358,6 +375,7 @@ impl State {
             return;
         };
         trace_input(&mut self.trace, self.now, id, input);
+        let what = self.trace.is_recording().then(|| input_words(input));
         if let (Actor::Outside(_), Some(said)) = (&*actor, outside_hears(id, input)) {
             self.said.push(said);
         }
@@ -373,7 +391,8 @@ impl State {
         }
         self.wake_actor(id);
         let now = self.now;
-        self.trace.event(|| format!("{now:?} client {}", id.0));
+        self.trace
+            .event(|| format!("{now:?} client {} {}", id.0, what.unwrap_or_default()));
     }
 
     pub(crate) fn wake_actor(&mut self, id: ActorId) {
@@ -391,8 +410,12 @@ impl State {
         let soon = self.now.plus_micros(LATENCY_MICROS);
         match output {
             Output::Connect { link, host, port } => self.connect(id, link, &host, port),
-            Output::Send { link, frame } => {
+            Output::Send { link, mut frame } => {
+                if core::mem::take(&mut self.plants_bit) {
+                    frame = with_last_bit_flipped(&frame);
+                }
                 self.trace.bytes(&frame);
+                self.frames.note(self.now, id, &frame);
                 if let Some((node, conn)) = self.network.node_end(id, link) {
                     self.queue
                         .push(soon, Happening::Request { node, conn, frame });
@@ -497,6 +520,14 @@ fn next_wake(now: Time, due: Time, planned: Option<Time>) -> Option<Time> {
     (!stands).then_some(due)
 }
 
+fn with_last_bit_flipped(frame: &[u8]) -> Bytes {
+    let mut bytes = frame.to_vec();
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    Bytes::from(bytes)
+}
+
 /// What a client from outside is told of what reaches it.
 fn outside_hears(id: ActorId, input: &ToClient) -> Option<Said> {
     match input {
@@ -511,89 +542,5 @@ fn outside_hears(id: ActorId, input: &ToClient) -> Option<Said> {
         | ToClient::StdinEnd
         | ToClient::Interrupt
         | ToClient::Timer => None,
-    }
-}
-
-fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Event) {
-    trace.number(now.0);
-    trace.number(u64::from(node.0.unsigned_abs()));
-    match event {
-        Event::Start => trace.number(1),
-        Event::Connected { conn, .. } => trace.number(2 << 40 | conn.0),
-        Event::Disconnected { conn } => trace.number(3 << 40 | conn.0),
-        Event::Request { conn, frame } => {
-            trace.number(4 << 40 | conn.0);
-            trace.bytes(frame);
-        }
-        Event::Stored { token, .. } => trace.number(5 << 40 | token.0),
-        Event::StoreFailed { token, .. } => trace.number(6 << 40 | token.0),
-        Event::Loaded { token, bytes } => {
-            trace.number(7 << 40 | token.0);
-            trace.bytes(bytes);
-        }
-        Event::Peer { from, .. } => trace.number(8 << 40 | u64::from(from.0.unsigned_abs())),
-        Event::Shutdown => trace.number(9),
-        Event::Tick => trace.number(10),
-    }
-}
-
-fn trace_store(
-    trace: &mut Trace,
-    cluster: &Cluster,
-    node: NodeId,
-    log: LogId,
-    ops: &[log::StoreOp],
-) {
-    for op in ops {
-        match op {
-            log::StoreOp::Append {
-                segment,
-                position,
-                length,
-            } => {
-                trace.number(segment.0.unsigned_abs());
-                let slice = log::LogSlice {
-                    segment: *segment,
-                    position: *position,
-                    length: *length,
-                };
-                let pieces = cluster
-                    .log(node, log)
-                    .and_then(|log| log.slice_bytes(&slice));
-                for piece in pieces.into_iter().flatten() {
-                    trace.bytes(piece);
-                }
-            }
-            log::StoreOp::Put { file, bytes } => {
-                trace.bytes(file.name().as_bytes());
-                trace.bytes(bytes);
-            }
-            log::StoreOp::Delete { file } => trace.bytes(file.name().as_bytes()),
-            log::StoreOp::Roll { segment } => trace.number(1 << 62 | segment.0.unsigned_abs()),
-            log::StoreOp::Truncate { segment, position } => {
-                trace.number(segment.0.unsigned_abs());
-                trace.number(u64::from(*position));
-            }
-        }
-    }
-}
-
-fn trace_input(trace: &mut Trace, now: Time, actor: ActorId, input: &ToClient) {
-    trace.number(now.0);
-    trace.number(1 << 48 | u64::from(actor.0));
-    match input {
-        ToClient::Start => trace.number(1),
-        ToClient::Connected { link } => trace.number(2 << 40 | u64::from(link.0)),
-        ToClient::ConnectFailed { link, .. } => trace.number(3 << 40 | u64::from(link.0)),
-        ToClient::Closed { link } => trace.number(4 << 40 | u64::from(link.0)),
-        // Its bytes are in the trace as the reply they were.
-        ToClient::Frame { link, frame } => {
-            trace.number(5 << 40 | u64::from(link.0));
-            trace.number(frame.len() as u64);
-        }
-        ToClient::Stdin(text) => trace.bytes(text),
-        ToClient::StdinEnd => trace.number(7),
-        ToClient::Interrupt => trace.number(8),
-        ToClient::Timer => trace.number(9),
     }
 }

@@ -44,6 +44,16 @@ impl Trace {
         self.points = Some(Vec::new());
     }
 
+    /// Whether points are kept.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.points.is_some()
+    }
+
+    /// Keeps no points any more and lets go of those there are.
+    pub(crate) fn stop_recording(&mut self) {
+        self.points = None;
+    }
+
     /// The points kept since [`Trace::record`].
     #[must_use]
     pub fn points(&self) -> &[TracePoint] {

@@ -287,9 +287,9 @@ impl World {
         self.state.trace.record();
     }
 
-    /// Flips one bit of the world, to see that the trace tells.
+    /// Flips the last bit of the next frame that a client sends, to see that the trace tells.
     pub fn plant_bit(&mut self) {
-        self.state.rng.next();
+        self.state.plants_bit = true;
     }
 
     /// Whether a broker serves clients.
