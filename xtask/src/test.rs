@@ -5,6 +5,7 @@
 
 mod clients;
 mod count;
+mod imports;
 mod rust;
 mod web;
 
@@ -69,9 +70,9 @@ const PARTS: &[Part] = &[
     },
     Part {
         name: "imports",
-        about: "the core imports nothing",
+        about: "the core: no host, one trace",
         absent: never,
-        run: rust::imports,
+        run: imports::imports,
     },
     Part {
         name: "lint",

@@ -95,3 +95,35 @@ fn a_line_typed_into_one_terminal_appears_in_another() {
     }
     assert!(heard.contains("hello there\n"), "{heard:?}");
 }
+
+#[test]
+fn a_producer_placed_at_rate_1_sends_what_any_kafka_producer_sends() {
+    let mut world = World::new(scenario()).expect("the scenario is fine");
+    run(&mut world, 3_000);
+    world.record_frames(1_000);
+    let mut producer = scenario().producers[0].clone();
+    producer.name = "placed".to_string();
+    producer.rate = 1;
+    world.input(Input::Command(world::Command::AddProducer { producer }));
+    run(&mut world, 3_500);
+    let placed = world.snapshot().producers;
+    let placed = placed.iter().find(|view| view.name == "placed");
+    let id: u32 = placed.expect("it is there").id.parse().expect("a number");
+    let frames = world.sent_frames().filter(|frame| frame.actor.0 == id);
+    let sent: Vec<&str> = frames
+        .map(|frame| {
+            let api = wire::api_table::api(frame.api_key).expect("an API of Kafka");
+            assert!((api.min..=api.max).contains(&frame.version) && frame.bytes > 10);
+            api.name
+        })
+        .collect();
+    for api in ["ApiVersions", "Metadata", "InitProducerId"] {
+        assert!(sent.contains(&api), "{sent:?}");
+    }
+    assert_eq!(sent[0], "ApiVersions");
+    let produced = sent.iter().filter(|api| **api == "Produce").count();
+    assert_eq!(produced, 3, "{sent:?}");
+    world.record_frames(4);
+    run(&mut world, 3_000);
+    assert_eq!(world.sent_frames().count(), 4, "only so many are kept");
+}

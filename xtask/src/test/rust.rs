@@ -6,9 +6,8 @@ use std::fs;
 use serde_json::Value;
 
 use super::count::{Tally, libtest};
-use crate::build::BROWSER_TARGET;
 use crate::codegen;
-use crate::process::{answer, command, find, run_logged, target};
+use crate::process::{answer, command, find, run_logged};
 use crate::root;
 use crate::setup;
 use crate::trouble::{Outcome, Trouble};
@@ -100,34 +99,6 @@ pub(crate) fn wasm_tests() -> Outcome<Tally> {
     tally.skipped -= left_out;
     tally.reasons.retain(|line| !line.contains(expected));
     Ok(tally.judged(&ended))
-}
-
-/// The whole core, linked as a WebAssembly module, asks nothing of its host.
-pub(crate) fn imports() -> Outcome<Tally> {
-    setup::rust_target(BROWSER_TARGET)?;
-    let package = "brooklet-core-imports";
-    let arguments = [
-        "build",
-        "--locked",
-        "-p",
-        package,
-        "--target",
-        BROWSER_TARGET,
-    ];
-    let ended = run_logged("imports", &mut command("cargo", &arguments))?;
-    if !ended.status.success() {
-        return Ok(Tally::single(&ended));
-    }
-    let module = target()
-        .join(BROWSER_TARGET)
-        .join("debug/brooklet_core_imports.wasm");
-    let script = "const bytes = require('fs').readFileSync(process.argv[1]); \
-        const imports = WebAssembly.Module.imports(new WebAssembly.Module(bytes)); \
-        for (const {module, name} of imports) console.log(`the core imports ${module}.${name}`); \
-        process.exit(imports.length === 0 ? 0 : 1)";
-    let mut node = command("node", &["--eval", script]);
-    let ended = run_logged("imports-check", node.arg(&module))?;
-    Ok(Tally::single(&ended))
 }
 
 fn single(name: &str, arguments: &[&str]) -> Outcome<Tally> {

@@ -1,0 +1,109 @@
+//! The core as a WebAssembly module: it asks nothing of its host, and does what the native one does.
+
+use super::count::Tally;
+use crate::build::BROWSER_TARGET;
+use crate::process::{Ended, command, must_run, run_logged, target};
+use crate::setup;
+use crate::trouble::{Outcome, Trouble};
+
+const PACKAGE: &str = "brooklet-core-imports";
+/// The profile of the Wasm build, optimised; the native one is the profile `dev`.
+const PROFILE: &str = "wasm";
+const SCENARIO: &str = "tests/scenarios/determinism.json";
+/// World time of the scenario that is played, in milliseconds.
+const MILLIS: &str = "70000";
+/// How every line of a trace begins.
+const EVENT: &str = "event ";
+
+/// Two cases: the module imports nothing, and a scenario leaves the same trace in it as natively.
+pub(crate) fn imports() -> Outcome<Tally> {
+    setup::rust_target(BROWSER_TARGET)?;
+    let mut build = command("cargo", &["build", "--locked", "-p", PACKAGE]);
+    build.args(["--target", BROWSER_TARGET, "--profile", PROFILE]);
+    must_run("imports", &mut build)?;
+    let module = target()
+        .join(BROWSER_TARGET)
+        .join(PROFILE)
+        .join(format!("{}.wasm", PACKAGE.replace('-', "_")));
+    let mut node = command("node", &["tests/core-imports/trace.mjs"]);
+    let wasm = run_logged("imports-wasm", node.arg(&module).arg(MILLIS))?;
+    if !wasm.status.success() {
+        return Ok(Tally::single(&wasm));
+    }
+    must_run(
+        "imports-native",
+        &mut command("cargo", &["build", "--locked", "-p", "brooklet"]),
+    )?;
+    let brooklet = target().join("debug/brooklet");
+    let arguments = ["run", SCENARIO, "--for", MILLIS, "--trace"];
+    let native = run_logged(
+        "imports-trace",
+        &mut command(&brooklet.to_string_lossy(), &arguments),
+    )?;
+    if !native.status.success() {
+        return Ok(Tally::single(&native));
+    }
+    compare(&native, &wasm)?;
+    Ok(Tally::passed(2))
+}
+
+/// The first event after which the two traces differ is the failure.
+fn compare(native: &Ended, wasm: &Ended) -> Outcome {
+    let mut theirs = wasm.output.lines().filter(|line| line.starts_with(EVENT));
+    let mut events = 0_u64;
+    for ours in native.output.lines().filter(|line| line.starts_with(EVENT)) {
+        let theirs = theirs.next().unwrap_or("no event");
+        if !ours
+            .strip_prefix(theirs)
+            .is_some_and(|rest| rest.starts_with(' '))
+        {
+            return Err(Trouble::Failed(format!(
+                "the same scenario goes on differently in Wasm; first here:\n    \
+                 native: {ours}\n    wasm:   {theirs}"
+            )));
+        }
+        events += 1;
+    }
+    match (events, theirs.next()) {
+        (0, _) => Err(Trouble::Failed(format!("{SCENARIO} has no events."))),
+        (_, None) => Ok(()),
+        (_, Some(more)) => Err(Trouble::Failed(format!(
+            "the same scenario goes on in Wasm where the native one ends: {more}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn printed(output: &str) -> Ended {
+        let status = Command::new("true")
+            .status()
+            .expect("a program that ends well");
+        Ended {
+            status,
+            output: output.to_owned(),
+            log: std::path::PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn the_first_event_that_differs_is_named() {
+        let native = printed("event 0 aa a starts\nevent 1 bb b wakes\nhash bb\n");
+        assert!(compare(&native, &printed("event 0 aa\nevent 1 bb\n")).is_ok());
+        for wrong in [
+            "",
+            "event 0 aa\n",
+            "event 0 aa\nevent 1 cc\n",
+            "event 0 aa\nevent 1 bb\nevent 2 cc\n",
+        ] {
+            assert!(compare(&native, &printed(wrong)).is_err(), "{wrong:?}");
+        }
+        let Err(Trouble::Failed(why)) = compare(&native, &printed("event 0 aa\nevent 1 cc")) else {
+            panic!("different traces pass for the same");
+        };
+        assert!(why.contains("event 1 bb b wakes"), "{why}");
+    }
+}
