@@ -243,10 +243,12 @@ impl World {
         if target < first.inputs {
             return false;
         }
-        let state = self.play_to(|_, inputs| inputs < target, None);
+        let mut state = self.play_to(|_, inputs| inputs < target, None);
         let Some(undone) = self.history.journal.get(at).cloned() else {
             return false;
         };
+        // Time may have passed since the last event before it.
+        state.now = state.now.max(undone.at);
         let mut redo = core::mem::take(&mut self.history.redo);
         if let Input::Command(command) = undone.input {
             redo.push(command);
