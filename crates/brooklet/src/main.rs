@@ -25,6 +25,11 @@ brooklet: Apache Kafka, small enough for a browser tab
         --cache-mb     memory for logs that are in files (256)
         --memory-max-mb memory for logs that are only there (4096)
 
+  brooklet run SCENARIO.json [--for MS] [--trace]
+      Runs a scenario of the playground and says what came of it.
+        --for          how much world time it gets (one minute after its last event)
+        --trace        one line for each event: the trace's hash after it, and what it was
+
   brooklet bench [--only NAME] [--quick] [--json FILE] [--wire HOST:PORT]
       Measures the broker beside what this machine can do; bench --help says more.
 

@@ -84,7 +84,10 @@ fn wrong_usage_is_2_and_refusal_is_1_each_with_one_line() {
             1,
             "cannot listen",
         ),
-        (&["run", "x.json"], 1, "not built yet"),
+        (&["run", "x.json"], 1, "x.json: No such file"),
+        (&["run"], 2, "run needs a scenario"),
+        (&["run", "x.json", "--for", "ever"], 2, "--for needs"),
+        (&["run", "Cargo.toml"], 1, "not one Brooklet reads"),
     ];
     for (words, code, said) in cases {
         let ended = brooklet(words);
