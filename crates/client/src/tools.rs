@@ -11,6 +11,7 @@ mod console_producer;
 mod consumer_groups;
 mod delete_records;
 mod get_offsets;
+mod groups;
 mod line;
 mod log;
 pub mod options;
@@ -95,6 +96,7 @@ pub const TOOLS: &[ToolInfo] = &[
         delete_records::OPTIONS,
         delete_records::start,
     ),
+    built("kafka-groups", groups::OPTIONS, groups::start),
     planned("kafka-acls"),
     planned("kafka-broker-api-versions"),
     planned("kafka-client-metrics"),
@@ -105,7 +107,6 @@ pub const TOOLS: &[ToolInfo] = &[
     planned("kafka-dump-log"),
     planned("kafka-e2e-latency"),
     planned("kafka-features"),
-    planned("kafka-groups"),
     planned("kafka-leader-election"),
     planned("kafka-log-dirs"),
     planned("kafka-metadata-quorum"),
@@ -386,6 +387,7 @@ pub(crate) enum Job {
     Topics(topics::Topics),
     Groups(consumer_groups::Groups),
     Offsets(get_offsets::GetOffsets),
+    AllGroups(groups::AllGroups),
     Configs(configs::Configs),
     DeleteRecords(delete_records::DeleteRecords),
 }
@@ -435,6 +437,7 @@ impl AdminTool {
             Job::Topics(job) => job.next(outcomes, say),
             Job::Groups(job) => job.next(outcomes, say),
             Job::Offsets(job) => job.next(outcomes, say),
+            Job::AllGroups(job) => job.next(outcomes, say),
             Job::Configs(job) => job.next(outcomes, say),
             Job::DeleteRecords(job) => job.next(outcomes, say),
         };
