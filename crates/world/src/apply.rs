@@ -516,11 +516,20 @@ fn configure_topic(
         "kafka-configs",
         &["--alter", "--entity-type", "topics", "--entity-name", name],
     );
-    for (key, value) in config {
-        match value {
-            Some(value) => line.extend(["--add-config".to_string(), format!("{key}={value}")]),
-            None => line.extend(["--delete-config".to_string(), key.clone()]),
-        }
+    // Kafka's tool takes `--add-config` once; brackets hold a value's own commas together.
+    let set = config
+        .iter()
+        .filter_map(|(key, value)| Some((key, value.as_ref()?)));
+    let pair = |(key, value): (&String, &String)| match value.contains(',') {
+        true => format!("{key}=[{value}]"),
+        false => format!("{key}={value}"),
+    };
+    let set: Vec<String> = set.map(pair).collect();
+    if !set.is_empty() {
+        line.extend(["--add-config".to_string(), set.join(",")]);
+    }
+    for (key, _) in config.iter().filter(|(_, value)| value.is_none()) {
+        line.extend(["--delete-config".to_string(), key.clone()]);
     }
     line
 }

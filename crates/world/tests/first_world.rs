@@ -127,3 +127,24 @@ fn a_producer_placed_at_rate_1_sends_what_any_kafka_producer_sends() {
     run(&mut world, 3_000);
     assert_eq!(world.sent_frames().count(), 4, "only so many are kept");
 }
+
+#[test]
+fn a_topic_is_configured_by_one_line_that_kafkas_tool_takes() {
+    let mut world = World::new(scenario()).expect("the scenario is fine");
+    run(&mut world, 2_000);
+    let pairs = [
+        ("cleanup.policy", Some("compact,delete")),
+        ("flush.ms", None),
+        ("retention.ms", Some("60000")),
+    ];
+    let pairs = pairs.map(|(name, value)| (name.to_string(), value.map(str::to_string)));
+    let command = world::Command::ConfigureTopic {
+        name: "orders".into(),
+        config: pairs.into_iter().collect(),
+    };
+    let line = "kafka-configs --bootstrap-server localhost:9092 --alter --entity-type topics --entity-name orders --add-config cleanup.policy=[compact,delete],retention.ms=60000 --delete-config flush.ms";
+    assert_eq!(command.cli().as_deref(), Some(line));
+    let input = u64::from(world.input(Input::Command(command)));
+    run(&mut world, 2_000);
+    assert_eq!(world.take_said().last(), Some(&world::Said::Done { input }));
+}
