@@ -3,5 +3,6 @@
 pub mod answers;
 pub mod direct;
 mod disk;
+pub mod fuzz;
 pub mod schema;
 pub mod transcripts;
