@@ -90,7 +90,7 @@ pub(crate) fn carry_out(
         "records" => records(session, call),
         "inspect" => inspect(session, call),
         "spawn" => {
-            let line = call.arg(0)?;
+            let line = with_server(call.arg(0)?);
             let id = session.input(Input::Spawn { line });
             Ok(Outcome::Answer(id.into()))
         }
@@ -122,6 +122,17 @@ pub(crate) fn carry_out(
             ),
         )),
     }
+}
+
+/// A tool's line with the one cluster there is, where it names none.
+fn with_server(line: String) -> String {
+    let tool = line.split_whitespace().next().unwrap_or_default();
+    let tool = tool.trim_end_matches(".sh");
+    let asks = tool.starts_with("kafka-") && tool != "kafka-dump-log" && tool != "kafka-storage";
+    if !asks || line.contains("--bootstrap-server") || line.contains("--bootstrap-controller") {
+        return line;
+    }
+    format!("{line} --bootstrap-server localhost:9092")
 }
 
 fn time(session: &mut Session, control: &JsValue) -> Result<Outcome, Failure> {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::rc::Rc;
 
 use js_sys::{Function, Object};
@@ -15,9 +16,8 @@ use crate::owner::Owned;
 use crate::persist::Disk;
 use crate::push::{Failure, Outbox, Params, WorkspaceView, set};
 use crate::recover;
-use crate::stage::Watch;
-use crate::store::sys::pause;
-use crate::store::{Kind, StoreError, workspaces};
+use crate::store::sys::{Slot, pause};
+use crate::store::{Kind, StoreError, Turn, workspaces};
 use crate::turn::Session;
 
 /// Real milliseconds after a failed commit before the world is built anew.
@@ -52,6 +52,7 @@ impl Host {
             post,
             session: None,
             disk: None,
+            commit: None,
             arrival: None,
             opening: Opening::default(),
             layout: 0,
@@ -69,12 +70,16 @@ impl Host {
     }
 }
 
+/// The end of a commit under way.
+type Commit = Rc<RefCell<Slot<Result<(), StoreError>>>>;
+
 struct Engine {
     desk: Rc<Desk>,
     post: Function,
     session: Option<Session>,
     /// Where the session is stored; `None` where the browser stores nothing.
     disk: Option<Disk>,
+    commit: Option<Commit>,
     /// A workspace that this tab waits for.
     arrival: Option<Arrival>,
     /// What the page opened last.
@@ -104,7 +109,7 @@ impl Engine {
 
     async fn take(&mut self, call: &Call) {
         let outcome = match call.method.as_str() {
-            "open" => self.open(call),
+            "open" => self.open(call).await,
             "watch" => self.take_watch(call),
             "workspaces" => self.workspaces().await,
             "renameWorkspace" | "deleteWorkspace" => change_workspace(call).await,
@@ -131,15 +136,19 @@ impl Engine {
     }
 
     /// Lets go of the workspace that is open and asks for another one.
-    fn open(&mut self, call: &Call) -> Result<Outcome, Failure> {
+    async fn open(&mut self, call: &Call) -> Result<Outcome, Failure> {
         self.opening = Opening::of(call)?;
-        self.leave();
+        self.leave().await;
         self.trouble = false;
         self.ask(Some(call.id));
         Ok(Outcome::Later)
     }
 
-    fn leave(&mut self) {
+    async fn leave(&mut self) {
+        if let Some(commit) = self.commit.take() {
+            // However it ended: who comes next reads what is stored.
+            let _ = poll_fn(|context| Slot::poll(&commit, context)).await;
+        }
         if let Some(mut session) = self.session.take() {
             self.layout = session.stage.layout();
             session.fail_waiting(&Failure::new("closed", "The workspace was closed."));
@@ -198,10 +207,12 @@ impl Engine {
     ) -> Result<JsValue, Failure> {
         let given = self.opening.scenario.clone().unwrap_or_else(empty);
         let fresh = std::mem::take(&mut self.opening.fresh);
+        let mut expected = given.producers.len() + given.groups.len();
         let (world, restored) = match owned {
             Ok(owned) => {
                 let opened = recover::open(owned, given, fresh).await?;
                 self.disk = Some(opened.disk);
+                expected = opened.placed;
                 for params in opened.cuts {
                     out.notice("cut", params);
                 }
@@ -223,7 +234,7 @@ impl Engine {
             out.notice("history-begins", Params::new());
         }
         let speed = self.opening.speed;
-        let mut session = Session::new(world, speed, Watch::default(), self.layout);
+        let mut session = Session::new(world, expected, speed, self.layout);
         if self.disk.is_some() {
             session.world.keep_writes();
         }
@@ -234,6 +245,10 @@ impl Engine {
 
     /// One turn of the world; what it says leaves when it is stored. Says when the next is due.
     async fn turn(&mut self) -> Option<f64> {
+        if let Some(Err(error)) = self.commit_end() {
+            self.failed(error).await;
+            return Some(0.0);
+        }
         let session = self.session.as_mut()?;
         session.turn();
         for wanted in session.world.owed() {
@@ -245,22 +260,53 @@ impl Engine {
         }
         session.show();
         let rest = session.rest();
-        if let Some(disk) = &mut self.disk {
-            let changed = session.take_changed();
-            let turn = disk.gather(&mut session.world, changed);
-            if !turn.is_empty()
-                && let Err(error) = disk.store().commit(&turn).await
-            {
-                self.failed(error).await;
-                return Some(0.0);
-            }
-            if !turn.is_empty() && std::mem::take(&mut self.trouble) {
-                session.out.notice("storage-back", Params::new());
-            }
-        }
-        session.out.release(&self.post);
+        self.store();
         self.note_use();
         rest
+    }
+
+    /// The end of the last commit, once.
+    fn commit_end(&mut self) -> Option<Result<(), StoreError>> {
+        let commit = self.commit.as_ref()?;
+        let end = commit.borrow_mut().take()?;
+        self.commit = None;
+        if end.is_ok()
+            && std::mem::take(&mut self.trouble)
+            && let Some(session) = &mut self.session
+        {
+            session.out.notice("storage-back", Params::new());
+        }
+        Some(end)
+    }
+
+    /// Begins to store what the last turns wrote, unless a commit is under way; the world goes on
+    /// meanwhile, but what it says waits for its own commit.
+    fn store(&mut self) {
+        let Some(session) = self.session.as_mut().filter(|_| self.commit.is_none()) else {
+            return;
+        };
+        let changed = session.take_changed();
+        let turn = match &mut self.disk {
+            Some(disk) => disk.gather(&mut session.world, changed),
+            None => Turn::default(),
+        };
+        let Some(disk) = self.disk.as_ref().filter(|_| !turn.is_empty()) else {
+            return session.out.release(&self.post);
+        };
+        let end = Slot::shared();
+        self.commit = Some(end.clone());
+        let mut out = std::mem::take(&mut session.out);
+        let (store, post) = (disk.store().clone(), self.post.clone());
+        let alarm = self.desk.alarm.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            let stored = store.commit(&turn).await;
+            match &stored {
+                Ok(()) => out.release(&post),
+                Err(error) => out.fail(&Failure::from(error.clone()), &post),
+            }
+            Slot::set(&end, stored);
+            alarm.ring();
+        });
     }
 
     /// Nothing of the last turn was seen: the world begins again from what is stored.
@@ -276,10 +322,9 @@ impl Engine {
         }
         let failure = Failure::from(error.clone());
         if let Some(mut session) = self.session.take() {
-            session.out.clear();
             session.fail_waiting(&failure);
             self.layout = session.stage.layout();
-            session.out.release(&self.post);
+            session.out.fail(&failure, &self.post);
         }
         out.release(&self.post);
         let disk = self.disk.take();

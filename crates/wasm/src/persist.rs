@@ -12,7 +12,7 @@ use ids::{NodeId, Offset};
 use log::{Log, LogSlice, StoreOp};
 use records::Batches;
 use serde::{Deserialize, Serialize};
-use world::{LogId, LogName, Restored, World};
+use world::{LogId, LogName, Restored, Scenario, World};
 
 use crate::owner::Owned;
 use crate::store::{Layout, LogRange, Store, StoreError, Turn};
@@ -61,6 +61,8 @@ pub(crate) struct Disk {
     pub(crate) doomed: Vec<LogRange>,
     dirty: BTreeSet<(NodeId, LogName)>,
     scenario: String,
+    /// The scenario of a new world, until it is stored.
+    first: Option<String>,
     clock: u64,
 }
 
@@ -163,6 +165,7 @@ impl Disk {
             doomed: Vec::new(),
             dirty: BTreeSet::new(),
             scenario: String::new(),
+            first: None,
             clock: 0,
         }
     }
@@ -180,6 +183,11 @@ impl Disk {
         let mut replica = replica;
         replica.follow(log);
         self.replicas.insert((node, name), replica);
+    }
+
+    /// The scenario that the world began with is kept with the first turn.
+    pub(crate) fn begin(&mut self, scenario: &Scenario) {
+        self.first = Some(scenario.to_text());
     }
 
     /// Bytes of all logs.
@@ -265,7 +273,10 @@ impl Disk {
         if world.is_in_the_past() {
             return;
         }
-        if changed || self.scenario.is_empty() {
+        if let Some(text) = self.first.take() {
+            turn.meta.push((WORLD.to_string(), Some(text.into_bytes())));
+        }
+        if changed {
             let text = world.scenario().to_text();
             if text != self.scenario {
                 turn.meta

@@ -141,6 +141,8 @@ enum Outgoing {
 #[derive(Default)]
 pub(crate) struct Outbox {
     waiting: Vec<Outgoing>,
+    /// The calls that are answered in it.
+    answers: Vec<f64>,
 }
 
 impl Outbox {
@@ -172,6 +174,7 @@ impl Outbox {
         answer: Result<JsValue, Failure>,
         transfer: Array,
     ) {
+        self.answers.push(call);
         let message = object_with("reply", &call.into());
         set(&message, "ok", &answer.is_ok().into());
         match answer {
@@ -203,15 +206,21 @@ impl Outbox {
     /// Takes over what waits in another one.
     pub(crate) fn append(&mut self, other: &mut Outbox) {
         self.waiting.append(&mut other.waiting);
+        self.answers.append(&mut other.answers);
     }
 
-    /// Forgets what has not left.
-    pub(crate) fn clear(&mut self) {
+    /// What waits was not stored and is forgotten; the calls that it answers have failed.
+    pub(crate) fn fail(&mut self, why: &Failure, post: &Function) {
         self.waiting.clear();
+        for call in std::mem::take(&mut self.answers) {
+            self.reply(call, Err(why.clone()));
+        }
+        self.release(post);
     }
 
     /// Lets everything go.
     pub(crate) fn release(&mut self, post: &Function) {
+        self.answers.clear();
         for outgoing in self.waiting.drain(..) {
             match outgoing {
                 // Nobody listens any more when this throws.

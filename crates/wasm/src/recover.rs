@@ -21,6 +21,8 @@ const RECOVERY_BYTES: u64 = 32 << 20;
 pub(crate) struct Opened {
     pub(crate) world: World,
     pub(crate) disk: Disk,
+    /// Producers and groups that its scenario places.
+    pub(crate) placed: usize,
     /// It was there before.
     pub(crate) restored: bool,
     /// What had to be given up: parameters of the notice `cut`.
@@ -60,11 +62,14 @@ pub(crate) async fn open(owned: Owned, given: Scenario, fresh: bool) -> Result<O
     reading.finish()
 }
 
-fn begin(disk: Disk, scenario: Scenario) -> Result<Opened, Failure> {
+fn begin(mut disk: Disk, scenario: Scenario) -> Result<Opened, Failure> {
+    disk.begin(&scenario);
+    let placed = scenario.producers.len() + scenario.groups.len();
     let world = World::new(scenario).map_err(|why| Failure::new("bad-scenario", why.0))?;
     Ok(Opened {
         world,
         disk,
+        placed,
         restored: false,
         cuts: Vec::new(),
     })
@@ -228,6 +233,7 @@ impl Reading {
         Ok(Opened {
             world,
             disk: self.disk,
+            placed: 0,
             restored: true,
             cuts: self.cuts,
         })

@@ -61,6 +61,8 @@ pub(crate) struct Stage {
     /// Something changed that the next look must show, whenever the last one was.
     pub(crate) stale: bool,
     last: Option<Vec<u8>>,
+    /// What is placed is not what it was at the last look of whoever asked.
+    placed: bool,
 }
 
 /// What a person could take back or do again.
@@ -85,6 +87,17 @@ impl Stage {
     /// Number of the layout in force.
     pub(crate) fn layout(&self) -> u32 {
         self.layout.id
+    }
+
+    /// Whether something was placed, changed or taken away since the last call.
+    pub(crate) fn take_placed(&mut self) -> bool {
+        std::mem::take(&mut self.placed)
+    }
+
+    /// How many producers and groups are placed.
+    pub(crate) fn actors(&self) -> usize {
+        let actors = self.actors.as_ref();
+        actors.map_or(0, |actors| actors.producers.len() + actors.groups.len())
     }
 
     /// What lanes show is no longer true: the world was taken to another moment.
@@ -129,6 +142,7 @@ impl Stage {
         if self.actors.as_ref() != Some(&actors) {
             out.push(&Push::Actors { actors: &actors });
             self.actors = Some(actors);
+            self.placed = true;
         }
         if self.snapshot.as_ref() != Some(&snapshot) {
             out.push(&Push::Snapshot {

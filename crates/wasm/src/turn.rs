@@ -26,6 +26,8 @@ const LEAD_MICROS: f64 = 3_000.0;
 const ANSWER_MICROS: u64 = 5_000_000;
 /// Steps to the next record at most.
 const STEPS_MAX: u64 = 50_000;
+/// World milliseconds after which a new world counts as set up, whatever is missing.
+const SETUP_MS: u64 = 5_000;
 /// Bytes of logs that stay in memory.
 const MEMORY_BYTES: u64 = 64 << 20;
 
@@ -45,6 +47,8 @@ pub(crate) struct Session {
     /// Codes of the commands that could be undone, and done again.
     undo: Vec<String>,
     redo: Vec<String>,
+    /// Producers and groups that the scenario places.
+    expected: usize,
     /// The turn had to end before the world had reached the clock.
     behind: bool,
     /// The scenario may be another one than at the last look.
@@ -54,12 +58,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(world: World, speed: f64, watch: Watch, layout: u32) -> Session {
+    pub(crate) fn new(world: World, expected: usize, speed: f64, layout: u32) -> Session {
         Session {
             due: world.now().0 as f64,
             patience: world.now().0,
             world,
-            stage: Stage::new(watch, layout),
+            stage: Stage::new(Watch::default(), layout),
             ports: Ports::default(),
             out: Outbox::default(),
             pace: Pace {
@@ -71,6 +75,7 @@ impl Session {
             undo: Vec::new(),
             redo: Vec::new(),
             behind: false,
+            expected,
             changed: true,
         }
     }
@@ -257,7 +262,10 @@ impl Session {
 
     /// Whether the scenario may have changed since the last call.
     pub(crate) fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+        self.changed |= self.stage.take_placed();
+        // A new world places its clients after its topics; until then there is nothing to keep.
+        let placed = self.stage.actors() >= self.expected || self.world.world_millis() > SETUP_MS;
+        placed && std::mem::take(&mut self.changed)
     }
 
     /// Nothing that is still asked will be answered.

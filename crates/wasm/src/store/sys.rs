@@ -136,6 +136,11 @@ impl<T> Slot<T> {
         }
     }
 
+    /// The value, if it is there.
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.value.take()
+    }
+
     pub(crate) fn poll(slot: &RefCell<Self>, context: &Context<'_>) -> Poll<T> {
         let mut slot = slot.borrow_mut();
         match slot.value.take() {
