@@ -13,6 +13,6 @@ const events = run_scenario(BigInt(millis)) >>> 0;
 const lines = [];
 for (let event = 0; event < events; event++) {
   const hash = BigInt.asUintN(64, hash_after(event));
-  lines.push(`event ${event} ${hash.toString(16).padStart(16, '0')}`);
+  lines.push(`event ${hash.toString(16).padStart(16, '0')}`);
 }
 console.log(lines.join('\n'));

@@ -148,3 +148,31 @@ fn a_topic_is_configured_by_one_line_that_kafkas_tool_takes() {
     run(&mut world, 2_000);
     assert_eq!(world.take_said().last(), Some(&world::Said::Done { input }));
 }
+
+#[test]
+fn several_configs_of_a_topic_change_at_once() {
+    let mut world = World::new(scenario()).expect("the scenario is fine");
+    run(&mut world, 2_000);
+    let config = [
+        ("retention.ms", None),
+        ("max.message.bytes", Some("2000000")),
+        ("segment.bytes", Some("20000000")),
+    ];
+    let config = config.map(|(name, value)| (name.to_string(), value.map(str::to_string)));
+    let name = "orders".to_string();
+    let config = config.into_iter().collect();
+    world.take_said();
+    world.input(Input::Command(world::Command::ConfigureTopic {
+        name,
+        config,
+    }));
+    run(&mut world, 2_000);
+    let said = world.take_said();
+    let done = said
+        .iter()
+        .any(|said| matches!(said, world::Said::Done { .. }));
+    assert!(done, "{said:?}");
+    let topic = &world.actors().topics[0];
+    let now: Vec<&str> = topic.config.values().map(String::as_str).collect();
+    assert_eq!(now, ["2000000", "20000000"]);
+}
