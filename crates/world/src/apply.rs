@@ -36,6 +36,7 @@ impl State {
         }
         if topics.is_empty() {
             self.place_clients();
+            self.plan_script();
         }
     }
 
@@ -49,13 +50,13 @@ impl State {
         }
     }
 
-    pub(crate) fn plan_script(&mut self) {
+    /// The scenario's own commands come when everything it places is there, so that one at
+    /// time 0 finds its producer.
+    fn plan_script(&mut self) {
         let scenario = self.scenario.clone();
         for (index, event) in (0..).zip(&scenario.events) {
-            self.queue.push(
-                self.began.plus_millis(event.at),
-                Happening::Scripted { index },
-            );
+            let at = self.began.plus_millis(event.at).max(self.now);
+            self.queue.push(at, Happening::Scripted { index });
         }
     }
 
@@ -146,6 +147,7 @@ impl State {
             self.setup_left -= 1;
             if self.setup_left == 0 {
                 self.place_clients();
+                self.plan_script();
             }
         }
         if let Some(reset) = self.resets.remove(&input) {

@@ -311,7 +311,6 @@ impl State {
         for id in 1..=i32::try_from(self.scenario.brokers).unwrap_or(1) {
             self.start_node(NodeId(id));
         }
-        self.plan_script();
         self.set_up();
     }
 

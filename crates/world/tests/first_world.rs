@@ -176,3 +176,27 @@ fn several_configs_of_a_topic_change_at_once() {
     let now: Vec<&str> = topic.config.values().map(String::as_str).collect();
     assert_eq!(now, ["2000000", "20000000"]);
 }
+
+#[test]
+fn a_command_of_the_scenario_at_time_0_finds_its_producer() {
+    let mut scenario = scenario();
+    scenario.producers[0].rate = 0;
+    let line = world::Line {
+        key: None,
+        value: "from the script".into(),
+    };
+    scenario.events.push(world::TimedCommand {
+        at: 0,
+        command: world::Command::Send {
+            producer: "checkout".into(),
+            lines: vec![line],
+        },
+    });
+    let mut world = World::new(scenario).expect("the scenario is fine");
+    run(&mut world, 2_000);
+    let total: i64 = (0..3)
+        .filter_map(|partition| world.partition_log("orders", partition))
+        .map(|log| log.log_end().0)
+        .sum();
+    assert_eq!(total, 1);
+}
