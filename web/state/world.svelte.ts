@@ -15,6 +15,7 @@ import type {
   Timeline,
   WorldEvent,
 } from "../engine/rpc";
+import { Refusal } from "../engine/rpc";
 import { cliOf } from "./cli";
 
 const EVENTS_MAX = 500;
@@ -65,7 +66,11 @@ export class World {
 
   /** Does it, remembers it for undo, and prints its command line. Throws a Refusal. */
   async command(command: Command) {
-    await this.client.command(command);
+    await this.client.command(command).catch((why: unknown) => {
+      throw why instanceof Refusal
+        ? new Refusal(why.code, why.message, { ...named(command), ...why.params })
+        : why;
+    });
     this.did = { code: command.do, id: ++this.serial };
     const line = cliOf(command);
     if (line) for (const tell of this.onCli) tell(line);
@@ -151,6 +156,18 @@ export class World {
     const rest = this.notices.filter((n) => n.code !== notice.code && !superseded(n.code, notice.code));
     this.notices = [...rest.slice(-NOTICES_MAX + 1), { ...notice, id: ++this.serial }];
   }
+}
+
+/** What a command is about, for the words of its refusal. */
+function named(command: Command): Record<string, string> {
+  const names: Record<string, string> = {};
+  if ("groupId" in command) names.group = command.groupId;
+  if ("topic" in command)
+    names.topic = typeof command.topic === "string" ? command.topic : command.topic.name;
+  if ("name" in command) names.name = command.name;
+  if (command.do === "addProducer") names.name = command.producer.name;
+  if (command.do === "addGroup") names.name = command.group.groupId;
+  return names;
 }
 
 /** Notices that a newer one makes untrue. */

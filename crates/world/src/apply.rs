@@ -18,6 +18,9 @@ const LEAVE_MS: u64 = 50;
 /// The number of inputs that are the scenario's own.
 const SCENARIO: u64 = u64::MAX;
 
+/// How long a scripted command waits before it looks again whether the scenario stands.
+const SETUP_WAIT_MS: u64 = 1;
+
 /// What waits for members to leave.
 #[derive(Clone, Debug)]
 pub(crate) struct Reset {
@@ -60,7 +63,13 @@ impl State {
         }
     }
 
+    /// What is due before the scenario's clients are placed waits for them, in order.
     pub(crate) fn scripted_command(&mut self, index: u32) {
+        if self.setup_left > 0 {
+            let later = self.now.plus_millis(SETUP_WAIT_MS);
+            self.queue.push(later, Happening::Scripted { index });
+            return;
+        }
         let scenario = self.scenario.clone();
         if let Some(event) = scenario.events.get(index as usize) {
             self.command(SCENARIO, event.command.clone());

@@ -57,7 +57,7 @@ const api = {
     const options = {
       clientId,
       brokers: ["b1:9092"],
-      logLevel: logLevel.ERROR,
+      logLevel: logLevel.NOTHING,
       retry,
       socketFactory: ({ onConnect }: { onConnect: () => void }) => new PortSocket(onConnect),
     };
