@@ -1,6 +1,6 @@
 // Loads the core as a WebAssembly module that gets nothing from its host, lets it run its scenario
 // and prints the hash after each event:  node trace.mjs MODULE.wasm MILLIS
-import { readFileSync } from 'node:fs';
+import { readFileSync } from "node:fs";
 
 const [path, millis] = process.argv.slice(2);
 const module = new WebAssembly.Module(readFileSync(path));
@@ -13,6 +13,6 @@ const events = run_scenario(BigInt(millis)) >>> 0;
 const lines = [];
 for (let event = 0; event < events; event++) {
   const hash = BigInt.asUintN(64, hash_after(event));
-  lines.push(`event ${hash.toString(16).padStart(16, '0')}`);
+  lines.push(`event ${hash.toString(16).padStart(16, "0")}`);
 }
-console.log(lines.join('\n'));
+console.log(lines.join("\n"));
