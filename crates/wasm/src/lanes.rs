@@ -176,7 +176,7 @@ impl Lane {
         let mut size = 1;
         for mix in &mut self.mixes {
             size *= 10;
-            if index % size == 0 {
+            if index.is_multiple_of(size) {
                 mix.push([0; 8]);
             }
             if let (Some(cell), Some(hue)) = (mix.last_mut(), hue(class)) {

@@ -189,7 +189,7 @@ impl Outbox {
     }
 
     /// A frame for a client from outside, with its length in front.
-    pub(crate) fn to_port(&mut self, port: &MessagePort, frame: &[u8]) {
+    pub(crate) fn send_to_port(&mut self, port: &MessagePort, frame: &[u8]) {
         let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
         let bytes = Uint8Array::new_with_length(length.saturating_add(4));
         bytes.subarray(0, 4).copy_from(&length.to_be_bytes());

@@ -330,7 +330,7 @@ impl Session {
             }
             Said::Frame { id, frame } => {
                 if let Some(port) = self.ports.port(id) {
-                    self.out.to_port(port, &frame);
+                    self.out.send_to_port(port, &frame);
                 }
             }
             Said::Closed { id } => self.close_port(id),

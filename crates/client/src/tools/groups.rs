@@ -76,8 +76,8 @@ type Row = (String, String, String);
 
 impl AllGroups {
     fn new(parsed: &Parsed) -> AllGroups {
-        let named = ["share", "streams"].into_iter();
-        let named = named.filter(|name| parsed.has(name)).next_back();
+        let mut named = ["share", "streams"].into_iter();
+        let named = named.rfind(|name| parsed.has(name));
         AllGroups {
             kind: parsed.last("group-type").or(named).map(str::to_lowercase),
             protocol: parsed.last("protocol").map(ToString::to_string),
