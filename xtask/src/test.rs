@@ -22,6 +22,8 @@ struct Part {
     about: &'static str,
     /// Why there is nothing to run in this checkout, if so.
     absent: fn() -> Option<String>,
+    /// Whether it runs without being asked for by name.
+    by_default: bool,
     run: fn() -> Outcome<Tally>,
 }
 
@@ -30,84 +32,98 @@ const PARTS: &[Part] = &[
         name: "fmt",
         about: "Rust is formatted",
         absent: never,
+        by_default: true,
         run: rust::fmt,
     },
     Part {
         name: "codegen",
         about: "generated code is fresh",
         absent: never,
+        by_default: true,
         run: rust::codegen,
     },
     Part {
         name: "clippy",
         about: "no lint warns",
         absent: never,
+        by_default: true,
         run: rust::clippy,
     },
     Part {
         name: "deny",
         about: "licences, advisories",
         absent: rust::no_deny,
+        by_default: true,
         run: rust::deny,
     },
     Part {
         name: "rust",
         about: "tests of the workspace",
         absent: never,
+        by_default: true,
         run: rust::tests,
     },
     Part {
         name: "no-std",
         about: "the core without std",
         absent: never,
+        by_default: true,
         run: rust::no_std,
     },
     Part {
         name: "wasm",
         about: "floors 0 to 3 on wasm32",
         absent: never,
+        by_default: true,
         run: rust::wasm_tests,
     },
     Part {
         name: "imports",
         about: "the core: no host, one trace",
         absent: never,
+        by_default: true,
         run: imports::imports,
     },
     Part {
         name: "lint",
         about: "biome on the page",
         absent: never,
+        by_default: true,
         run: web::lint,
     },
     Part {
         name: "types",
         about: "svelte-check",
         absent: never,
+        by_default: true,
         run: web::types,
     },
     Part {
         name: "unit",
         about: "vitest",
         absent: web::no_unit,
+        by_default: true,
         run: web::unit,
     },
     Part {
         name: "page",
         about: "Playwright",
         absent: web::no_page,
+        by_default: false,
         run: web::page,
     },
     Part {
         name: "python",
         about: "kafka-python, kcat",
         absent: clients::no_python,
+        by_default: true,
         run: clients::python,
     },
     Part {
         name: "node",
         about: "KafkaJS",
         absent: clients::no_node,
+        by_default: true,
         run: clients::node,
     },
 ];
@@ -138,7 +154,16 @@ fn never() -> Option<String> {
 
 fn choose(arguments: &[String]) -> Outcome<Vec<&'static Part>> {
     let names = match arguments {
-        [] => return Ok(PARTS.iter().collect()),
+        [] => {
+            // A part left out is named, so that nobody takes silence for success.
+            for part in PARTS.iter().filter(|part| !part.by_default) {
+                println!(
+                    "{:<8} {:<26}not by default: `cargo xtask test --only {}`",
+                    part.name, part.about, part.name
+                );
+            }
+            return Ok(PARTS.iter().filter(|part| part.by_default).collect());
+        }
         [flag, names] if flag == "--only" => names,
         _ => {
             return Err(Trouble::Usage(
