@@ -74,7 +74,7 @@ const PARTS: &[Part] = &[
         name: "wasm",
         about: "floors 0 to 3 on wasm32",
         absent: never,
-        by_default: true,
+        by_default: false,
         run: rust::wasm_tests,
     },
     Part {
