@@ -34,7 +34,8 @@ brooklet: Apache Kafka, small enough for a browser tab
       Measures the broker beside what this machine can do; bench --help says more.
 
   brooklet kafka-topics | kafka-console-producer | kafka-console-consumer
-         | kafka-consumer-groups | kafka-get-offsets  ...
+         | kafka-consumer-groups | kafka-groups | kafka-get-offsets | kafka-configs
+         | kafka-delete-records  ...
       Kafka's own command lines, with its flags and output, against any Kafka broker:
       brooklet kafka-topics --bootstrap-server localhost:9092 --list
 
