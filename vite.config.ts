@@ -1,9 +1,28 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import { lessons } from "./web/lessons/plugin.ts";
 
+/** The core is asked for as soon as the page's head is read, not only when its script runs. */
+function preloadCore(): Plugin {
+  return {
+    name: "preload-core",
+    transformIndexHtml: {
+      order: "post",
+      handler: (_, { bundle }) =>
+        Object.keys(bundle ?? {})
+          .filter((file) => file.endsWith(".wasm"))
+          .map((file) => ({
+            tag: "link",
+            attrs: { rel: "preload", as: "fetch", crossorigin: "", href: `./${file}` },
+            injectTo: "head",
+          })),
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [lessons(), svelte()],
+  plugins: [lessons(), svelte(), preloadCore()],
   // Relative, so that the page also works below a path of a static host.
   base: "./",
   publicDir: "web/public",

@@ -3,6 +3,7 @@
 import { mount } from "svelte";
 import { type BrookletApi, brookletApi } from "./engine/api";
 import { type Client, connectEngine } from "./engine/client";
+import { compileCore } from "./engine/core";
 import { LESSONS } from "./lessons";
 import Page from "./screens/Page.svelte";
 import { App, SANDBOX } from "./state/app.svelte";
@@ -28,7 +29,11 @@ async function engine(): Promise<Client> {
     }, 16);
     return fake;
   }
-  return connectEngine(() => new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" }));
+  return connectEngine(() => {
+    const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
+    void compileCore().then((start) => worker.postMessage(start));
+    return worker;
+  });
 }
 
 /** `?lesson=01-…` opens that lesson, `?lesson=none` the sandbox; a newcomer begins with the first lesson. */
@@ -42,14 +47,25 @@ async function start() {
   const app = new App(client);
   const opened = app.openWorkspace(wanted());
   window.brooklet = brookletApi(client, opened);
-  await opened.catch((why: unknown) => {
-    // A worker that fails says so in a notice of its own.
-    if (!["trap", "restarted"].includes((why as { code?: string }).code ?? "")) app.failure = errorText(why);
-  });
   const target = document.getElementById("app");
   if (!target) return;
-  target.replaceChildren();
+  // The page is built behind the first paint while the broker starts, and shown when it has something to show.
+  const firstPaint = target.querySelector(".first-paint");
+  const living = new Promise<void>((resolve) => {
+    const stop = app.world.frames(() => {
+      stop();
+      resolve();
+    });
+  });
   mount(Page, { target, props: { app } });
+  await opened
+    .then(({ owner }) => (owner ? living : undefined))
+    .catch((why: unknown) => {
+      // A worker that fails says so in a notice of its own.
+      if (!["trap", "restarted"].includes((why as { code?: string }).code ?? ""))
+        app.failure = errorText(why);
+    });
+  firstPaint?.remove();
 }
 
 void start();

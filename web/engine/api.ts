@@ -12,7 +12,8 @@ export interface Running {
 }
 
 export interface BrookletApi {
-  ready: Promise<void>;
+  /** Settles when a workspace is open. */
+  ready: Promise<unknown>;
   cli(line: string, stdin?: string): Promise<{ code: number; stdout: string; stderr: string }>;
   spawn(line: string): Running;
   snapshot(): Promise<Snapshot>;
@@ -25,7 +26,7 @@ export interface BrookletApi {
   connect(brokerId: number): Promise<MessagePort>;
 }
 
-export function brookletApi(client: Client, ready: Promise<void>): BrookletApi {
+export function brookletApi(client: Client, ready: Promise<unknown>): BrookletApi {
   return {
     ready,
     spawn: (line) => spawn(client, line),

@@ -80,6 +80,8 @@ export interface Scenario {
   title?: string;
   /** Decimal u64; the only source of chance. */
   seed: string;
+  /** When the world begins, in Unix milliseconds; left out, it is the first moment of 2026. */
+  startMs?: number;
   brokers: number;
   speed?: number;
   topics: TopicSpec[];

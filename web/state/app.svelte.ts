@@ -61,7 +61,7 @@ export class App {
     this.world.did = null;
     this.workspace = id;
     // The sandbox begins with the first lesson's small world.
-    await this.world.open(id, found?.start ?? LESSONS[0]?.start ?? null, fresh);
+    return this.world.open(id, found?.start ?? LESSONS[0]?.start ?? null, fresh);
   }
 
   /** Selecting a record fills the inspector, and on a phone goes there. */

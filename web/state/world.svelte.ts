@@ -46,6 +46,8 @@ export class World {
   past = $state(false);
   speed = $state(1);
   opened = $state(false);
+  /** When world time 0 was, in Unix milliseconds. */
+  start = $state(Date.UTC(2026, 0, 1));
   /** Not reactive: sixty a second, for the canvas only. */
   frame: FrameView | null = null;
 
@@ -61,6 +63,13 @@ export class World {
   async open(workspace: string, scenario: Scenario | null, fresh = false) {
     const opened = await this.client.open(workspace, scenario, fresh);
     this.opened = true;
+    void this.client.scenario().then(
+      ({ startMs }) => {
+        this.start = startMs ?? this.start;
+      },
+      // A tab that waits for its turn has no scenario yet; the moment above is nearly always right.
+      () => {},
+    );
     return opened;
   }
 

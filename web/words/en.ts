@@ -29,6 +29,9 @@ export const en = {
     sandbox: "Sandbox",
     workspaces: "Workspaces",
     deleteWorkspace: (name: string) => `Delete the workspace ${name} and its logs`,
+    rename: "Rename",
+    renameWorkspace: (name: string) => `Rename the workspace ${name}`,
+    renameTo: (name: string) => `New name of ${name}`,
     open: "open",
     bytes: (n: number) =>
       n < 1024 ? `${n} B` : n < 1048576 ? `${Math.round(n / 1024)} KiB` : `${Math.round(n / 1048576)} MiB`,
@@ -44,6 +47,8 @@ export const en = {
     open: "To do",
     finished: "That is the whole lesson. The world keeps running: change anything you like.",
     knob: (value: string) => `${value}. Drag, or use the arrow keys.`,
+    less: (name: string) => `Less: ${name}`,
+    more: (name: string) => `More: ${name}`,
     perSecond: (n: number) => `${number(n)} ${n === 1 ? "record" : "records"}/s`,
     progress: (n: number, of: number) => `${n} of ${of} done`,
   },
@@ -93,6 +98,8 @@ export const en = {
     again: (n: number) => `${plural(n, "record", "records")} will be read again`,
     skipped: (n: number) => `${plural(n, "record", "records")} will be skipped`,
     same: "drag to move",
+    moveMarker: "Move the marker",
+    stepBy: (n: number) => `${plural(Math.abs(n), "record", "records")} ${n < 0 ? "back" : "on"}`,
     commitHere: (offset: number, lag: number) => `commit ${number(offset)}, lag ${number(lag)}`,
     rate: (n: number) => `${number(n)} rec/s`,
     paused: "paused",
@@ -289,6 +296,11 @@ export const en = {
     playhead: "Moment shown",
     of: (end: string) => ` / ${end}`,
     kinds: { rebalance: "rebalance", topic: "topic changed", user: "you did something", crash: "crash" },
+  },
+
+  live: {
+    one: (text: string) => `${text}.`,
+    withMore: (text: string, n: number) => `${text}, after ${plural(n, "other event", "other events")}.`,
   },
 
   /** Events by code. */

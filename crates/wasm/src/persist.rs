@@ -59,6 +59,8 @@ pub(crate) struct Disk {
     replicas: BTreeMap<(NodeId, LogName), Replica>,
     /// Deletes that the next turn takes along.
     pub(crate) doomed: Vec<LogRange>,
+    /// Rows of replicas that recovery has cut: what was lost is said once.
+    cut: Vec<(String, Option<Vec<u8>>)>,
     dirty: BTreeSet<(NodeId, LogName)>,
     scenario: String,
     /// The scenario of a new world, until it is stored.
@@ -163,6 +165,7 @@ impl Disk {
             owned,
             replicas: BTreeMap::new(),
             doomed: Vec::new(),
+            cut: Vec::new(),
             dirty: BTreeSet::new(),
             scenario: String::new(),
             first: None,
@@ -178,10 +181,22 @@ impl Disk {
         self.owned
     }
 
-    /// A replica as recovery found it.
-    pub(crate) fn found(&mut self, node: NodeId, name: LogName, replica: Replica, log: &Log) {
+    /// A replica as recovery found it; `cut` says that there was more of it.
+    pub(crate) fn found(
+        &mut self,
+        node: NodeId,
+        name: LogName,
+        replica: Replica,
+        log: &Log,
+        cut: bool,
+    ) {
         let mut replica = replica;
         replica.follow(log);
+        if cut {
+            let text = serde_json::to_vec(&replica.row_of(log)).unwrap_or_default();
+            self.cut
+                .push((format!("{REPLICA}{}", replica.key), Some(text)));
+        }
         self.replicas.insert((node, name), replica);
     }
 
@@ -199,6 +214,7 @@ impl Disk {
     pub(crate) fn gather(&mut self, world: &mut World, changed: bool) -> Turn {
         let mut turn = Turn {
             deletes: std::mem::take(&mut self.doomed),
+            meta: std::mem::take(&mut self.cut),
             ..Turn::default()
         };
         self.take_writes(world);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ids::{NodeId, Offset, Time};
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Lookup, Recovery, Report};
 use metadata::Image;
-use records::Batches;
+use records::{Batches, Stop};
 use world::{LogName, RecoveredLog, ReplicaName, Scenario, World};
 
 use crate::owner::Owned;
@@ -179,8 +179,9 @@ impl Reading {
             replica,
             damaged,
         } = feed.finish(&key);
+        let cut = damaged.is_some() || !report.cuts.is_empty();
         self.note_cuts(&name, &log, &report, damaged);
-        self.disk.found(node, name.clone(), replica, &log);
+        self.disk.found(node, name.clone(), replica, &log, cut);
         self.logs.push(RecoveredLog {
             node,
             name,
@@ -249,6 +250,8 @@ struct Feed<'a> {
     values: Vec<(i64, u32)>,
     /// Key of the last value taken.
     last: i64,
+    /// Offset that the next value must begin with, where that is known.
+    next: Option<i64>,
     damaged: Option<String>,
 }
 
@@ -287,21 +290,34 @@ impl<'a> Feed<'a> {
             begun: 0,
             values: Vec::new(),
             last: i64::MIN,
+            next: row.segments.first().copied(),
             damaged: None,
         }
     }
 
+    /// Takes the next value, unless the log has ended before it. Offsets of a log that deletes but
+    /// never compacts have no gaps, so a gap is a value that is gone.
     fn value(&mut self, base: i64, bytes: Vec<u8>) {
         let follows = self.values.last().is_none_or(|(last, _)| *last < base);
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        if !follows {
+        if !follows || self.damaged.is_some() {
+            return;
+        }
+        let first = self
+            .row
+            .segments
+            .first()
+            .is_some_and(|first| *first <= base);
+        if let Some(next) = self.next.filter(|next| first && *next < base) {
+            self.damaged = Some(gone(next, base));
             return;
         }
         self.last = base;
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.values.push((base, length));
         self.begin_until(base);
         // What deleted segments left behind is before the first one.
         if self.begun > 0 {
+            self.next = end_of(&bytes);
             self.recovery.bytes(Bytes::from(bytes));
             self.recovery.evict(RECOVERY_BYTES);
         }
@@ -319,6 +335,11 @@ impl<'a> Feed<'a> {
             self.begin_until(i64::MAX);
         }
         let (log, report) = self.recovery.finish();
+        // Nothing that was readable when the row was stored has been cut since, except by damage.
+        let (end, readable) = (log.log_end().0, self.row.high_watermark);
+        if report.cuts.is_empty() && end < readable && readable < i64::MAX {
+            self.damaged.get_or_insert_with(|| gone(end, readable));
+        }
         let mut replica = Replica::new(key);
         replica.layout = Layout::restore(&self.row.segments, self.values);
         for segment in &self.row.segments {
@@ -333,6 +354,21 @@ impl<'a> Feed<'a> {
             damaged: self.damaged,
         }
     }
+}
+
+/// Why a log ends before records that were in it.
+fn gone(from: i64, to: i64) -> String {
+    match to - from {
+        1 => format!("the record at offset {from} is gone"),
+        _ => format!("the records at offsets {from} to {} are gone", to - 1),
+    }
+}
+
+/// Offset after the last batch of a value; `None` when it does not end with a whole batch.
+fn end_of(value: &[u8]) -> Option<i64> {
+    let mut batches = Batches::new(value);
+    let last = batches.by_ref().last()?;
+    (batches.stop() == Some(Stop::End)).then(|| last.1.next_offset().0)
 }
 
 /// What a metadata log adds up to.

@@ -121,9 +121,9 @@ test("a position can be gripped where it is drawn, and a record where its cell i
   const { geometry: g, until } = view();
   const x = (offset: number) => g.right + (offset - 44) * g.cellWidth;
   const rail = g.top + g.cellHeight + Math.round(Math.max(9, g.cellHeight / 3.2));
-  expect(gripAt(g, scene, until, x(35), rail)).toEqual({ lane: 0, rail: 0, what: "position", from: 35 });
-  expect(gripAt(g, scene, until, x(33), rail)).toEqual({ lane: 0, rail: 0, what: "committed", from: 33 });
-  expect(gripAt(g, scene, until, x(38), rail)).toBeNull();
+  expect(gripAt(g, scene, until, x(35), rail, 11)).toEqual({ lane: 0, rail: 0, what: "position", from: 35 });
+  expect(gripAt(g, scene, until, x(33), rail, 11)).toEqual({ lane: 0, rail: 0, what: "committed", from: 33 });
+  expect(gripAt(g, scene, until, x(38), rail, 11)).toBeNull();
   expect(spotAt(g, scene, until, x(38) + 4, g.top + 5)).toEqual({ lane: 0, offset: 38 });
   expect(spotAt(g, scene, until, x(44) + 4, g.top + 5)).toBeNull();
 });

@@ -58,13 +58,15 @@ function timeSpot(g: Geometry, scene: Scene, lane: number, x: number): Spot | nu
   return best === null ? null : { lane, offset: (best as { offset: number }).offset };
 }
 
-/** The marker under a point. Where the position stands in its ring, its middle is the position, its rim the ring. */
+/** The marker under a point, at most `reach` pixels away. Where the position stands in its ring, its middle is
+    the position, its rim the ring. */
 export function gripAt(
   g: Geometry,
   scene: Scene,
   until: (number | null)[],
   x: number,
   y: number,
+  reach: number,
 ): Grip | null {
   const lane = Math.floor(y / g.laneHeight);
   const view = scene.lanes[lane];
@@ -74,12 +76,12 @@ export function gripAt(
     for (let rail = 0; rail < scene.groups.length; rail++) {
       const from = markerOf(scene, view, rail)?.[what] ?? -1;
       const away = Math.abs(y - railTop(g, lane, rail));
-      const near = away <= Math.max(7, g.railStep / 2);
+      const near = away <= Math.max(reach * 0.64, g.railStep / 2);
       // Left of the window it can be taken by the hint at the edge.
       const at = clamp(xOf(g, anchor, from) - 1, g.left + 8, g.width);
-      const rim = Math.hypot(away, at - x) > 5.5;
+      const rim = Math.hypot(away, at - x) > reach / 2;
       if (what === "position" && rim && markerOf(scene, view, rail)?.committed === from) continue;
-      if (from >= 0 && near && Math.abs(at - x) <= 11) return { lane, rail, what, from };
+      if (from >= 0 && near && Math.abs(at - x) <= reach) return { lane, rail, what, from };
     }
   }
   return null;
