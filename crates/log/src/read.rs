@@ -96,7 +96,7 @@ impl Log {
                         false if max_bytes < size => 0,
                         false => max_bytes,
                     };
-                    return Ok(read_from(segment, position, size, limit, upper_bound));
+                    return Ok(read_from(segment, position, limit, upper_bound));
                 }
             }
         }
@@ -189,31 +189,23 @@ impl<'a> Iterator for SliceBytes<'a> {
     }
 }
 
-/// A read that begins with the batch at `position`, which is `first` bytes long.
-fn read_from(
-    segment: &Segment,
-    position: u32,
-    first: u32,
-    limit: u32,
-    upper_bound: Offset,
-) -> Read {
+/// A read that begins with the batch at `position`.
+fn read_from(segment: &Segment, position: u32, limit: u32, upper_bound: Offset) -> Read {
     let mut end = segment.size;
     if upper_bound < segment.end {
         match segment.locate(upper_bound) {
             Located::At { position, .. } => end = position,
-            Located::Cold(slice) if slice.position <= position => return Read::Cold(slice),
-            // The bound lies in a later chunk, which need not be looked into now.
-            Located::Cold(slice) => end = slice.position,
-            Located::End => {}
+            Located::Cold(slice) if slice.position < position.saturating_add(limit) => {
+                return Read::Cold(slice);
+            }
+            // The bound lies in a later chunk, which need not be looked into.
+            Located::Cold(_) | Located::End => {}
         }
     }
     end = end.min(position.saturating_add(limit));
     if let Some(cold) = segment.first_cold(position, end) {
-        // What is in memory before the cold chunk is answer enough.
-        if cold.position < position.saturating_add(first) {
-            return Read::Cold(cold);
-        }
-        end = cold.position;
+        // What is in memory before it would do, but an answer is not to depend on what that is.
+        return Read::Cold(cold);
     }
     Read::Slice(segment.slice(position, end.saturating_sub(position)))
 }
