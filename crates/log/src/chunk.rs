@@ -1,5 +1,6 @@
 //! The bytes of a segment: immutable shared chunks, and a tail that still grows.
 
+use crate::runs::{self, Mark, Run, Runs};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::Offset;
@@ -41,10 +42,8 @@ pub(crate) struct Chunk {
     /// Base offset of its first batch.
     pub(crate) base_offset: Offset,
     pub(crate) max_timestamp: MaxTimestamp,
-    /// How many entries of the offset index point before it.
-    pub(crate) first_entry: u32,
     /// The bytes; `None` while they are only in storage.
-    pub(crate) data: Option<Bytes>,
+    pub(crate) hot: Option<Hot>,
     /// When the bytes became resident, in steps of the log's own counter.
     pub(crate) stamp: u64,
 }
@@ -55,14 +54,49 @@ impl Chunk {
     }
 }
 
+/// What is in memory of a chunk.
+#[derive(Clone, Debug)]
+pub(crate) struct Hot {
+    pub(crate) data: Bytes,
+    /// Where its batches are, so that one is found without a walk over those before it.
+    pub(crate) runs: Runs,
+}
+
+impl Hot {
+    /// The chunk that `data` is; `None` unless it consists of whole batches in order, of which
+    /// the first begins with the offset of `begin`. Offsets are relative to `segment`.
+    pub(crate) fn new(data: Bytes, segment: Offset, begin: Mark) -> Option<Hot> {
+        let (mut runs, mut at, mut next) = (Vec::new(), 0, begin.offset);
+        while (at as usize) < data.len() {
+            let step = Step::at(&data, at)?;
+            let base = u32::try_from(step.base_offset.checked_sub(segment.0)?).ok()?;
+            let last = u32::try_from(step.last_offset.checked_sub(segment.0)?).ok()?;
+            let follows = if at == 0 { base == next } else { base >= next };
+            at = at.checked_add(step.size)?;
+            if !follows || last < base || at as usize > data.len() {
+                return None;
+            }
+            next = last.checked_add(1)?;
+            let after = Mark {
+                offset: next,
+                position: begin.position.checked_add(at)?,
+            };
+            runs::push(&mut runs, begin, after);
+        }
+        let runs = Runs::from(runs.as_slice());
+        Some(Hot { data, runs })
+    }
+}
+
 /// The chunk that grows: at most [`CHUNK_BYTES`], at the end of its segment.
 #[derive(Clone, Debug)]
 pub(crate) struct Tail {
     pub(crate) position: u32,
     pub(crate) base_offset: Offset,
     pub(crate) max_timestamp: MaxTimestamp,
-    pub(crate) first_entry: u32,
     pub(crate) data: Vec<u8>,
+    /// Where its batches are.
+    pub(crate) runs: Vec<Run>,
 }
 
 impl Tail {
@@ -71,8 +105,8 @@ impl Tail {
             position,
             base_offset: base,
             max_timestamp: MaxTimestamp::none(base),
-            first_entry: 0,
             data: Vec::new(),
+            runs: Vec::new(),
         }
     }
 

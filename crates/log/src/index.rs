@@ -45,16 +45,6 @@ impl Indexes {
         }
     }
 
-    /// The position of the last entry at or before `relative`, among those with numbers in
-    /// `from..to`.
-    pub(crate) fn position_before(&self, relative: i64, from: usize, to: usize) -> Option<u32> {
-        let after = self
-            .offsets
-            .partition_point_in(from, to, |entry| i64::from(entry.relative) <= relative);
-        let entry = self.offsets.get(after.checked_sub(1)?)?;
-        (after > from).then_some(entry.position)
-    }
-
     /// Drops the entries at and after `relative`.
     pub(crate) fn truncate(&mut self, relative: i64) {
         let offsets = self

@@ -14,6 +14,7 @@ extern crate std;
 
 mod append;
 mod chunk;
+mod chunks;
 mod epochs;
 pub mod files;
 mod index;
@@ -24,6 +25,7 @@ mod read;
 mod recovery;
 mod residency;
 mod retention;
+mod runs;
 mod segment;
 mod shared;
 mod truncate;

@@ -87,10 +87,7 @@ impl Log {
 }
 
 fn find_timestamp(segment: &Segment, timestamp: i64, from: Offset) -> Lookup {
-    let first = (segment.chunks)
-        .partition_point(|chunk| chunk.base_offset <= from)
-        .saturating_sub(1);
-    for at in first..=segment.chunks.len() {
+    for at in segment.chunk_of(from)..=segment.chunks.len() {
         let max = match segment.chunks.get(at) {
             Some(chunk) => chunk.max_timestamp,
             None => segment.tail.max_timestamp,

@@ -84,11 +84,18 @@ impl Log {
                 Located::End => at += 1,
                 Located::Cold(slice) => return Ok(Read::Cold(slice)),
                 Located::At {
+                    chunk,
                     position,
                     size,
-                    base,
+                    last,
                 } => {
-                    if base >= upper_bound {
+                    // The batch may begin behind a gap that the bound lies in.
+                    let reaches = last >= upper_bound;
+                    if reaches
+                        && segment
+                            .base_at(position)
+                            .is_none_or(|base| base >= upper_bound)
+                    {
                         break;
                     }
                     let limit = match min_one_batch {
@@ -96,7 +103,8 @@ impl Log {
                         false if max_bytes < size => 0,
                         false => max_bytes,
                     };
-                    return Ok(read_from(segment, position, limit, upper_bound));
+                    let first = (chunk, position, size);
+                    return Ok(read_from(segment, first, limit, upper_bound));
                 }
             }
         }
@@ -112,9 +120,10 @@ impl Log {
         let segment = self.segment(self.segment_index(slice.segment));
         let end = slice.position.checked_add(slice.length)?;
         let there = segment.base == slice.segment && end <= segment.size;
-        let hot = there && segment.first_cold(slice.position, end).is_none();
+        let chunk = segment.chunk_at(slice.position);
+        let hot = there && segment.first_cold(chunk, end).is_none();
         hot.then(|| SliceBytes {
-            chunk: segment.chunk_at(slice.position),
+            chunk,
             position: slice.position,
             segment,
             end,
@@ -131,8 +140,8 @@ impl Log {
         while bytes.position < bytes.end {
             let sealed = bytes.segment.chunks.get(bytes.chunk);
             let piece = bytes.next()?;
-            pieces.push(match sealed.and_then(|chunk| chunk.data.as_ref()) {
-                Some(data) => data.slice_ref(piece),
+            pieces.push(match sealed.and_then(|chunk| chunk.hot.as_ref()) {
+                Some(hot) => hot.data.slice_ref(piece),
                 None => Bytes::copy_from_slice(piece),
             });
         }
@@ -189,23 +198,30 @@ impl<'a> Iterator for SliceBytes<'a> {
     }
 }
 
-/// A read that begins with the batch at `position`.
-fn read_from(segment: &Segment, position: u32, limit: u32, upper_bound: Offset) -> Read {
+/// A read that begins with a batch: its chunk, its position, its size.
+fn read_from(
+    segment: &Segment,
+    (chunk, position, size): (usize, u32, u32),
+    limit: u32,
+    upper_bound: Offset,
+) -> Read {
     let mut end = segment.size;
     if upper_bound < segment.end {
         match segment.locate(upper_bound) {
             Located::At { position, .. } => end = position,
-            Located::Cold(slice) if slice.position < position.saturating_add(limit) => {
-                return Read::Cold(slice);
-            }
-            // The bound lies in a later chunk, which need not be looked into.
-            Located::Cold(_) | Located::End => {}
+            Located::Cold(slice) if slice.position <= position => return Read::Cold(slice),
+            // The bound lies in a later chunk, which need not be looked into now.
+            Located::Cold(slice) => end = slice.position,
+            Located::End => {}
         }
     }
     end = end.min(position.saturating_add(limit));
-    if let Some(cold) = segment.first_cold(position, end) {
-        // What is in memory before it would do, but an answer is not to depend on what that is.
-        return Read::Cold(cold);
+    if let Some(cold) = segment.first_cold(chunk, end) {
+        // What is in memory before the cold chunk is answer enough.
+        if cold.position < position.saturating_add(size) {
+            return Read::Cold(cold);
+        }
+        end = cold.position;
     }
     Read::Slice(segment.slice(position, end.saturating_sub(position)))
 }

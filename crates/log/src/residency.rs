@@ -1,5 +1,6 @@
 //! Which chunks are in memory, and in which order they came there.
 
+use crate::chunk::Hot;
 use crate::log::Log;
 use crate::read::LogSlice;
 use alloc::collections::VecDeque;
@@ -79,26 +80,26 @@ impl Log {
 
     /// Puts the bytes of a cold chunk back into memory; `slice` is as [`crate::Read::Cold`] named it.
     ///
-    /// Says whether they were taken: bytes of another length, or that do not begin with the
-    /// chunk's first batch, are not, nor are those of a chunk that is gone or not cold.
+    /// Says whether they were taken: bytes of another length, or that are not whole
+    /// batches from the chunk's first offset on, are not, nor are those of a chunk that is gone or not cold.
     pub fn install(&mut self, slice: &LogSlice, data: Bytes) -> bool {
         let stamp = self.residency.stamp();
         let Some(segment) = self.segment_mut(slice.segment) else {
             return false;
         };
         let at = segment.chunk_at(slice.position);
-        let Some(chunk) = segment.chunks.get_mut(at) else {
+        let Some(chunk) = segment.chunks.get(at) else {
             return false;
         };
-        let first = crate::chunk::Step::at(&data, 0).map(|step| step.base_offset);
-        let fits = chunk.position == slice.position
-            && data.len() == chunk.length as usize
-            && first == Some(chunk.base_offset.0);
-        if !fits || chunk.data.is_some() {
+        let named = chunk.position == slice.position && data.len() == chunk.length as usize;
+        if !named || chunk.hot.is_some() {
             return false;
         }
-        chunk.data = Some(data);
-        chunk.stamp = stamp;
+        let begin = segment.mark(chunk.base_offset, chunk.position);
+        let Some(hot) = Hot::new(data, segment.base, begin) else {
+            return false;
+        };
+        segment.chunks.warm(at, hot, stamp);
         self.residency.grew(slice.length);
         self.residency.sealed(slice.segment, slice.position, stamp);
         true
@@ -128,9 +129,6 @@ impl Log {
         if !segment.chunks.get(at).is_some_and(same) {
             return 0;
         }
-        let Some(chunk) = segment.chunks.get_mut(at) else {
-            return 0;
-        };
-        chunk.data.take().map_or(0, |data| data.len() as u64)
+        segment.chunks.cool(at)
     }
 }

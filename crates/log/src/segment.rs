@@ -1,10 +1,11 @@
 //! One segment: its chunks, its indexes and what decides when it rolls.
 
 use crate::LogSlice;
-use crate::chunk::{CHUNK_BYTES, Chunk, MaxTimestamp, Step, Tail};
+use crate::chunk::{CHUNK_BYTES, Chunk, Hot, MaxTimestamp, Step, Tail};
+use crate::chunks::Chunks;
 use crate::index::{Indexes, OffsetEntry, TimeEntry};
 use crate::producers::AbortedTxn;
-use crate::shared::SharedVec;
+use crate::runs::{self, Mark, Runs, Spot};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{Offset, Time};
@@ -25,7 +26,7 @@ pub(crate) struct Segment {
     pub(crate) max_timestamp: MaxTimestamp,
     pub(crate) indexes: Indexes,
     pub(crate) aborted: Vec<AbortedTxn>,
-    pub(crate) chunks: SharedVec<Chunk>,
+    pub(crate) chunks: Chunks,
     pub(crate) tail: Tail,
     /// Bytes appended since the last index entry.
     pub(crate) unindexed: u32,
@@ -36,9 +37,12 @@ pub(crate) struct Segment {
 pub(crate) enum Located {
     /// In the batch here, or this is the first batch after it.
     At {
+        /// The number of its chunk.
+        chunk: usize,
         position: u32,
         size: u32,
-        base: Offset,
+        /// The batch's last offset.
+        last: Offset,
     },
     /// One must look into this chunk, which is not in memory.
     Cold(LogSlice),
@@ -58,7 +62,7 @@ impl Segment {
             max_timestamp: MaxTimestamp::none(base),
             indexes: Indexes::default(),
             aborted: Vec::new(),
-            chunks: SharedVec::default(),
+            chunks: Chunks::default(),
             tail: Tail::new(0, base),
             unindexed: 0,
         }
@@ -85,6 +89,11 @@ impl Segment {
         offset.0.saturating_sub(self.base.0)
     }
 
+    /// An offset relative to the segment: 0 below it, the largest there is far beyond it.
+    pub(crate) fn relative_u32(&self, offset: Offset) -> u32 {
+        u32::try_from(self.relative(offset).max(0)).unwrap_or(u32::MAX)
+    }
+
     /// Makes the tail ready for a batch of `length` bytes: what does not fit begins a new chunk.
     /// Gives the sealed chunk's length, if one was sealed.
     pub(crate) fn make_room(&mut self, length: u32, stamp: u64) -> bool {
@@ -107,17 +116,24 @@ impl Segment {
     /// Ends the current chunk with `data`, whose batches have been noted.
     pub(crate) fn push_chunk(&mut self, data: Bytes, stamp: u64) {
         let length = data.len() as u32;
-        let position = self.tail.position;
-        self.chunks.push(Chunk {
-            position,
+        let mut next = Tail::new(self.tail.position + length, self.end);
+        let tail = &mut self.tail;
+        let chunk = Chunk {
+            position: tail.position,
             length,
-            base_offset: self.tail.base_offset,
-            max_timestamp: self.tail.max_timestamp,
-            first_entry: self.tail.first_entry,
-            data: Some(data),
+            base_offset: tail.base_offset,
+            max_timestamp: tail.max_timestamp,
+            hot: Some(Hot {
+                data,
+                runs: Runs::from(tail.runs.as_slice()),
+            }),
             stamp,
-        });
-        self.tail = Tail::new(position + length, self.end);
+        };
+        // The next chunk will likely have as many.
+        tail.runs.clear();
+        core::mem::swap(&mut next.runs, &mut tail.runs);
+        self.tail = next;
+        self.chunks.push(chunk);
     }
 
     /// Takes a batch into indexes and bounds; its bytes go to the tail, at the segment's end.
@@ -135,10 +151,12 @@ impl Segment {
         if self.size == self.tail.position {
             self.tail.base_offset = header.base_offset;
             self.tail.max_timestamp = MaxTimestamp::none(header.base_offset);
-            self.tail.first_entry = self.indexes.offsets.len() as u32;
         }
         self.max_timestamp.note(max);
         self.tail.max_timestamp.note(max);
+        let begin = self.mark(self.tail.base_offset, self.tail.position);
+        let after = self.mark(header.next_offset(), self.size + header.total_size());
+        runs::push(&mut self.tail.runs, begin, after);
         if self.unindexed > interval {
             self.indexes.offsets.push(OffsetEntry {
                 relative: self.relative(last) as i32,
@@ -166,50 +184,61 @@ impl Segment {
         if offset >= self.end || self.size == 0 {
             return Located::End;
         }
-        let mut at = (self.chunks)
-            .partition_point(|chunk| chunk.base_offset <= offset)
-            .saturating_sub(1);
-        if self.tail.length() > 0 && offset >= self.tail.base_offset {
-            at = self.chunks.len();
-        }
+        let relative = self.relative_u32(offset);
+        let tail = self.mark(self.tail.base_offset, self.tail.position);
         // The offset may be in a gap behind the chunk's last batch; then the next chunk has it.
-        loop {
-            let (position, bytes) = match self.chunks.get(at) {
-                Some(chunk) => match &chunk.data {
-                    Some(data) => (chunk.position, &data[..]),
-                    None => return Located::Cold(self.slice(chunk.position, chunk.length)),
-                },
-                None if at == self.chunks.len() => (self.tail.position, &self.tail.data[..]),
-                None => return Located::End,
+        for at in self.chunk_of(offset)..self.chunks.len() {
+            let Some(chunk) = self.chunks.get(at) else {
+                break;
             };
-            let mut within = self.hint(at, offset).unwrap_or(0).saturating_sub(position);
-            while let Some(step) = Step::at(bytes, within) {
-                if step.last_offset >= offset.0 {
-                    return Located::At {
-                        position: position + within,
-                        size: step.size,
-                        base: Offset(step.base_offset),
-                    };
-                }
-                within = within.saturating_add(step.size);
+            let Some(hot) = &chunk.hot else {
+                return Located::Cold(self.slice(chunk.position, chunk.length));
+            };
+            let begin = self.mark(chunk.base_offset, chunk.position);
+            let next = self.chunks.get(at + 1);
+            let end = next.map_or(tail.offset, |next| self.relative_u32(next.base_offset));
+            if let Some(spot) = runs::find(&hot.runs, begin, relative, end) {
+                return self.located(at, spot);
             }
-            at += 1;
+        }
+        let end = self.relative_u32(self.end);
+        match runs::find(&self.tail.runs, tail, relative, end) {
+            Some(spot) => self.located(self.chunks.len(), spot),
+            None => Located::End,
         }
     }
 
-    /// Where to begin to look for `offset` in a chunk: at the nearest index entry before it.
-    fn hint(&self, at: usize, offset: Offset) -> Option<u32> {
-        let first_entry = |at: usize| self.chunks.get(at).map(|chunk| chunk.first_entry);
-        let from = first_entry(at).unwrap_or(self.tail.first_entry) as usize;
-        let to = match first_entry(at + 1) {
-            Some(next) => next as usize,
-            None if at < self.chunks.len() && self.tail.length() > 0 => {
-                self.tail.first_entry as usize
-            }
-            None => self.indexes.offsets.len(),
-        };
-        self.indexes
-            .position_before(self.relative(offset), from, to)
+    fn located(&self, chunk: usize, spot: Spot) -> Located {
+        Located::At {
+            chunk,
+            position: spot.position,
+            size: spot.size,
+            last: Offset(self.base.0 + i64::from(spot.last)),
+        }
+    }
+
+    /// A place between two batches, before `offset`.
+    pub(crate) fn mark(&self, offset: Offset, position: u32) -> Mark {
+        Mark {
+            offset: self.relative_u32(offset),
+            position,
+        }
+    }
+
+    /// The number of the last chunk, the tail included, that begins at or before an offset.
+    pub(crate) fn chunk_of(&self, offset: Offset) -> usize {
+        let tail = self.tail.base_offset;
+        if self.tail.length() > 0 && offset >= tail {
+            return self.chunks.len();
+        }
+        (self.chunks.at_offset(offset, self.base, tail)).unwrap_or(0)
+    }
+
+    /// The base offset of the batch at `position`, when it is in memory.
+    pub(crate) fn base_at(&self, position: u32) -> Option<Offset> {
+        let (begin, bytes) = self.chunk_bytes(self.chunk_at(position))?;
+        let step = Step::at(bytes, position.checked_sub(begin)?)?;
+        Some(Offset(step.base_offset))
     }
 
     /// Replaces the indexes by others for the same batches, as a file has them; says whether they
@@ -229,16 +258,6 @@ impl Segment {
         if !times_fit || !indexes.offsets.iter().all(fits) {
             return false;
         }
-        let before = |position| {
-            let entries = &indexes.offsets;
-            entries.partition_point(|entry| entry.position < position) as u32
-        };
-        for at in 0..self.chunks.len() {
-            if let Some(chunk) = self.chunks.get_mut(at) {
-                chunk.first_entry = before(chunk.position);
-            }
-        }
-        self.tail.first_entry = before(self.tail.position);
         self.indexes = indexes;
         true
     }
@@ -253,25 +272,23 @@ impl Segment {
 
     /// The number of the chunk that `position` lies in; that of the tail is the count of chunks.
     pub(crate) fn chunk_at(&self, position: u32) -> usize {
-        self.chunks.partition_point(|chunk| chunk.end() <= position)
+        self.chunks.at_position(position, self.tail.position)
     }
 
     /// Bytes of the chunk with this number from `position` on, and where the chunk begins;
     /// `None` when it is cold or there is none.
     pub(crate) fn chunk_bytes(&self, at: usize) -> Option<(u32, &[u8])> {
         match self.chunks.get(at) {
-            Some(chunk) => Some((chunk.position, chunk.data.as_deref()?)),
+            Some(chunk) => Some((chunk.position, &chunk.hot.as_ref()?.data)),
             None if at == self.chunks.len() => Some((self.tail.position, &self.tail.data)),
             None => None,
         }
     }
 
-    /// The first cold chunk that holds bytes of `position..end`.
-    pub(crate) fn first_cold(&self, position: u32, end: u32) -> Option<LogSlice> {
-        (self.chunk_at(position)..self.chunks.len())
-            .map_while(|at| self.chunks.get(at))
-            .take_while(|chunk| chunk.position < end)
-            .find(|chunk| chunk.data.is_none())
+    /// The first cold chunk, from number `chunk` on, that holds bytes before `end`.
+    pub(crate) fn first_cold(&self, chunk: usize, end: u32) -> Option<LogSlice> {
+        self.chunks
+            .first_cold(chunk, end)
             .map(|chunk| self.slice(chunk.position, chunk.length))
     }
 
@@ -281,20 +298,14 @@ impl Segment {
     pub(crate) fn cut(&mut self, position: u32, end: Offset, now: Time) -> u64 {
         let hot_before = self.hot_bytes();
         let keep = self.chunk_at(position);
-        if keep < self.chunks.len() {
-            let cut = self.chunks.get(keep).cloned();
+        if let Some(chunk) = self.chunks.get(keep).cloned() {
             self.chunks.truncate(keep);
-            if let Some(chunk) = cut {
-                let kept = (position - chunk.position) as usize;
-                let data = chunk.data.unwrap_or_default();
-                self.tail = Tail::new(chunk.position, chunk.base_offset);
-                self.tail.first_entry = chunk.first_entry;
-                self.tail.data = data.get(..kept).unwrap_or_default().to_vec();
-            }
-        } else {
-            let kept = position.saturating_sub(self.tail.position);
-            self.tail.data.truncate(kept as usize);
+            self.reopen_chunk(&chunk);
         }
+        let kept = position.saturating_sub(self.tail.position);
+        self.tail.data.truncate(kept as usize);
+        let begin = self.mark(self.tail.base_offset, self.tail.position);
+        runs::truncate(&mut self.tail.runs, begin, position);
         self.size = position;
         self.end = end;
         self.tail.max_timestamp = self.tail_max_timestamp();
@@ -317,18 +328,24 @@ impl Segment {
     pub(crate) fn reopen(&mut self) {
         let last_fits = self.tail.length() == 0
             && (self.chunks.last())
-                .is_some_and(|chunk| chunk.data.is_some() && chunk.length < CHUNK_BYTES);
+                .is_some_and(|chunk| chunk.hot.is_some() && chunk.length < CHUNK_BYTES);
         if !last_fits {
             return;
         }
         if let Some(chunk) = self.chunks.pop() {
-            self.tail = Tail {
-                position: chunk.position,
-                base_offset: chunk.base_offset,
-                max_timestamp: chunk.max_timestamp,
-                first_entry: chunk.first_entry,
-                data: chunk.data.unwrap_or_default().to_vec(),
-            };
+            self.reopen_chunk(&chunk);
+        }
+    }
+
+    /// Makes the tail of a chunk that has been taken out.
+    fn reopen_chunk(&mut self, chunk: &Chunk) {
+        self.tail = Tail {
+            max_timestamp: chunk.max_timestamp,
+            ..Tail::new(chunk.position, chunk.base_offset)
+        };
+        if let Some(hot) = &chunk.hot {
+            self.tail.data = hot.data.to_vec();
+            self.tail.runs = hot.runs.to_vec();
         }
     }
 
@@ -345,7 +362,7 @@ impl Segment {
 
     /// Bytes held in memory.
     pub(crate) fn hot_bytes(&self) -> u64 {
-        let sealed = self.chunks.iter().filter(|chunk| chunk.data.is_some());
+        let sealed = self.chunks.iter().filter(|chunk| chunk.hot.is_some());
         let sealed: u64 = sealed.map(|chunk| u64::from(chunk.length)).sum();
         sealed + u64::from(self.tail.length())
     }

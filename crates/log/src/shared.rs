@@ -87,23 +87,6 @@ impl<T: Clone> SharedVec<T> {
         blocks * BLOCK + inner.partition_point(holds)
     }
 
-    /// How many items in `from..to` satisfy `holds`, and come before the others: their end.
-    pub(crate) fn partition_point_in(
-        &self,
-        mut from: usize,
-        mut to: usize,
-        holds: impl Fn(&T) -> bool,
-    ) -> usize {
-        while from < to {
-            let middle = from + (to - from) / 2;
-            match self.get(middle) {
-                Some(item) if holds(item) => from = middle + 1,
-                _ => to = middle,
-            }
-        }
-        from
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.full
             .iter()

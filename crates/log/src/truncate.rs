@@ -44,7 +44,10 @@ impl Log {
         let at = self.segment_index(target);
         let segment = self.segment(at);
         let (position, end) = match segment.locate(target) {
-            Located::At { position, base, .. } => (position, target.min(base)),
+            Located::At { position, .. } => {
+                let base = segment.base_at(position);
+                (position, base.map_or(target, |base| target.min(base)))
+            }
             Located::Cold(slice) => return Err(slice),
             Located::End => (segment.size, target.min(segment.end)),
         };
