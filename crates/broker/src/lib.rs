@@ -16,6 +16,7 @@ extern crate alloc;
 extern crate std;
 
 mod api;
+mod ascending;
 mod broker;
 mod connection;
 mod coordinator;

@@ -1,8 +1,10 @@
 //! The replicas of this broker: their logs, and who waits for them.
 
+use crate::ascending::Ascending;
 use crate::broker::Broker;
 use crate::event::{Effect, Note, ReplicaId, ReplicaName};
 use crate::waiting::WaitId;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -28,6 +30,8 @@ pub(crate) struct Replica {
     pub(crate) leader: Option<NodeId>,
     pub(crate) epoch: LeaderEpoch,
     pub(crate) isr: Vec<NodeId>,
+    /// How many replicas the partition is assigned to.
+    pub(crate) replication: usize,
     /// What the topic's configs say about an append.
     pub(crate) rules: AppendRules,
     /// Waiting for the bytes below an offset to be stored (acks=1).
@@ -71,40 +75,87 @@ pub struct ReplicaView<'a> {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Replicas {
-    by_id: BTreeMap<ReplicaId, Replica>,
-    by_name: BTreeMap<Arc<str>, BTreeMap<PartitionIndex, ReplicaId>>,
-    tokens: BTreeMap<Token, ReplicaId>,
-    next: u32,
+    /// By id, which is never used again: those that are gone leave a word each.
+    by_id: Vec<Option<Box<Replica>>>,
+    /// In the order of the topics' names.
+    by_name: Vec<Topic>,
+    tokens: Ascending<Token, ReplicaId>,
     /// When retention is looked at next; `None` until the first replica.
     retention_due: Option<Time>,
+    /// Who is to be told in a step; empty between steps, kept for its room.
+    told: Vec<Awaiter>,
 }
+
+/// The replicas of one topic in the order of their partitions.
+#[derive(Clone, Debug)]
+struct Topic {
+    name: Arc<str>,
+    partitions: Vec<(PartitionIndex, ReplicaId)>,
+}
+
+impl Topic {
+    /// The place of a partition, or where it would have to be.
+    fn place(&self, partition: PartitionIndex) -> Result<usize, usize> {
+        // Mostly all partitions are here, and each is where its number says.
+        let guess = usize::try_from(partition.0).unwrap_or(0);
+        match self.partitions.get(guess) {
+            Some((found, _)) if *found == partition => Ok(guess),
+            _ => (self.partitions).binary_search_by_key(&partition, |(found, _)| *found),
+        }
+    }
+}
+
+/// A topic of which there are replicas here; holds good until one comes or goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TopicSlot(usize);
 
 /// Time from the first replica to the first look at retention (Kafka's initial delay).
 const FIRST_RETENTION_MS: u64 = 30_000;
 
 impl Replicas {
     pub(crate) fn get(&self, id: ReplicaId) -> Option<&Replica> {
-        self.by_id.get(&id)
+        self.by_id.get(id.0 as usize)?.as_deref()
     }
 
     pub(crate) fn get_mut(&mut self, id: ReplicaId) -> Option<&mut Replica> {
-        self.by_id.get_mut(&id)
+        self.by_id.get_mut(id.0 as usize)?.as_deref_mut()
     }
 
     /// The replica of a partition, if this broker has one.
     pub(crate) fn find(&self, topic: &str, partition: PartitionIndex) -> Option<ReplicaId> {
-        self.by_name.get(topic)?.get(&partition).copied()
+        self.find_in(self.topic(topic)?, partition)
+    }
+
+    /// A topic, to find several of its replicas.
+    pub(crate) fn topic(&self, topic: &str) -> Option<TopicSlot> {
+        let found = self
+            .by_name
+            .binary_search_by(|other| (*other.name).cmp(topic));
+        found.ok().map(TopicSlot)
+    }
+
+    /// The replica of a partition, if this broker has one.
+    pub(crate) fn find_in(&self, topic: TopicSlot, partition: PartitionIndex) -> Option<ReplicaId> {
+        let topic = self.by_name.get(topic.0)?;
+        let (_, id) = topic.partitions.get(topic.place(partition).ok()?)?;
+        Some(*id)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ReplicaId, &Replica)> {
-        self.by_id.iter().map(|(id, replica)| (*id, replica))
+        (0..)
+            .map(ReplicaId)
+            .zip(&self.by_id)
+            .filter_map(|(id, replica)| Some((id, replica.as_deref()?)))
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Replica> {
+        self.by_id.iter_mut().filter_map(Option::as_deref_mut)
     }
 
     pub(crate) fn of_topic(&self, topic: &str) -> Vec<ReplicaId> {
-        self.by_name
-            .get(topic)
-            .map(|partitions| partitions.values().copied().collect())
-            .unwrap_or_default()
+        let found = self.topic(topic).and_then(|slot| self.by_name.get(slot.0));
+        let partitions = found.map(|topic| topic.partitions.iter().map(|(_, id)| *id));
+        partitions.into_iter().flatten().collect()
     }
 
     pub(crate) fn insert(
@@ -114,18 +165,15 @@ impl Replicas {
         log: Log,
         rules: AppendRules,
     ) -> ReplicaId {
-        let id = ReplicaId(self.next);
-        self.next += 1;
-        self.by_name
-            .entry(name.topic.clone())
-            .or_default()
-            .insert(name.partition, id);
+        let id = ReplicaId(u32::try_from(self.by_id.len()).unwrap_or(u32::MAX));
+        self.note_name(&name, id);
         let replica = Replica {
             name,
             log,
             leader: None,
             epoch: LeaderEpoch::NONE,
             isr: Vec::new(),
+            replication: 1,
             rules,
             awaiting_stored: VecDeque::new(),
             awaiting_committed: VecDeque::new(),
@@ -134,24 +182,47 @@ impl Replicas {
             loads: BTreeMap::new(),
             failed: false,
         };
-        self.by_id.insert(id, replica);
+        self.by_id.push(Some(Box::new(replica)));
         self.retention_due
             .get_or_insert(now.plus_millis(FIRST_RETENTION_MS));
         id
     }
 
-    pub(crate) fn remove(&mut self, id: ReplicaId) -> Option<Replica> {
-        let replica = self.by_id.remove(&id)?;
+    fn note_name(&mut self, name: &ReplicaName, id: ReplicaId) {
+        let place = (self.by_name).binary_search_by(|other| other.name.cmp(&name.topic));
+        if let Err(at) = place {
+            let topic = Topic {
+                name: name.topic.clone(),
+                partitions: Vec::new(),
+            };
+            self.by_name.insert(at, topic);
+        }
+        let at = place.unwrap_or_else(|at| at);
+        if let Some(topic) = self.by_name.get_mut(at) {
+            let entry = (name.partition, id);
+            match topic.place(name.partition) {
+                Ok(at) => topic.partitions[at] = entry,
+                Err(at) => topic.partitions.insert(at, entry),
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: ReplicaId) -> Option<Box<Replica>> {
+        let replica = self.by_id.get_mut(id.0 as usize)?.take()?;
         for (token, _) in &replica.stores {
-            self.tokens.remove(token);
+            self.tokens.remove(*token);
         }
         for token in replica.loads.keys() {
-            self.tokens.remove(token);
+            self.tokens.remove(*token);
         }
-        if let Some(partitions) = self.by_name.get_mut(&replica.name.topic) {
-            partitions.remove(&replica.name.partition);
-            if partitions.is_empty() {
-                self.by_name.remove(&replica.name.topic);
+        if let Some(TopicSlot(slot)) = self.topic(&replica.name.topic)
+            && let Some(topic) = self.by_name.get_mut(slot)
+        {
+            if let Ok(at) = topic.place(replica.name.partition) {
+                topic.partitions.remove(at);
+            }
+            if topic.partitions.is_empty() {
+                self.by_name.remove(slot);
             }
         }
         Some(replica)
@@ -216,30 +287,37 @@ impl Broker {
         topic: &str,
         partition: PartitionIndex,
     ) -> Result<ReplicaId, ErrorCode> {
-        if self.image.partition(topic, partition).is_none() {
-            return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        self.replicas
+            .find(topic, partition)
+            .filter(|id| self.leads(*id))
+            .ok_or_else(|| self.led_refusal(topic, partition))
+    }
+
+    pub(crate) fn leads(&self, id: ReplicaId) -> bool {
+        let replica = self.replicas.get(id);
+        replica.is_some_and(|replica| replica.leader == Some(self.config.node))
+    }
+
+    /// Why [`Broker::led_replica`] gives none.
+    pub(crate) fn led_refusal(&self, topic: &str, partition: PartitionIndex) -> ErrorCode {
+        match self.image.partition(topic, partition) {
+            Some(_) => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+            None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         }
-        let id = self.replicas.find(topic, partition);
-        let leads = |id: &ReplicaId| {
-            let replica = self.replicas.get(*id);
-            replica.is_some_and(|replica| replica.leader == Some(self.config.node))
-        };
-        id.filter(leads).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)
     }
 
     /// Lets the logs drop bytes from memory until at most `max_bytes` stay.
     pub fn evict(&mut self, max_bytes: u64) {
         // Each log gives up what exceeds its even share; a log below it leaves room unused,
         // which keeps the rule simple and the bound kept.
-        let share = max_bytes / (self.replicas.by_id.len().max(1) as u64);
-        let hot: u64 = self
-            .replicas
-            .by_id
-            .values()
-            .map(|replica| replica.log.hot_bytes())
-            .sum();
+        let (mut count, mut hot) = (0, 0);
+        for (_, replica) in self.replicas.iter() {
+            count += 1;
+            hot += replica.log.hot_bytes();
+        }
+        let share = max_bytes / count.max(1_u64);
         if hot > max_bytes {
-            for replica in self.replicas.by_id.values_mut() {
+            for replica in self.replicas.iter_mut() {
                 replica.log.evict(share);
             }
         }
@@ -251,7 +329,7 @@ impl Broker {
             return;
         }
         let token = self.next_token();
-        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+        let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
         replica.stores.push_back((token, replica.log.log_end()));
@@ -266,7 +344,7 @@ impl Broker {
     /// Asks the shell for bytes that are not in memory; asks once for the same bytes.
     pub(crate) fn order_load(&mut self, id: ReplicaId, slice: LogSlice, out: &mut Vec<Effect>) {
         let token = self.next_token();
-        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+        let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
         if replica.loads.values().any(|loading| *loading == slice) {
@@ -282,10 +360,10 @@ impl Broker {
     }
 
     pub(crate) fn stored(&mut self, now: Time, token: Token, out: &mut Vec<Effect>) {
-        let Some(id) = self.replicas.tokens.remove(&token) else {
+        let Some(id) = self.replicas.tokens.remove(token) else {
             return;
         };
-        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+        let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
         while let Some(&(first, end)) = replica.stores.front() {
@@ -301,7 +379,8 @@ impl Broker {
     /// Moves the high watermark as far as it may go, and tells everyone who waited for that.
     pub(crate) fn settle(&mut self, now: Time, id: ReplicaId, out: &mut Vec<Effect>) {
         let node = self.config.node;
-        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+        let mut told = core::mem::take(&mut self.replicas.told);
+        let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
         let before = replica.log.high_watermark();
@@ -311,17 +390,17 @@ impl Broker {
             replica.log.advance_high_watermark(replica.log.stored_end());
         }
         let (stored, committed) = (replica.log.stored_end(), replica.log.high_watermark());
-        let mut done = Vec::new();
-        drain_below(&mut replica.awaiting_stored, stored, &mut done);
-        drain_below(&mut replica.awaiting_committed, committed, &mut done);
+        drain_below(&mut replica.awaiting_stored, stored, &mut told);
+        drain_below(&mut replica.awaiting_committed, committed, &mut told);
         let fetchers: Vec<WaitId> = if committed > before {
             replica.fetchers.iter().copied().collect()
         } else {
             Vec::new()
         };
-        for awaiter in done {
+        for awaiter in told.drain(..) {
             self.tell(now, awaiter, true, out);
         }
+        self.replicas.told = told;
         for fetcher in fetchers {
             self.retry_fetch(now, fetcher, out);
         }
@@ -335,17 +414,20 @@ impl Broker {
     }
 
     pub(crate) fn store_failed(&mut self, now: Time, token: Token, out: &mut Vec<Effect>) {
-        let Some(id) = self.replicas.tokens.remove(&token) else {
+        let Some(id) = self.replicas.tokens.remove(token) else {
             return;
         };
-        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+        let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
         // The shell has written nothing of this order or any later one, so the log goes
         // back to what is stored and everyone above that is refused.
         for (later, _) in core::mem::take(&mut replica.stores) {
-            self.replicas.tokens.remove(&later);
+            self.replicas.tokens.remove(later);
         }
+        let Some(replica) = self.replicas.get_mut(id) else {
+            return;
+        };
         // What is not stored is never cold: only stored chunks are evicted.
         let mut ops = Vec::new();
         let _ = replica.log.store_failed(now, &mut ops);
@@ -363,10 +445,10 @@ impl Broker {
     }
 
     pub(crate) fn loaded(&mut self, now: Time, token: Token, bytes: Bytes, out: &mut Vec<Effect>) {
-        let Some(id) = self.replicas.tokens.remove(&token) else {
+        let Some(id) = self.replicas.tokens.remove(token) else {
             return;
         };
-        let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+        let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
         let Some(slice) = replica.loads.remove(&token) else {
@@ -395,9 +477,9 @@ impl Broker {
             .broker_number("log.retention.check.interval.ms");
         self.replicas.retention_due =
             Some(now.plus_millis(u64::try_from(interval).unwrap_or(0).max(1)));
-        let ids: Vec<ReplicaId> = self.replicas.by_id.keys().copied().collect();
+        let ids: Vec<ReplicaId> = self.replicas.iter().map(|(id, _)| id).collect();
         for id in ids {
-            let Some(replica) = self.replicas.by_id.get_mut(&id) else {
+            let Some(replica) = self.replicas.get_mut(id) else {
                 continue;
             };
             let mut ops = Vec::new();

@@ -64,6 +64,7 @@ impl Broker {
             return;
         }
         let (leader, epoch, isr) = (entry.leader(), entry.leader_epoch, entry.isr.clone());
+        let replication = entry.replicas.len();
         let id = match self.replicas.find(topic, partition) {
             Some(id) => id,
             None => self.open_replica(now, topic, partition, out),
@@ -76,6 +77,7 @@ impl Broker {
         replica.leader = leader;
         replica.epoch = epoch;
         replica.isr = isr;
+        replica.replication = replication;
         let mut ops = Vec::new();
         if elected {
             replica.log.become_leader(epoch, &mut ops);

@@ -3,10 +3,10 @@
 use crate::api::fetch::PendingFetch;
 use crate::api::list_offsets::PendingListOffsets;
 use crate::api::produce::PendingProduce;
+use crate::ascending::Ascending;
 use crate::coordinator::PendingGroup;
 use crate::forward::PendingForward;
-use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use ids::{ConnId, Time};
 
 /// Names a parked request.
@@ -39,12 +39,17 @@ pub(crate) enum Parked {
     Group(PendingGroup),
 }
 
+/// All parked requests. Their room is used again, for with acks=1 every produce request is parked
+/// until the shell has confirmed its bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waiting {
     next: u64,
-    /// Boxed: a map's node has room for eleven, and is made anew when one alone comes and goes.
-    waiters: BTreeMap<WaitId, Box<Waiter>>,
-    deadlines: BTreeSet<(Time, WaitId)>,
+    waiters: Vec<Option<Waiter>>,
+    /// Places in `waiters` that are free.
+    free: Vec<u32>,
+    /// The place in `waiters` of each request.
+    places: Ascending<WaitId, u32>,
+    deadlines: Ascending<(Time, WaitId), ()>,
 }
 
 impl Waiting {
@@ -62,52 +67,67 @@ impl Waiting {
         parked: Parked,
     ) {
         if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, id));
+            self.deadlines.insert((deadline, id), ());
         }
-        let waiter = Waiter {
+        let waiter = Some(Waiter {
             caller,
             parked,
             deadline,
-        };
-        self.waiters.insert(id, Box::new(waiter));
+        });
+        let free = self.free.pop();
+        let place = free.and_then(|place| Some((place, self.waiters.get_mut(place as usize)?)));
+        match place {
+            Some((place, room)) => {
+                *room = waiter;
+                self.places.insert(id, place);
+            }
+            None => {
+                let place = u32::try_from(self.waiters.len()).unwrap_or(u32::MAX);
+                self.waiters.push(waiter);
+                self.places.insert(id, place);
+            }
+        }
     }
 
     pub(crate) fn get(&self, id: WaitId) -> Option<&Waiter> {
-        self.waiters.get(&id).map(|waiter| &**waiter)
+        let place = self.places.get(id)?;
+        self.waiters.get(place as usize)?.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, id: WaitId) -> Option<&mut Waiter> {
-        self.waiters.get_mut(&id).map(|waiter| &mut **waiter)
+        let place = self.places.get(id)?;
+        self.waiters.get_mut(place as usize)?.as_mut()
     }
 
     /// Sets by when a parked request must be answered, in place of an earlier deadline.
     pub(crate) fn set_deadline(&mut self, id: WaitId, deadline: Time) {
-        if let Some(waiter) = self.waiters.get_mut(&id) {
-            if let Some(old) = waiter.deadline.replace(deadline) {
-                self.deadlines.remove(&(old, id));
-            }
-            self.deadlines.insert((deadline, id));
+        let Some(waiter) = self.get_mut(id) else {
+            return;
+        };
+        if let Some(old) = waiter.deadline.replace(deadline) {
+            self.deadlines.remove((old, id));
         }
+        self.deadlines.insert((deadline, id), ());
     }
 
     pub(crate) fn remove(&mut self, id: WaitId) -> Option<Waiter> {
-        let waiter = *self.waiters.remove(&id)?;
+        let place = self.places.remove(id)?;
+        let waiter = self.waiters.get_mut(place as usize)?.take()?;
+        self.free.push(place);
         if let Some(deadline) = waiter.deadline {
-            self.deadlines.remove(&(deadline, id));
+            self.deadlines.remove((deadline, id));
         }
         Some(waiter)
     }
 
     /// The earliest moment by which a parked request must be answered.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(time, _)| *time)
+        self.deadlines.first().map(|(time, _)| time)
     }
 
     /// A request whose time has come.
     pub(crate) fn due(&self, now: Time) -> Option<WaitId> {
-        self.deadlines
-            .first()
-            .filter(|(time, _)| *time <= now)
-            .map(|(_, id)| *id)
+        let (time, id) = self.deadlines.first()?;
+        (time <= now).then_some(id)
     }
 }

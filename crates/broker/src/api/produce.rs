@@ -10,13 +10,13 @@
 
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::event::{Closing, Effect, ReplicaId};
-use crate::replicas::{AppendRules, Awaiter};
+use crate::replicas::{AppendRules, Awaiter, TopicSlot};
 use crate::waiting::{Caller, Parked, WaitId};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{ErrorCode, Offset, PartitionIndex, Time};
-use log::Refused;
+use log::{Log, Refused};
 use metadata::is_internal;
 use records::{Invalid, Rules};
 use wire::Str;
@@ -38,6 +38,7 @@ pub(crate) struct PendingProduce {
     open: u32,
 }
 
+/// A partition of a response.
 #[derive(Clone, Copy, Debug)]
 struct Spot {
     topic: u32,
@@ -67,10 +68,11 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceReque
         open: 0,
     };
     pending.response.responses.reserve(request.topic_data.len());
-    for topic in &request.topic_data {
-        append_topic(broker, cx, &request, topic, id, &mut pending);
+    let (acks, timeout_ms) = (request.acks, request.timeout_ms);
+    for topic in request.topic_data {
+        append_topic(broker, cx, acks, topic, id, &mut pending);
     }
-    if request.acks == 0 {
+    if acks == 0 {
         let failed = |topic: &TopicProduceResponse| {
             topic
                 .partition_responses
@@ -88,7 +90,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceReque
         name_leaders(broker, cx.caller.version, &mut pending.response);
         return cx.reply(&pending.response);
     }
-    let timeout = u64::try_from(request.timeout_ms).unwrap_or(0);
+    let timeout = u64::try_from(timeout_ms).unwrap_or(0);
     broker.waiting.park(
         id,
         cx.caller,
@@ -101,52 +103,37 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceReque
 fn append_topic(
     broker: &mut Broker,
     cx: &mut Cx<'_>,
-    request: &ProduceRequest,
-    topic: &TopicProduceData,
+    acks: i16,
+    topic: TopicProduceData,
     id: WaitId,
     pending: &mut PendingProduce,
 ) {
-    let by_id = cx.caller.version >= 13;
-    let name: Option<Arc<str>> = if by_id {
-        broker
-            .image
-            .topic_by_id(topic.topic_id)
-            .map(|found| found.name.clone())
-    } else {
-        broker
-            .image
-            .topic(&topic.name)
-            .map(|found| found.name.clone())
-    };
-    let unknown = if by_id {
-        ErrorCode::UNKNOWN_TOPIC_ID
-    } else {
-        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-    };
+    let place = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+    let name = name_of(broker, cx.caller.version, &topic);
+    let slot = name
+        .as_ref()
+        .ok()
+        .and_then(|name| broker.replicas.topic(name));
     let mut answers = Vec::with_capacity(topic.partition_data.len());
     for data in &topic.partition_data {
         let outcome = match &name {
-            None => Outcome::Now(refusal(data.index, unknown)),
-            Some(name) if is_internal(name) => {
-                Outcome::Now(refusal(data.index, ErrorCode::INVALID_TOPIC_EXCEPTION))
-            }
-            Some(name) => append(broker, cx, request.acks, name, data),
+            Err(code) => Outcome::Now(refusal(data.index, *code)),
+            Ok(name) => append(broker, cx, acks, (name, slot), data),
         };
         let (answer, settled) = match outcome {
             Outcome::Now(answer) => (answer, true),
             Outcome::When(answer, replica, end) => {
-                let spot = u32::try_from(pending.spots.len()).unwrap_or(u32::MAX);
-                let open = request.acks != 0 && !is_reached(broker, replica, end, request.acks);
-                if open {
+                let spot = place(pending.spots.len());
+                let found = broker.replicas.get_mut(replica);
+                let waits = found.filter(|found| acks != 0 && !is_reached(&found.log, end, acks));
+                let settled = waits.is_none();
+                if let Some(found) = waits {
                     pending.open += 1;
-                    if let Some(found) = broker.replicas.get_mut(replica) {
-                        found.wait(end, request.acks == -1, Awaiter::Produce { id, spot });
-                    }
+                    found.wait(end, acks == -1, Awaiter::Produce { id, spot });
                 }
-                (answer, !open)
+                (answer, settled)
             }
         };
-        let place = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
         pending.spots.push(Spot {
             topic: place(pending.response.responses.len()),
             partition: place(answers.len()),
@@ -155,21 +142,33 @@ fn append_topic(
         answers.push(answer);
     }
     pending.response.responses.push(TopicProduceResponse {
-        name: topic.name.clone(),
+        name: topic.name,
         topic_id: topic.topic_id,
         partition_responses: answers,
         ..TopicProduceResponse::default()
     });
 }
 
-fn is_reached(broker: &Broker, replica: ReplicaId, end: Offset, acks: i16) -> bool {
-    broker.log(replica).is_none_or(|log| {
-        end <= if acks == -1 {
-            log.high_watermark()
-        } else {
-            log.stored_end()
-        }
-    })
+/// The name of a topic that clients may produce to.
+fn name_of(broker: &Broker, version: i16, topic: &TopicProduceData) -> Result<Arc<str>, ErrorCode> {
+    let found = if version >= 13 {
+        let found = broker.image.topic_by_id(topic.topic_id);
+        found.ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?
+    } else {
+        let found = broker.image.topic(&topic.name);
+        found.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
+    };
+    match is_internal(&found.name) {
+        true => Err(ErrorCode::INVALID_TOPIC_EXCEPTION),
+        false => Ok(found.name.clone()),
+    }
+}
+
+fn is_reached(log: &Log, end: Offset, acks: i16) -> bool {
+    match acks {
+        -1 => end <= log.high_watermark(),
+        _ => end <= log.stored_end(),
+    }
 }
 
 /// Validates and appends one partition's batch.
@@ -177,10 +176,11 @@ fn append(
     broker: &mut Broker,
     cx: &mut Cx<'_>,
     acks: i16,
-    topic: &Arc<str>,
+    (topic, slot): (&str, Option<TopicSlot>),
     data: &PartitionProduceData,
 ) -> Outcome {
-    let id = match writable(broker, acks, topic, PartitionIndex(data.index)) {
+    let partition = PartitionIndex(data.index);
+    let id = match writable(broker, acks, (topic, slot), partition) {
         Ok(id) => id,
         Err(code) => return Outcome::Now(refusal(data.index, code)),
     };
@@ -245,17 +245,17 @@ fn append(
 fn writable(
     broker: &Broker,
     acks: i16,
-    topic: &str,
+    (topic, slot): (&str, Option<TopicSlot>),
     partition: PartitionIndex,
 ) -> Result<ReplicaId, ErrorCode> {
-    let id = broker.led_replica(topic, partition)?;
+    let id = slot.and_then(|slot| broker.replicas.find_in(slot, partition));
+    let id = id.filter(|id| broker.leads(*id));
+    let id = id.ok_or_else(|| broker.led_refusal(topic, partition))?;
     let replica = broker.replicas.get(id);
     let replica = replica.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
-    let assigned = broker.image.partition(topic, partition);
-    let replication = assigned.map_or(1, |found| found.replicas.len());
     // With fewer replicas than `min.insync.replicas` all of them are enough, as in Kafka.
     let needed = usize::try_from(replica.rules.min_insync_replicas).unwrap_or(0);
-    if acks == -1 && replica.isr.len() < needed.min(replication) {
+    if acks == -1 && replica.isr.len() < needed.min(replica.replication) {
         return Err(ErrorCode::NOT_ENOUGH_REPLICAS);
     }
     Ok(id)
