@@ -8,6 +8,7 @@
 
 mod append;
 mod fetch;
+mod files;
 mod load;
 mod lookup;
 mod measure;
@@ -73,6 +74,10 @@ const CASES: &[Case] = &[
     Case {
         name: "fetch",
         run: fetch::run,
+    },
+    Case {
+        name: "files",
+        run: files::run,
     },
     Case {
         name: "world",

@@ -15,15 +15,16 @@ pub(crate) fn run(bench: &mut Bench<'_>) -> Result<(), String> {
         bench.progress("memory: skipped, this system has no /proc/self/statm");
         return Ok(());
     }
+    // What grows least comes first: memory that others have freed would hide it.
     let mut kept = Vec::new();
-    if bench.wants("memory/partition") {
-        kept.push(partitions(bench)?);
+    if bench.wants("memory/record") {
+        kept.push(records(bench)?);
     }
     if bench.wants("memory/connection") {
         kept.push(connections(bench));
     }
-    if bench.wants("memory/record") {
-        kept.push(records(bench)?);
+    if bench.wants("memory/partition") {
+        kept.push(partitions(bench)?);
     }
     drop(kept);
     Ok(())

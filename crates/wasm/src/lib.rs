@@ -6,7 +6,6 @@ mod calls;
 mod frames;
 pub mod host;
 mod lanes;
-mod look;
 pub mod owner;
 mod persist;
 mod ports;

@@ -9,15 +9,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use client::io::Input as ToClient;
-use ids::{NodeId, Offset, PartitionIndex, Time};
+use ids::{NodeId, Offset, PartitionIndex};
 
 /// Producers and members that one world may have.
 const ACTORS_MAX: usize = 2_000;
-/// Time members get to leave before their group's offsets are reset, in milliseconds. One that waits
-/// for a fetch says goodbye after its answer, so the reset is tried again ...
+/// Time members get to leave before their group's offsets are reset, in milliseconds.
 const LEAVE_MS: u64 = 50;
-/// ... for so long; a killed member's session ends within it.
-const LEAVE_MAX_MS: u64 = 30_000;
 /// The number of inputs that are the scenario's own.
 const SCENARIO: u64 = u64::MAX;
 
@@ -28,8 +25,6 @@ const SETUP_WAIT_MS: u64 = 1;
 #[derive(Clone, Debug)]
 pub(crate) struct Reset {
     pub(crate) line: Vec<String>,
-    /// From when on Kafka's refusal is final.
-    until: Time,
     /// Placed again afterwards.
     pub(crate) group: GroupSpec,
 }
@@ -164,15 +159,11 @@ impl State {
                 self.plan_script();
             }
         }
-        let text = printed.trim();
-        let refused = code != 0 || text.starts_with("Error");
         if let Some(reset) = self.resets.remove(&input) {
-            if refused && error_name(text) == "NON_EMPTY_GROUP" && self.now < reset.until {
-                self.resets.insert(input, reset);
-                return self.reset_soon(input);
-            }
             self.add_group(reset.group);
         }
+        let text = printed.trim();
+        let refused = code != 0 || text.starts_with("Error");
         let result = if refused {
             Err((error_name(text), text.to_string()))
         } else {
@@ -451,14 +442,9 @@ impl State {
             return self.run_tool(input, line);
         };
         self.all_leave(group_id);
-        let until = self.now.plus_millis(LEAVE_MAX_MS);
-        self.resets.insert(input, Reset { line, until, group });
-        self.reset_soon(input);
-    }
-
-    fn reset_soon(&mut self, input: u64) {
-        let at = self.now.plus_millis(LEAVE_MS);
-        self.queue.push(at, Happening::Reset { input });
+        self.resets.insert(input, Reset { line, group });
+        self.queue
+            .push(self.now.plus_millis(LEAVE_MS), Happening::Reset { input });
     }
 
     /// The members had time to leave: now Kafka lets the offset be moved.
