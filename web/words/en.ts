@@ -300,7 +300,7 @@ export const en = {
 
   live: {
     one: (text: string) => `${text}.`,
-    withMore: (text: string, n: number) => `${text}, after ${plural(n, "other event", "other events")}.`,
+    withMore: (text: string, n: number) => `${text}, and ${plural(n, "other event", "other events")}.`,
   },
 
   /** Events by code. */

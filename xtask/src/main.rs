@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done, 1 failed (one clear line on stderr), 2 wrong usage.
 
+mod bench_page;
 mod browser;
 mod build;
 mod codegen;
@@ -24,6 +25,7 @@ usage: cargo xtask <command>
   play [--port N] [--no-open]   set up and build everything, serve the playground, open it
   test [--only PART[,PART]]     set up everything and run every test, or these parts
   build                         the playground: core to web/wasm/, page to dist/
+  bench-page                    measure the stage: frames a second, and what one costs
   codegen                       renew crates/wire/src/generated from crates/wire/schema
   codegen-check                 say whether that is up to date
 ";
@@ -52,6 +54,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         "play" => play::run(rest).map(|()| ExitCode::SUCCESS),
         "test" => test::run(rest),
         "build" => build::everything().map(|()| ExitCode::SUCCESS),
+        "bench-page" => bench_page::run().map(|()| ExitCode::SUCCESS),
         "codegen" => done(codegen::run()),
         "codegen-check" => done(codegen::check()),
         "help" | "--help" | "-h" => {

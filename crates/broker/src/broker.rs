@@ -189,6 +189,11 @@ impl Broker {
         self.connections.queued(conn)
     }
 
+    /// Logs found at the start that no partition of the metadata has claimed yet.
+    pub fn unclaimed(&self) -> impl Iterator<Item = (&ReplicaName, &Log)> {
+        self.unclaimed.iter()
+    }
+
     /// The metadata as this broker knows it.
     #[must_use]
     pub fn image(&self) -> &Image {

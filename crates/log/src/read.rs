@@ -103,8 +103,8 @@ impl Log {
                         false if max_bytes < size => 0,
                         false => max_bytes,
                     };
-                    let first = (chunk, position, size);
-                    return Ok(read_from(segment, first, limit, upper_bound));
+                    let at = (chunk, position);
+                    return Ok(read_from(segment, at, limit, upper_bound));
                 }
             }
         }
@@ -198,10 +198,10 @@ impl<'a> Iterator for SliceBytes<'a> {
     }
 }
 
-/// A read that begins with a batch: its chunk, its position, its size.
+/// A read that begins with a batch: in this chunk, at this position.
 fn read_from(
     segment: &Segment,
-    (chunk, position, size): (usize, u32, u32),
+    (chunk, position): (usize, u32),
     limit: u32,
     upper_bound: Offset,
 ) -> Read {
@@ -209,19 +209,17 @@ fn read_from(
     if upper_bound < segment.end {
         match segment.locate(upper_bound) {
             Located::At { position, .. } => end = position,
-            Located::Cold(slice) if slice.position <= position => return Read::Cold(slice),
-            // The bound lies in a later chunk, which need not be looked into now.
-            Located::Cold(slice) => end = slice.position,
-            Located::End => {}
+            Located::Cold(slice) if slice.position < position.saturating_add(limit) => {
+                return Read::Cold(slice);
+            }
+            // The bound lies in a later chunk, which need not be looked into.
+            Located::Cold(_) | Located::End => {}
         }
     }
     end = end.min(position.saturating_add(limit));
     if let Some(cold) = segment.first_cold(chunk, end) {
-        // What is in memory before the cold chunk is answer enough.
-        if cold.position < position.saturating_add(size) {
-            return Read::Cold(cold);
-        }
-        end = cold.position;
+        // What is in memory before it would do, but an answer is not to depend on what that is.
+        return Read::Cold(cold);
     }
     Read::Slice(segment.slice(position, end.saturating_sub(position)))
 }

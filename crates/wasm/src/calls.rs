@@ -3,10 +3,10 @@
 use js_sys::Array;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
-use world::{Command, Input, Looked, Scenario};
+use world::{Command, Input, Scenario};
 
 use crate::browser::plain;
-use crate::push::{Event, Failure, Params, set};
+use crate::push::{Event, Failure, Params};
 use crate::stage::Watch;
 use crate::store::sys::property;
 use crate::turn::Session;
@@ -87,8 +87,6 @@ pub(crate) fn carry_out(
         }
         "time" => time(session, &call.raw(0)),
         "snapshot" => Ok(Outcome::Answer(snapshot(session))),
-        "records" => records(session, call),
-        "inspect" => inspect(session, call),
         "spawn" => {
             let line = with_server(call.arg(0)?);
             let id = session.input(Input::Spawn { line });
@@ -163,45 +161,6 @@ fn snapshot(session: &Session) -> JsValue {
         running: pace.running,
         speed: pace.speed,
     })
-}
-
-fn records(session: &Session, call: &Call) -> Result<Outcome, Failure> {
-    let (topic, partition): (String, i32) = (call.arg(0)?, call.arg(1)?);
-    let from: String = call.arg(2)?;
-    let max = call.arg::<f64>(3)?.clamp(0.0, 1e6) as usize;
-    let from = from.parse().map_err(|_| {
-        Failure::new(
-            "invalid-argument",
-            format!("{from:?} is no offset; give a decimal number."),
-        )
-    })?;
-    match session.world.records(&topic, partition, from, max) {
-        Looked::Found(records) => Ok(Outcome::Answer(plain(&records))),
-        Looked::Nothing => Ok(Outcome::Answer(Array::new().into())),
-        Looked::Cold(_) => Err(cold()),
-    }
-}
-
-fn inspect(session: &Session, call: &Call) -> Result<Outcome, Failure> {
-    let (topic, partition): (String, i32) = (call.arg(0)?, call.arg(1)?);
-    let offset = call.arg::<f64>(2)? as i64;
-    match session.world.inspect(&topic, partition, offset) {
-        Looked::Found(found) => {
-            let answer = plain(&found);
-            let bytes = js_sys::Uint8Array::from(found.bytes.as_slice()).buffer();
-            set(&answer, "bytes", &bytes);
-            Ok(Outcome::Give(answer, Array::of1(&bytes)))
-        }
-        Looked::Nothing => Ok(Outcome::Answer(JsValue::NULL)),
-        Looked::Cold(_) => Err(cold()),
-    }
-}
-
-fn cold() -> Failure {
-    Failure::new(
-        "not-in-memory",
-        "These records are stored, but not in memory; read them with kafka-console-consumer.",
-    )
 }
 
 /// What the drawer says of a command.

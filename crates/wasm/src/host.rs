@@ -12,10 +12,12 @@ use world::{Scenario, World};
 use crate::arrival::Arrival;
 use crate::browser::{Alarm, now, plain};
 use crate::calls::{self, Call, Opening, Outcome};
+use crate::look::look;
 use crate::owner::Owned;
 use crate::persist::Disk;
 use crate::push::{Failure, Outbox, Params, WorkspaceView, set};
 use crate::recover;
+use crate::stage::{Pace, Stage, Watch};
 use crate::store::sys::{Slot, pause};
 use crate::store::{Kind, StoreError, Turn, workspaces};
 use crate::turn::Session;
@@ -24,6 +26,10 @@ use crate::turn::Session;
 const RETRY_MS: i32 = 1_000;
 /// Real milliseconds between two notes of a workspace's size.
 const USE_MS: f64 = 30_000.0;
+/// Bytes of logs that stay in memory.
+const MEMORY_BYTES: u64 = 64 << 20;
+/// Bytes that may be written while a commit is under way; then the world waits for it.
+const UNSTORED_BYTES: u64 = 32 << 20;
 
 /// What `web/engine/worker.ts` makes one of.
 #[wasm_bindgen]
@@ -57,6 +63,9 @@ impl Host {
             opening: Opening::default(),
             layout: 0,
             trouble: false,
+            gathered: 0,
+            watch: Watch::default(),
+            pace: None,
             used_at: f64::MIN,
         };
         wasm_bindgen_futures::spawn_local(engine.run());
@@ -88,6 +97,12 @@ struct Engine {
     layout: u32,
     /// The last commit failed.
     trouble: bool,
+    /// Bytes that the world had written when it was gathered last.
+    gathered: u64,
+    /// Which cells the page wants.
+    watch: Watch,
+    /// How the session that failed ran: the next one goes on like that.
+    pace: Option<Pace>,
     used_at: f64,
 }
 
@@ -113,14 +128,9 @@ impl Engine {
             "watch" => self.take_watch(call),
             "workspaces" => self.workspaces().await,
             "renameWorkspace" | "deleteWorkspace" => change_workspace(call).await,
-            _ => match &mut self.session {
-                Some(session) => calls::carry_out(session, call, &self.desk.alarm),
-                None => Err(Failure::new(
-                    "no-workspace",
-                    "This tab has no workspace open that it owns; open one first.",
-                )),
-            },
+            _ => self.ask_session(call).await,
         };
+        self.serve(true).await;
         let mut direct = Outbox::default();
         let out = match &mut self.session {
             Some(session) => &mut session.out,
@@ -135,11 +145,49 @@ impl Engine {
         direct.release(&self.post);
     }
 
+    async fn ask_session(&mut self, call: &Call) -> Result<Outcome, Failure> {
+        let Some(session) = &mut self.session else {
+            return Err(Failure::new(
+                "no-workspace",
+                "This tab has no workspace open that it owns; open one first.",
+            ));
+        };
+        match call.method.as_str() {
+            "records" | "inspect" => look(session, self.disk.as_ref(), call).await,
+            _ => calls::carry_out(session, call, &self.desk.alarm),
+        }
+    }
+
+    /// Reads what the world stands still for, until it can go on; `jumped` when that is on the way
+    /// to another moment.
+    async fn serve(&mut self, jumped: bool) {
+        let Some(session) = self.session.as_mut() else {
+            return;
+        };
+        if !session.world.stands_still() {
+            return;
+        }
+        while session.world.stands_still() {
+            for wanted in session.world.owed() {
+                let bytes = match &self.disk {
+                    // The node says that it cannot read, as it does of a disk.
+                    Some(disk) => disk.load(&wanted).await.unwrap_or_default(),
+                    None => Default::default(),
+                };
+                session.world.loaded(wanted.node, wanted.token, bytes);
+            }
+        }
+        if jumped {
+            session.jumped();
+        }
+    }
+
     /// Lets go of the workspace that is open and asks for another one.
     async fn open(&mut self, call: &Call) -> Result<Outcome, Failure> {
         self.opening = Opening::of(call)?;
         self.leave().await;
         self.trouble = false;
+        self.pace = None;
         self.ask(Some(call.id));
         Ok(Outcome::Later)
     }
@@ -233,8 +281,13 @@ impl Engine {
         } else if restored && !self.trouble {
             out.notice("history-begins", Params::new());
         }
-        let speed = self.opening.speed;
-        let mut session = Session::new(world, expected, speed, self.layout);
+        let pace = self.pace.take().unwrap_or(Pace {
+            running: true,
+            speed: self.opening.speed,
+        });
+        let stage = Stage::new(self.watch.clone(), self.layout);
+        let mut session = Session::new(world, expected, pace, stage);
+        self.gathered = 0;
         if self.disk.is_some() {
             session.world.keep_writes();
         }
@@ -249,20 +302,29 @@ impl Engine {
             self.failed(error).await;
             return Some(0.0);
         }
-        let session = self.session.as_mut()?;
-        session.turn();
-        for wanted in session.world.owed() {
-            let bytes = match &self.disk {
-                Some(disk) => disk.load(&wanted).await.unwrap_or_default(),
-                None => Default::default(),
-            };
-            session.world.loaded(wanted.node, wanted.token, bytes);
+        if self.is_congested() {
+            // The world waits for the store; the end of the commit rings.
+            self.session.as_mut()?.rest_of_turn();
+            return None;
         }
+        self.session.as_mut()?.begin_turn();
+        while self.session.as_mut()?.run() {
+            self.serve(false).await;
+        }
+        self.serve(false).await;
+        let session = self.session.as_mut()?;
+        session.end_turn();
         session.show();
         let rest = session.rest();
         self.store();
         self.note_use();
         rest
+    }
+
+    /// Whether a commit is under way and much has been written since it began.
+    fn is_congested(&self) -> bool {
+        let written = self.session.as_ref().map_or(0, |s| s.world.written());
+        self.commit.is_some() && written.saturating_sub(self.gathered) > UNSTORED_BYTES
     }
 
     /// The end of the last commit, once.
@@ -287,7 +349,13 @@ impl Engine {
         };
         let changed = session.take_changed();
         let turn = match &mut self.disk {
-            Some(disk) => disk.gather(&mut session.world, changed),
+            Some(disk) => {
+                let turn = disk.gather(&mut session.world, changed);
+                self.gathered = session.world.written();
+                // The turn holds what it stores; only now may logs let go of it.
+                session.world.evict(MEMORY_BYTES);
+                turn
+            }
             None => Turn::default(),
         };
         let Some(disk) = self.disk.as_ref().filter(|_| !turn.is_empty()) else {
@@ -323,6 +391,7 @@ impl Engine {
         let failure = Failure::from(error.clone());
         if let Some(mut session) = self.session.take() {
             session.fail_waiting(&failure);
+            self.pace = Some(session.pace());
             self.layout = session.stage.layout();
             session.out.fail(&failure, &self.post);
         }
@@ -344,9 +413,9 @@ impl Engine {
     }
 
     fn take_watch(&mut self, call: &Call) -> Result<Outcome, Failure> {
-        let watch = calls::watch(call)?;
+        self.watch = calls::watch(call)?;
         if let Some(session) = &mut self.session {
-            session.stage.watch = watch;
+            session.stage.watch = self.watch.clone();
             session.stage.stale = true;
         }
         Ok(Outcome::Answer(JsValue::UNDEFINED))

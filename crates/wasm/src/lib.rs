@@ -6,6 +6,7 @@ mod calls;
 mod frames;
 pub mod host;
 mod lanes;
+mod look;
 pub mod owner;
 mod persist;
 mod ports;

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use ids::{NodeId, Offset};
+use ids::{NodeId, Offset, Time};
 use log::{Log, LogSlice, StoreOp};
 use records::Batches;
 use serde::{Deserialize, Serialize};
-use world::{LogId, LogName, Restored, Scenario, World};
+use world::{LogName, Restored, Scenario, World};
 
 use crate::owner::Owned;
 use crate::store::{Layout, LogRange, Store, StoreError, Turn};
@@ -49,8 +49,11 @@ pub(crate) struct Replica {
     /// Bytes of each segment in the layout.
     pub(crate) lengths: BTreeMap<i64, u32>,
     pub(crate) row: Option<Row>,
-    /// How the world calls the log at present; `None` until it was written to.
-    log: Option<LogId>,
+    /// Segments that the log has let go of, and when: they are kept while history may come back
+    /// to them.
+    leaving: BTreeMap<i64, Time>,
+    /// Since when the log itself is gone, as after the deletion of its topic.
+    gone: Option<Time>,
 }
 
 /// A workspace that this tab owns, and what it holds.
@@ -62,6 +65,8 @@ pub(crate) struct Disk {
     /// Rows of replicas that recovery has cut: what was lost is said once.
     cut: Vec<(String, Option<Vec<u8>>)>,
     dirty: BTreeSet<(NodeId, LogName)>,
+    /// Something of the world has been gathered.
+    begun: bool,
     scenario: String,
     /// The scenario of a new world, until it is stored.
     first: Option<String>,
@@ -75,7 +80,8 @@ impl Replica {
             layout: Layout::default(),
             lengths: BTreeMap::new(),
             row: None,
-            log: None,
+            leaving: BTreeMap::new(),
+            gone: None,
         }
     }
 
@@ -90,10 +96,40 @@ impl Replica {
     fn clear(&mut self) {
         self.layout.delete_all();
         self.lengths.clear();
+        self.leaving.clear();
     }
 
-    /// Makes the layout what the log is.
-    fn follow(&mut self, log: &Log) {
+    /// Whether something is kept only for history.
+    fn is_kept_for_history(&self) -> bool {
+        self.gone.is_some() || !self.leaving.is_empty()
+    }
+
+    /// Lets go of what was gone before history's `start`; says whether that was all.
+    fn forget(&mut self, start: Time) -> bool {
+        if self.gone.is_some_and(|gone| gone < start) {
+            self.clear();
+            return true;
+        }
+        let over = self.leaving.iter().filter(|(_, left)| **left < start);
+        let over: Vec<i64> = over.map(|(base, _)| *base).collect();
+        for base in over {
+            self.layout.delete_segment(base);
+            self.lengths.remove(&base);
+            self.leaving.remove(&base);
+        }
+        false
+    }
+
+    /// Whether the row must be looked at though nothing was written: a log's start rises without
+    /// a write when records are deleted, and an undone deletion brings a log back.
+    fn is_outdated(&self, log: &Log) -> bool {
+        let row = self.row.as_ref();
+        self.gone.is_some() || row.is_none_or(|row| row.log_start != log.log_start().0)
+    }
+
+    /// Makes the layout what the log is `now`.
+    fn follow(&mut self, log: &Log, now: Time) {
+        self.gone = None;
         let sizes: BTreeMap<i64, u32> = log.segment_sizes().map(|(base, n)| (base.0, n)).collect();
         let Some((last, size)) = sizes.last_key_value() else {
             return;
@@ -115,10 +151,9 @@ impl Replica {
         if unlike {
             self.clear();
         }
-        let dropped: Vec<i64> = self.lengths.keys().copied().collect();
-        for base in dropped.into_iter().filter(|base| !sizes.contains_key(base)) {
-            self.layout.delete_segment(base);
-            self.lengths.remove(&base);
+        self.leaving.retain(|base, _| !sizes.contains_key(base));
+        for base in self.lengths.keys().filter(|base| !sizes.contains_key(base)) {
+            self.leaving.entry(*base).or_insert(now);
         }
         for (base, size) in sizes {
             self.extend(log, base, size);
@@ -147,10 +182,30 @@ impl Replica {
         }
     }
 
+    /// Follows the log, or notes that it is gone; gives the change of the replica's row.
+    fn settle(&mut self, log: Option<&Log>, now: Time) -> Option<(String, Option<Vec<u8>>)> {
+        let row = match log {
+            Some(log) => {
+                self.follow(log, now);
+                Some(self.row_of(log))
+            }
+            None => {
+                self.gone.get_or_insert(now);
+                None
+            }
+        };
+        if self.row == row {
+            return None;
+        }
+        let text = row.as_ref().and_then(|row| serde_json::to_vec(row).ok());
+        self.row = row;
+        Some((format!("{REPLICA}{}", self.key), text))
+    }
+
     fn row_of(&self, log: &Log) -> Row {
         let epochs = log::files::encode_leader_epochs(log.leader_epochs());
         Row {
-            segments: self.lengths.keys().copied().collect(),
+            segments: log.segment_sizes().map(|(base, _)| base.0).collect(),
             log_start: log.log_start().0,
             high_watermark: log.high_watermark().0,
             flushed: 0,
@@ -167,6 +222,7 @@ impl Disk {
             doomed: Vec::new(),
             cut: Vec::new(),
             dirty: BTreeSet::new(),
+            begun: false,
             scenario: String::new(),
             first: None,
             clock: 0,
@@ -191,7 +247,7 @@ impl Disk {
         cut: bool,
     ) {
         let mut replica = replica;
-        replica.follow(log);
+        replica.follow(log, Time(0));
         if cut {
             let text = serde_json::to_vec(&replica.row_of(log)).unwrap_or_default();
             self.cut
@@ -218,63 +274,53 @@ impl Disk {
             ..Turn::default()
         };
         self.take_writes(world);
-        if world.take_fork() {
-            self.dirty.extend(self.replicas.keys().cloned());
-        }
-        if !self.replicas.contains_key(&METADATA) || self.replicas[&METADATA].log.is_none() {
-            // What a world's beginning writes is not noted; there is this one log then.
-            let replica = self.replica(&METADATA);
-            replica.log = Some(LogId::Metadata);
-            self.dirty.insert(METADATA);
-        }
+        self.find_outdated(world);
         for id in std::mem::take(&mut self.dirty) {
-            let Some(replica) = self.replicas.get_mut(&id) else {
-                continue;
-            };
-            let log = replica.log.and_then(|log| world.log(id.0, log));
-            let name = format!("{REPLICA}{}", replica.key);
-            match log {
-                Some(log) => {
-                    replica.follow(log);
-                    let row = replica.row_of(log);
-                    if replica.row.as_ref() != Some(&row) {
-                        let text = serde_json::to_vec(&row).unwrap_or_default();
-                        turn.meta.push((name, Some(text)));
-                        replica.row = Some(row);
-                    }
-                }
-                None => {
-                    replica.clear();
-                    replica.row = None;
-                    turn.meta.push((name, None));
-                }
+            if let Some(replica) = self.replicas.get_mut(&id) {
+                let row = replica.settle(world.stored_log(id.0, &id.1), world.newest());
+                turn.meta.extend(row);
             }
         }
-        for replica in self.replicas.values_mut() {
+        let start = world.history_start();
+        self.replicas.retain(|_, replica| {
+            let over = replica.is_kept_for_history() && replica.forget(start);
             if replica.layout.is_dirty() || replica.layout.stale_keys() > 0 {
                 turn.add(&replica.key, replica.layout.take_turn(STALE_RANGES));
             }
-        }
+            !(over && replica.layout.stale_keys() == 0)
+        });
         self.add_world(world, changed, &mut turn);
         turn
     }
 
     fn take_writes(&mut self, world: &mut World) {
+        if !std::mem::replace(&mut self.begun, true) {
+            // What a world's beginning writes is not noted; there is this one log then.
+            self.replica(&METADATA);
+            self.dirty.insert(METADATA);
+        }
         for write in world.take_writes() {
             let id = (write.node, write.name);
             let replica = match self.replicas.get_mut(&id) {
                 Some(replica) => replica,
                 None => self.replica(&id),
             };
-            replica.log = Some(write.log);
-            match write.op {
-                Some(StoreOp::Truncate { segment, position }) => {
-                    replica.truncate(segment.0, position);
-                }
-                None => replica.clear(),
-                Some(_) => {}
+            if let Some(StoreOp::Truncate { segment, position }) = write.op {
+                replica.truncate(segment.0, position);
             }
             self.dirty.insert(id);
+        }
+        if world.take_fork() {
+            self.dirty.extend(self.replicas.keys().cloned());
+        }
+    }
+
+    fn find_outdated(&mut self, world: &World) {
+        for (id, replica) in &self.replicas {
+            let log = world.stored_log(id.0, &id.1);
+            if log.is_some_and(|log| replica.is_outdated(log)) {
+                self.dirty.insert(id.clone());
+            }
         }
     }
 
@@ -310,11 +356,19 @@ impl Disk {
 
     /// Reads what a node waits for; empty when it cannot be read.
     pub(crate) async fn load(&self, wanted: &Restored) -> Result<Bytes, StoreError> {
-        let id = (wanted.node, wanted.name.clone());
-        let Some(replica) = self.replicas.get(&id) else {
+        self.read(wanted.node, &wanted.name, &wanted.slice).await
+    }
+
+    /// Reads stored bytes of a log; empty when they are not there.
+    pub(crate) async fn read(
+        &self,
+        node: NodeId,
+        name: &LogName,
+        slice: &LogSlice,
+    ) -> Result<Bytes, StoreError> {
+        let Some(replica) = self.replicas.get(&(node, name.clone())) else {
             return Ok(Bytes::new());
         };
-        let slice = &wanted.slice;
         let pieces = replica
             .layout
             .pieces(slice.segment.0, slice.position, slice.length);

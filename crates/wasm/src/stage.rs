@@ -23,14 +23,14 @@ const RATES_MAX: u64 = 240;
 const RATE_MS: f64 = 900.0;
 
 /// Which cells the page wants.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 pub(crate) struct Watch {
     lanes: Vec<WatchLane>,
     decade: u32,
     times: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct WatchLane {
     topic: String,
     partition: i32,

@@ -10,7 +10,7 @@ use world::{Command, Input, Note, Said, TerminalText, World};
 use crate::browser::{Alarm, MessagePort, now};
 use crate::ports::{Arrived, Ports};
 use crate::push::{Event, Failure, Outbox, Params, Push};
-use crate::stage::{Pace, Stage, Undoable, Watch};
+use crate::stage::{Pace, Stage, Undoable};
 
 /// Real milliseconds that one turn's work takes at most.
 const TURN_MS: f64 = 8.0;
@@ -28,8 +28,6 @@ const ANSWER_MICROS: u64 = 5_000_000;
 const STEPS_MAX: u64 = 50_000;
 /// World milliseconds after which a new world counts as set up, whatever is missing.
 const SETUP_MS: u64 = 5_000;
-/// Bytes of logs that stay in memory.
-const MEMORY_BYTES: u64 = 64 << 20;
 
 /// An open workspace: its world, its clients, and what waits to leave.
 pub(crate) struct Session {
@@ -58,18 +56,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(world: World, expected: usize, speed: f64, layout: u32) -> Session {
+    pub(crate) fn new(world: World, expected: usize, pace: Pace, stage: Stage) -> Session {
         Session {
             due: world.now().0 as f64,
             patience: world.now().0,
             world,
-            stage: Stage::new(Watch::default(), layout),
+            stage,
             ports: Ports::default(),
             out: Outbox::default(),
-            pace: Pace {
-                running: true,
-                speed,
-            },
+            pace,
             real: now(),
             waiting: BTreeMap::new(),
             undo: Vec::new(),
@@ -85,30 +80,49 @@ impl Session {
         self.pace
     }
 
-    /// Runs one turn of the world.
-    pub(crate) fn turn(&mut self) {
+    /// Begins a turn: real time has passed, and calls and frames have come in.
+    pub(crate) fn begin_turn(&mut self) {
         let began = now();
         let elapsed = (began - self.real).clamp(0.0, ELAPSED_MAX_MS);
         self.real = began;
-        let moves = self.pace.running && !self.world.is_in_the_past();
-        if moves {
+        if self.moves() {
             self.due += elapsed * 1_000.0 * self.pace.speed;
             self.take_ports();
         }
+    }
+
+    /// Runs the world until it has reached the clock, the turn's time is over, or it stands still
+    /// because a node waits for bytes; says whether that is so.
+    pub(crate) fn run(&mut self) -> bool {
+        let moves = self.moves();
         let target = self.target(moves);
-        while self.world.run_until(target, EVENTS) == EVENTS {
-            if !moves && self.waiting.is_empty() || now() - began >= TURN_MS {
+        let is_late = || now() - self.real >= TURN_MS;
+        while !is_late() && self.world.run_until(target, EVENTS) == EVENTS {
+            if !moves && self.waiting.is_empty() {
                 break;
             }
         }
         self.behind = self.world.next_time().is_some_and(|next| next <= target);
-        if moves {
+        self.world.stands_still() && !is_late()
+    }
+
+    /// Ends a turn: what was said is sorted.
+    pub(crate) fn end_turn(&mut self) {
+        if self.moves() {
             // What could not be done in time is not made up for later.
             let late = 200_000.0 * self.pace.speed.max(1.0);
             self.due = self.due.min(self.world.now().0 as f64 + late);
         }
         self.sort_said();
-        self.world.evict(MEMORY_BYTES);
+    }
+
+    /// Real time that passes without the world is not made up for.
+    pub(crate) fn rest_of_turn(&mut self) {
+        self.real = now();
+    }
+
+    fn moves(&self) -> bool {
+        self.pace.running && !self.world.is_in_the_past()
     }
 
     /// How far the world goes in this turn.
@@ -154,7 +168,7 @@ impl Session {
 
     /// Real milliseconds until the next turn has something to do; `None` when nothing will by itself.
     pub(crate) fn rest(&self) -> Option<f64> {
-        let moves = self.pace.running && !self.world.is_in_the_past();
+        let moves = self.moves();
         if self.behind || !self.waiting.is_empty() || moves && self.ports.has_news() {
             return Some(0.0);
         }
@@ -293,7 +307,8 @@ impl Session {
         }
     }
 
-    fn jumped(&mut self) {
+    /// The world is at another moment than before.
+    pub(crate) fn jumped(&mut self) {
         self.due = self.world.now().0 as f64;
         self.changed = true;
         self.stage.moved();

@@ -9,12 +9,15 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use client::io::Input as ToClient;
-use ids::{NodeId, Offset, PartitionIndex};
+use ids::{NodeId, Offset, PartitionIndex, Time};
 
 /// Producers and members that one world may have.
 const ACTORS_MAX: usize = 2_000;
-/// Time members get to leave before their group's offsets are reset, in milliseconds.
+/// Time members get to leave before their group's offsets are reset, in milliseconds. One that waits
+/// for a fetch says goodbye after its answer, so the reset is tried again ...
 const LEAVE_MS: u64 = 50;
+/// ... for so long; a killed member's session ends within it.
+const LEAVE_MAX_MS: u64 = 30_000;
 /// The number of inputs that are the scenario's own.
 const SCENARIO: u64 = u64::MAX;
 
@@ -25,6 +28,8 @@ const SETUP_WAIT_MS: u64 = 1;
 #[derive(Clone, Debug)]
 pub(crate) struct Reset {
     pub(crate) line: Vec<String>,
+    /// From when on Kafka's refusal is final.
+    until: Time,
     /// Placed again afterwards.
     pub(crate) group: GroupSpec,
 }
@@ -159,11 +164,15 @@ impl State {
                 self.plan_script();
             }
         }
-        if let Some(reset) = self.resets.remove(&input) {
-            self.add_group(reset.group);
-        }
         let text = printed.trim();
         let refused = code != 0 || text.starts_with("Error");
+        if let Some(reset) = self.resets.remove(&input) {
+            if refused && error_name(text) == "NON_EMPTY_GROUP" && self.now < reset.until {
+                self.resets.insert(input, reset);
+                return self.reset_soon(input);
+            }
+            self.add_group(reset.group);
+        }
         let result = if refused {
             Err((error_name(text), text.to_string()))
         } else {
@@ -442,9 +451,14 @@ impl State {
             return self.run_tool(input, line);
         };
         self.all_leave(group_id);
-        self.resets.insert(input, Reset { line, group });
-        self.queue
-            .push(self.now.plus_millis(LEAVE_MS), Happening::Reset { input });
+        let until = self.now.plus_millis(LEAVE_MAX_MS);
+        self.resets.insert(input, Reset { line, until, group });
+        self.reset_soon(input);
+    }
+
+    fn reset_soon(&mut self, input: u64) {
+        let at = self.now.plus_millis(LEAVE_MS);
+        self.queue.push(at, Happening::Reset { input });
     }
 
     /// The members had time to leave: now Kafka lets the offset be moved.

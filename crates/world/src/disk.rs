@@ -40,11 +40,10 @@ impl LogName {
 pub struct DiskWrite {
     /// The node.
     pub node: NodeId,
-    /// The log, as the cluster names it now: for its bytes.
-    pub log: LogId,
     /// The log's lasting name.
     pub name: LogName,
-    /// What was written; `None` when the whole log is gone.
+    /// What was written; `None` when the whole log is gone. Its bytes are in the log
+    /// ([`crate::World::stored_log`]).
     pub op: Option<StoreOp>,
 }
 
@@ -52,6 +51,7 @@ pub struct DiskWrite {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
     names: BTreeMap<LogId, LogName>,
+    ids: BTreeMap<LogName, LogId>,
     files: BTreeMap<(LogName, LogFile), Vec<u8>>,
     /// Logs of a node that does not run.
     pub(crate) kept: BTreeMap<LogName, Log>,
@@ -61,6 +61,7 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn open(&mut self, log: LogId, name: LogName) {
+        self.ids.insert(name.clone(), log);
         self.names.insert(log, name);
     }
 
@@ -68,8 +69,19 @@ impl Disk {
         self.names.get(&log)
     }
 
+    /// How the running node calls a log.
+    pub(crate) fn id(&self, name: &LogName) -> Option<LogId> {
+        self.ids.get(name).copied()
+    }
+
+    /// The logs of a running node.
+    pub(crate) fn open_logs(&self) -> impl Iterator<Item = (LogId, &LogName)> {
+        self.names.iter().map(|(id, name)| (*id, name))
+    }
+
     /// Forgets which ids the logs have: the node is gone and its next life gives new ones.
     pub(crate) fn close_all(&mut self) -> BTreeMap<LogId, LogName> {
+        self.ids.clear();
         core::mem::take(&mut self.names)
     }
 
@@ -90,6 +102,7 @@ impl Disk {
 
     pub(crate) fn remove(&mut self, log: LogId) -> Option<LogName> {
         let name = self.names.remove(&log)?;
+        self.ids.remove(&name);
         self.files.retain(|(of, _), _| *of != name);
         Some(name)
     }

@@ -20,6 +20,10 @@ const SNAPSHOT_MICROS: u64 = 10_000_000;
 const SNAPSHOTS_MAX: usize = 64;
 /// Inputs kept; the oldest snapshot goes when there are more.
 const INPUTS_MAX: usize = 100_000;
+/// Bytes of inputs kept, which clients from outside and terminals send.
+const INPUT_BYTES_MAX: u64 = 16 << 20;
+/// Bytes written between two looks at what the snapshots hold in memory.
+const EVICT_BYTES: u64 = 1 << 20;
 /// Ticks kept for the timeline.
 const TICKS_MAX: usize = 1_000;
 /// Seconds of rates kept for the timeline.
@@ -34,6 +38,25 @@ struct Journaled {
     input: Input,
 }
 
+impl Journaled {
+    /// Bytes that this entry holds beside itself.
+    fn bytes(&self) -> u64 {
+        match &self.input {
+            Input::Frame { frame: bytes, .. } | Input::Stdin { text: bytes, .. } => {
+                bytes.len() as u64
+            }
+            Input::Spawn { line } => line.len() as u64,
+            Input::Command(Command::Send { lines, .. }) => {
+                let size = |line: &crate::Line| {
+                    line.value.len() + line.key.as_ref().map_or(0, alloc::string::String::len)
+                };
+                lines.iter().map(size).sum::<usize>() as u64
+            }
+            _ => 0,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Snapshot {
     state: State,
@@ -42,11 +65,31 @@ struct Snapshot {
     events: u64,
 }
 
+/// An earlier moment that is being played again; what has been played is the world's state.
+#[derive(Clone, Copy, Debug)]
+struct Playing {
+    /// Inputs applied, and events that have happened.
+    inputs: u64,
+    events: u64,
+    goal: Goal,
+}
+
+/// Where playing ends.
+#[derive(Clone, Copy, Debug)]
+enum Goal {
+    /// At a moment, which is only looked at.
+    Moment(Time),
+    /// Just before this input, which is undone.
+    Undo(u64),
+}
+
 /// The journal and its snapshots.
 #[derive(Debug)]
 pub(crate) struct History {
     snapshots: VecDeque<Snapshot>,
     journal: VecDeque<Journaled>,
+    /// Bytes of the journal's inputs.
+    bytes: u64,
     /// Inputs that were dropped from the journal's front.
     dropped: u64,
     events: u64,
@@ -55,10 +98,14 @@ pub(crate) struct History {
     appended: VecDeque<(Time, u64)>,
     redo: Vec<Command>,
     /// The newest moment, while an older one is looked at.
-    present: Option<Box<State>>,
+    pub(crate) present: Option<Box<State>>,
+    /// An earlier moment is being played again and waits for bytes.
+    playing: Option<Playing>,
     /// The past was continued, so what is stored no longer fits.
     forked: bool,
     looked: usize,
+    /// Bytes that had been written when bytes were last let go of.
+    evicted: u64,
 }
 
 impl History {
@@ -71,14 +118,17 @@ impl History {
         History {
             snapshots: VecDeque::from([first]),
             journal: VecDeque::new(),
+            bytes: 0,
             dropped: 0,
             events: 0,
             ticks: VecDeque::new(),
             appended: VecDeque::from([(state.now, 0)]),
             redo: Vec::new(),
             present: None,
+            playing: None,
             forked: false,
             looked: 0,
+            evicted: 0,
         }
     }
 
@@ -135,15 +185,39 @@ impl History {
             events: self.events,
         });
         while self.snapshots.len() > SNAPSHOTS_MAX
-            || (self.journal.len() > INPUTS_MAX && self.snapshots.len() > 1)
+            || (self.is_journal_full() && self.snapshots.len() > 1)
         {
             self.snapshots.pop_front();
             let Some(first) = self.snapshots.front() else {
                 break;
             };
-            while self.dropped < first.inputs && self.journal.pop_front().is_some() {
+            while self.dropped < first.inputs
+                && let Some(gone) = self.journal.pop_front()
+            {
                 self.dropped += 1;
+                self.bytes -= gone.bytes();
             }
+        }
+    }
+
+    fn is_journal_full(&self) -> bool {
+        self.journal.len() > INPUTS_MAX || self.bytes > INPUT_BYTES_MAX
+    }
+
+    /// Lets go of the bytes that the present, which has `written` so many, keeps no more than
+    /// `max_bytes` of: a snapshot keeps the less the older it is, so that all of them together
+    /// hold about as much as the present alone.
+    pub(crate) fn evict(&mut self, max_bytes: u64, written: u64) {
+        if written.abs_diff(self.evicted) < EVICT_BYTES {
+            return;
+        }
+        self.evicted = written;
+        if let Some(present) = &mut self.present {
+            present.evict(max_bytes);
+        }
+        for snapshot in &mut self.snapshots {
+            let since = written.saturating_sub(snapshot.state.written);
+            snapshot.state.evict(max_bytes.saturating_sub(since));
         }
     }
 
@@ -159,11 +233,22 @@ impl History {
             self.ticks.push_back((state.now, kind));
             self.redo.clear();
         }
-        self.journal.push_back(Journaled {
+        if self.is_journal_full() {
+            self.snapshot(state);
+        }
+        let entry = Journaled {
             event: self.events,
             at: state.now,
             input: input.clone(),
-        });
+        };
+        self.bytes += entry.bytes();
+        self.journal.push_back(entry);
+    }
+
+    fn truncate_journal(&mut self, at: usize) {
+        let gone = self.journal.iter().skip(at).map(Journaled::bytes);
+        self.bytes -= gone.sum::<u64>();
+        self.journal.truncate(at);
     }
 
     fn start(&self) -> Time {
@@ -186,28 +271,43 @@ impl World {
         self.history.present.is_some()
     }
 
+    /// The newest moment, whatever is shown.
+    #[must_use]
+    pub fn newest(&self) -> Time {
+        self.present().now
+    }
+
+    /// The moment where history begins.
+    #[must_use]
+    pub fn history_start(&self) -> Time {
+        self.history.start()
+    }
+
     /// Shows the moment `millis` after the world began; nothing is lost by looking.
+    ///
+    /// When bytes on the way there are not in memory, the world waits for them ([`World::owed`]) and
+    /// goes on by itself; until then [`World::is_playing`].
     pub fn seek(&mut self, millis: u64) {
-        let present = self
-            .history
-            .present
-            .take()
-            .map_or_else(|| self.state.clone(), |present| *present);
+        self.seek_present();
         let wanted = self
             .state
             .began
             .plus_millis(millis)
             .max(self.history.start());
-        if wanted >= present.now {
-            self.state = present;
-            return;
+        if wanted < self.state.now {
+            self.play(Goal::Moment(wanted));
         }
-        self.state = self.play_to(|state, _| state.now <= wanted, Some(wanted));
-        self.history.present = Some(Box::new(present));
+    }
+
+    /// Whether an earlier moment is being played again and waits for bytes.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        self.history.playing.is_some()
     }
 
     /// Back to the newest moment.
     pub fn seek_present(&mut self) {
+        self.history.playing = None;
         if let Some(present) = self.history.present.take() {
             self.state = *present;
         }
@@ -215,13 +315,23 @@ impl World {
 
     /// Goes on from the moment shown: what came after it is given up. Says whether that was the past.
     pub fn continue_here(&mut self) -> bool {
-        if self.history.present.take().is_none() {
+        if self.history.present.is_none() || self.is_playing() {
             return false;
         }
+        self.history.present = None;
         self.forget_after(self.state.now);
+        self.fork();
+        true
+    }
+
+    /// What is stored is of a present that has been given up: every log is cut to what it is now.
+    fn fork(&mut self) {
         self.state.close_outside();
         self.history.forked = true;
-        true
+        self.state.writes.clear();
+        if self.state.keeps_writes {
+            self.state.write_all();
+        }
     }
 
     /// Whether, since the last call, the past was continued: everything stored is to be written anew.
@@ -230,6 +340,8 @@ impl World {
     }
 
     /// Rewinds to just before the last thing a person did; `false` when there is none in history.
+    ///
+    /// As with [`World::seek`], the world may have to wait for bytes on the way.
     pub fn undo(&mut self) -> bool {
         self.seek_present();
         let is_command = |entry: &Journaled| matches!(entry.input, Input::Command(_));
@@ -237,33 +349,35 @@ impl World {
             return false;
         };
         let target = self.history.dropped + at as u64;
-        let Some(first) = self.history.snapshots.front() else {
-            return false;
-        };
-        if target < first.inputs {
+        let reaches = |first: &Snapshot| target >= first.inputs;
+        if !self.history.snapshots.front().is_some_and(reaches) {
             return false;
         }
-        let mut state = self.play_to(|_, inputs| inputs < target, None);
+        self.play(Goal::Undo(target));
+        true
+    }
+
+    /// The world stands just before input `target`: it and all after it are given up.
+    fn undone(&mut self, target: u64) {
+        self.history.present = None;
+        let at = usize::try_from(target - self.history.dropped).unwrap_or(usize::MAX);
         let Some(undone) = self.history.journal.get(at).cloned() else {
-            return false;
+            return;
         };
         // Time may have passed since the last event before it.
-        state.now = state.now.max(undone.at);
+        self.state.now = self.state.now.max(undone.at);
         let mut redo = core::mem::take(&mut self.history.redo);
         if let Input::Command(command) = undone.input {
             redo.push(command);
         }
-        self.state = state;
-        self.history.journal.truncate(at);
+        self.history.truncate_journal(at);
         self.history.events = undone.event;
         self.history
             .snapshots
             .retain(|snapshot| snapshot.inputs <= target && snapshot.events <= undone.event);
         self.forget_after(undone.at);
-        self.state.close_outside();
+        self.fork();
         self.history.redo = redo;
-        self.history.forked = true;
-        true
     }
 
     /// Does again what was undone last; `false` when there is nothing.
@@ -311,63 +425,91 @@ impl World {
         }
     }
 
-    /// Plays again from the nearest snapshot while `keep(state, inputs applied)` says so.
-    fn play_to(&self, keep: impl Fn(&State, u64) -> bool, until: Option<Time>) -> State {
+    /// Plays again from the nearest snapshot to an earlier moment; the present is kept aside.
+    fn play(&mut self, goal: Goal) {
         let history = &self.history;
-        let fits = |snapshot: &&Snapshot| {
-            keep(&snapshot.state, snapshot.inputs) || until.is_none() && snapshot.inputs == 0
+        let fits = |snapshot: &&Snapshot| match goal {
+            Goal::Moment(wanted) => snapshot.state.now <= wanted,
+            Goal::Undo(target) => snapshot.inputs <= target,
         };
-        let from = history
-            .snapshots
-            .iter()
-            .rev()
-            .find(fits)
-            .or_else(|| history.snapshots.front());
-        let Some(from) = from else {
-            return self.state.clone();
+        let from = history.snapshots.iter().rev().find(fits);
+        let Some(from) = from.or_else(|| history.snapshots.front()) else {
+            return;
         };
         let mut state = from.state.clone();
+        let playing = Playing {
+            inputs: from.inputs,
+            events: from.events,
+            goal,
+        };
         state.keeps_writes = false;
-        let (mut inputs, mut events) = (from.inputs, from.events);
+        let present = core::mem::replace(&mut self.state, state);
+        self.history.present = Some(Box::new(present));
+        self.history.playing = Some(playing);
+        self.play_on();
+    }
+
+    /// Plays on until the goal is reached, or until bytes are needed that are not in memory.
+    pub(crate) fn play_on(&mut self) {
+        let Some(mut playing) = self.history.playing else {
+            return;
+        };
+        let state = &mut self.state;
         loop {
-            let next = usize::try_from(inputs - history.dropped)
+            if state.waits() {
+                state.forget_said();
+                self.history.playing = Some(playing);
+                return;
+            }
+            let next = usize::try_from(playing.inputs - self.history.dropped)
                 .ok()
-                .and_then(|at| history.journal.get(at));
+                .and_then(|at| self.history.journal.get(at));
             if let Some(entry) = next
-                && entry.event == events
+                && entry.event == playing.events
             {
-                if !keep(&state, inputs) || until.is_some_and(|until| entry.at > until) {
+                let over = match playing.goal {
+                    Goal::Moment(wanted) => entry.at > wanted,
+                    Goal::Undo(target) => playing.inputs >= target,
+                };
+                if over {
                     break;
                 }
                 state.now = state.now.max(entry.at);
                 state.take_input(entry.input.clone());
-                inputs += 1;
+                playing.inputs += 1;
                 continue;
             }
             let due = state.next_time();
-            // Without a time, the end is an input: everything before it happens.
-            let goes_on = match until {
-                Some(until) => due.is_some_and(|due| due <= until),
-                None => next.is_some() && due.is_some(),
+            // An undo ends at an input: everything before that happens.
+            let goes_on = match playing.goal {
+                Goal::Moment(wanted) => due.is_some_and(|due| due <= wanted),
+                Goal::Undo(_) => next.is_some() && due.is_some(),
             };
-            if !goes_on || !state.owed.is_empty() {
+            if !goes_on {
                 break;
             }
             state.step();
-            events += 1;
+            playing.events += 1;
         }
-        if let Some(until) = until {
-            state.now = state.now.max(until);
+        state.forget_said();
+        let present = self.history.present.as_ref();
+        state.keeps_writes = present.is_some_and(|present| present.keeps_writes);
+        self.history.playing = None;
+        match playing.goal {
+            Goal::Moment(wanted) => self.state.now = self.state.now.max(wanted),
+            Goal::Undo(target) => self.undone(target),
         }
-        state.said.clear();
-        state.writes.clear();
-        state.keeps_writes = self.state.keeps_writes;
-        state
+    }
+
+    /// The newest moment, whatever is shown.
+    pub(crate) fn present(&self) -> &State {
+        self.history.present.as_deref().unwrap_or(&self.state)
     }
 
     fn forget_after(&mut self, at: Time) {
         let history = &mut self.history;
-        history.journal.retain(|entry| entry.at <= at);
+        let kept = history.journal.partition_point(|entry| entry.at <= at);
+        history.truncate_journal(kept);
         history
             .snapshots
             .retain(|snapshot| snapshot.state.now <= at);

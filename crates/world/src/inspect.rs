@@ -1,12 +1,13 @@
 //! Looking into a log: records as consumers get them, and a batch as it lies there.
 
+use crate::disk::LogName;
 use crate::world::World;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use client::partitioner::explain;
-use ids::Offset;
+use ids::{NodeId, Offset, PartitionIndex};
 use log::{Log, LogSlice, Lookup};
 use records::spans::record_spans;
 use records::{Compression, Header, decompress};
@@ -100,8 +101,32 @@ pub enum Looked<T> {
     Cold(LogSlice),
 }
 
+/// One partition's log, to look into. Bytes that are not in memory are put into this copy alone,
+/// so that looking changes nothing in the world; chunks are shared.
+#[derive(Clone, Debug)]
+pub struct Look {
+    node: NodeId,
+    name: LogName,
+    partitions: i32,
+    log: Log,
+}
+
 impl World {
-    /// Up to `max` records from an offset on, as a consumer gets them; control records are left out.
+    /// A look into the leader's log of a partition; `None` when there is none.
+    #[must_use]
+    pub fn look(&self, topic: &str, partition: i32) -> Option<Look> {
+        let (node, name, log) = self
+            .state
+            .leader_replica(topic, PartitionIndex(partition))?;
+        Some(Look {
+            node,
+            name: name.clone(),
+            partitions: self.partition_count(topic),
+            log: log.clone(),
+        })
+    }
+
+    /// Up to `max` records from an offset on, as [`Look::records`] gives them.
     #[must_use]
     pub fn records(
         &self,
@@ -110,9 +135,34 @@ impl World {
         from: i64,
         max: usize,
     ) -> Looked<Vec<RecordView>> {
-        let Some(log) = self.partition_log(topic, partition) else {
-            return Looked::Nothing;
-        };
+        self.look(topic, partition)
+            .map_or(Looked::Nothing, |look| look.records(from, max))
+    }
+
+    /// A record, as [`Look::inspect`] gives it.
+    #[must_use]
+    pub fn inspect(&self, topic: &str, partition: i32, offset: i64) -> Looked<Inspection> {
+        self.look(topic, partition)
+            .map_or(Looked::Nothing, |look| look.inspect(offset))
+    }
+}
+
+impl Look {
+    /// Whose log it is: where the bytes that are not in memory are to be found.
+    #[must_use]
+    pub fn place(&self) -> (NodeId, &LogName) {
+        (self.node, &self.name)
+    }
+
+    /// Hands in bytes that were [`Looked::Cold`]; `false` when they are not those.
+    pub fn install(&mut self, slice: &LogSlice, bytes: Bytes) -> bool {
+        self.log.install(slice, bytes)
+    }
+
+    /// Up to `max` records from an offset on, as a consumer gets them; control records are left out.
+    #[must_use]
+    pub fn records(&self, from: i64, max: usize) -> Looked<Vec<RecordView>> {
+        let log = &self.log;
         let mut found = Vec::new();
         let mut at = Offset(from).max(log.log_start());
         let max = max.min(RECORDS_MAX);
@@ -138,10 +188,8 @@ impl World {
 
     /// A record, its batch, the bytes and what each of them means.
     #[must_use]
-    pub fn inspect(&self, topic: &str, partition: i32, offset: i64) -> Looked<Inspection> {
-        let Some(log) = self.partition_log(topic, partition) else {
-            return Looked::Nothing;
-        };
+    pub fn inspect(&self, offset: i64) -> Looked<Inspection> {
+        let log = &self.log;
         if Offset(offset) < log.log_start() || Offset(offset) >= log.log_end() {
             return Looked::Nothing;
         }
@@ -165,9 +213,8 @@ impl World {
         let Some(record) = found else {
             return Looked::Nothing;
         };
-        let partitions = self.partition_count(topic);
         let partitioning = key.map(|key| {
-            let steps = explain(&key, partitions);
+            let steps = explain(&key, self.partitions);
             Partitioning {
                 hash: steps.hash,
                 positive: steps.positive,

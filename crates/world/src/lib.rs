@@ -37,7 +37,7 @@ pub use command::{
 };
 pub use disk::{DiskWrite, LogName};
 pub use frames::SentFrame;
-pub use inspect::{BatchView, Inspection, Looked, Partitioning, RecordView, Span};
+pub use inspect::{BatchView, Inspection, Look, Looked, Partitioning, RecordView, Span};
 pub use scenario::{
     GroupSpec, MemberSpec, ProducerSpec, Scenario, ScenarioError, TimedCommand, TopicSpec,
 };

@@ -9,7 +9,9 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use cluster::{BrokerConfig, ControllerConfig, Event, LogId, Node, NodeConfig, Recovered};
+use cluster::{
+    BrokerConfig, ControllerConfig, Event, LogId, Node, NodeConfig, Recovered, ReplicaName,
+};
 use ids::{NodeId, Offset, Rng, Time, Uuid};
 use log::files::encode_leader_epochs;
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Recovery, Report};
@@ -80,6 +82,7 @@ impl State {
         let Some(node) = self.cluster.remove(id) else {
             return;
         };
+        self.end_life(id);
         let at = self.now.plus_micros(LATENCY_MICROS);
         for conn in self.network.of_node(id) {
             if let Some((actor, link)) = self.network.close(id, conn) {
@@ -96,7 +99,39 @@ impl State {
             cuts.extend(said(&name, &report));
             disk.kept.insert(name, log);
         }
+        // What no partition has claimed yet lies on the disk as it did.
+        for (name, log) in node.broker().unclaimed() {
+            disk.kept
+                .insert(LogName::Replica(name.clone()), log.clone());
+        }
         self.said.extend(cuts);
+    }
+
+    /// A log, whether its node runs or not.
+    pub(crate) fn stored_log(&self, node: NodeId, name: &LogName) -> Option<&Log> {
+        let disk = self.disks.get(&node)?;
+        match self.cluster.node(node) {
+            Some(running) => match disk.id(name) {
+                Some(id) => running.log(id),
+                None => {
+                    let mut unclaimed = running.broker().unclaimed();
+                    let same = |of: &ReplicaName| *name == LogName::Replica(of.clone());
+                    unclaimed.find(|(of, _)| same(of)).map(|(_, log)| log)
+                }
+            },
+            None => disk.kept.get(name),
+        }
+    }
+
+    /// Every log of every node, with its lasting name.
+    pub(crate) fn stored_logs(&self) -> Vec<(NodeId, LogName)> {
+        let named = self.disks.iter().flat_map(|(node, disk)| {
+            let names = disk.open_logs().map(|(_, name)| name);
+            names
+                .chain(disk.kept.keys())
+                .map(|name| (*node, name.clone()))
+        });
+        named.collect()
     }
 
     /// The cluster's id: made from the seed, so that it lasts as long as the scenario.

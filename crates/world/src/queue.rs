@@ -5,27 +5,23 @@ use alloc::collections::BinaryHeap;
 use alloc::sync::Arc;
 use bytes::Bytes;
 use client::io::LinkId;
-use cluster::{LogId, Peer};
+use cluster::Event;
 use core::cmp::{Ordering, Reverse};
-use ids::{ConnId, NodeId, Time, Token};
+use ids::{NodeId, Time};
+
+/// Which life of a node, counted from 0: each kill ends one.
+pub(crate) type Life = u32;
 
 /// Something that will happen to a node or a client.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
-    /// A connection attempt reaches a node.
-    Connect {
+    /// A node is told something. What was meant for an earlier life of it is lost: what it
+    /// had ordered, asked and connected to went with that life.
+    Node {
         node: NodeId,
-        conn: ConnId,
-        host: Arc<str>,
+        life: Life,
+        event: Event,
     },
-    /// A request reaches a node.
-    Request {
-        node: NodeId,
-        conn: ConnId,
-        frame: Bytes,
-    },
-    /// A client's close reaches a node.
-    Disconnect { node: NodeId, conn: ConnId },
     /// A connection stands, as the client sees it.
     Connected { actor: ActorId, link: LinkId },
     /// A connection was refused.
@@ -42,26 +38,8 @@ pub(crate) enum Happening {
     },
     /// A node's close reaches a client.
     Closed { actor: ActorId, link: LinkId },
-    /// A disk has written.
-    Stored {
-        node: NodeId,
-        log: LogId,
-        token: Token,
-    },
-    /// A disk has refused to write.
-    StoreFailed {
-        node: NodeId,
-        log: LogId,
-        token: Token,
-    },
-    /// What one node said reaches another.
-    Peer {
-        to: NodeId,
-        from: NodeId,
-        message: Peer,
-    },
     /// A node asked to be woken now.
-    WakeNode { node: NodeId },
+    WakeNode { node: NodeId, life: Life },
     /// A client asked to be woken now.
     WakeActor { actor: ActorId },
     /// A command of the scenario is due.

@@ -5,7 +5,7 @@ use crate::apply::Reset;
 use crate::disk::{Disk, DiskWrite, LogName, WRITE_MICROS};
 use crate::frames::Frames;
 use crate::network::{FIRST_PORT, LATENCY_MICROS, Network};
-use crate::queue::{Happening, Queue};
+use crate::queue::{Happening, Life, Queue};
 use crate::scenario::{GroupSpec, Scenario};
 use crate::trace::Trace;
 use crate::traced::{event_words, input_words, trace_event, trace_input, trace_store};
@@ -111,15 +111,21 @@ pub(crate) struct State {
     pub(crate) next_actor: u32,
     pub(crate) queue: Queue,
     pub(crate) trace: Trace,
+    /// Bytes that nodes wait for: not yet asked of the shell, and asked.
     pub(crate) owed: Vec<Owed>,
+    pub(crate) awaited: Vec<(NodeId, Token)>,
     /// The groups that have been placed.
     pub(crate) groups: BTreeMap<String, GroupSpec>,
     /// Topics of the scenario that are not created yet.
     pub(crate) setup_left: u32,
     /// Offsets to be reset once the group's members have left, by input.
     pub(crate) resets: BTreeMap<u64, Reset>,
+    /// How often each node was killed.
+    lives: BTreeMap<NodeId, Life>,
     node_wakes: BTreeMap<NodeId, Time>,
     actor_wakes: BTreeMap<ActorId, Time>,
+    /// Bytes ever appended to logs.
+    pub(crate) written: u64,
     /// For those outside; taken by the shell, never looked at here.
     pub(crate) said: Vec<Said>,
     pub(crate) writes: Vec<DiskWrite>,
@@ -144,17 +150,39 @@ impl State {
             queue: Queue::default(),
             trace: Trace::default(),
             owed: Vec::new(),
+            awaited: Vec::new(),
             groups: BTreeMap::new(),
             setup_left: 0,
             resets: BTreeMap::new(),
+            lives: BTreeMap::new(),
             node_wakes: BTreeMap::new(),
             actor_wakes: BTreeMap::new(),
+            written: 0,
             said: Vec::new(),
             writes: Vec::new(),
             keeps_writes: false,
             frames: Frames::default(),
             plants_bit: false,
         }
+    }
+
+    /// Notes all logs as written, cut to their present lengths: what is stored of them may be
+    /// longer, and is of no present any more.
+    pub(crate) fn write_all(&mut self) {
+        for (node, name) in self.stored_logs() {
+            let log = self.stored_log(node, &name);
+            let Some((segment, position)) = log.and_then(|log| log.segment_sizes().last()) else {
+                continue;
+            };
+            let op = Some(StoreOp::Truncate { segment, position });
+            self.writes.push(DiskWrite { node, name, op });
+        }
+    }
+
+    /// What was said and written when an earlier moment is played again has been heard before.
+    pub(crate) fn forget_said(&mut self) {
+        self.said.clear();
+        self.writes.clear();
     }
 
     /// Lets go of what is for those outside: a snapshot is not to say it once more.
@@ -182,26 +210,13 @@ impl State {
 
     fn happen(&mut self, what: Happening) {
         match what {
-            Happening::Connect { node, conn, host } => {
-                self.tell_node(node, Event::Connected { conn, host })
+            Happening::Node { node, life, event } => {
+                if life == self.life(node) {
+                    self.tell_node(node, event);
+                }
             }
-            Happening::Request { node, conn, frame } => {
-                self.tell_node(node, Event::Request { conn, frame })
-            }
-            Happening::Disconnect { node, conn } => {
-                self.tell_node(node, Event::Disconnected { conn })
-            }
-            Happening::Stored { node, log, token } => {
-                self.tell_node(node, Event::Stored { log, token })
-            }
-            Happening::StoreFailed { node, log, token } => {
-                self.tell_node(node, Event::StoreFailed { log, token });
-            }
-            Happening::Peer { to, from, message } => {
-                self.tell_node(to, Event::Peer { from, message })
-            }
-            Happening::WakeNode { node } => {
-                if self.node_wakes.get(&node) == Some(&self.now) {
+            Happening::WakeNode { node, life } => {
+                if life == self.life(node) && self.node_wakes.get(&node) == Some(&self.now) {
                     self.tell_node(node, Event::Tick);
                 }
             }
@@ -240,6 +255,29 @@ impl State {
             .event(|| format!("{now:?} node {node} {}", what.unwrap_or_default()));
     }
 
+    /// Tells a node something at `at`, if it still lives the same life then.
+    fn plan(&mut self, at: Time, node: NodeId, event: Event) {
+        let life = self.life(node);
+        self.queue.push(at, Happening::Node { node, life, event });
+    }
+
+    /// Whether a node waits for bytes; nothing happens meanwhile.
+    pub(crate) fn waits(&self) -> bool {
+        !(self.owed.is_empty() && self.awaited.is_empty())
+    }
+
+    fn life(&self, node: NodeId) -> Life {
+        self.lives.get(&node).copied().unwrap_or(0)
+    }
+
+    /// A node is gone: nothing that was on its way to it arrives in its next life.
+    pub(crate) fn end_life(&mut self, node: NodeId) {
+        *self.lives.entry(node).or_insert(0) += 1;
+        self.node_wakes.remove(&node);
+        self.owed.retain(|owed| owed.node != node);
+        self.awaited.retain(|(of, _)| *of != node);
+    }
+
     fn wake_node(&mut self, node: NodeId) {
         let Some(due) = self.cluster.next_deadline(node) else {
             return;
@@ -247,7 +285,8 @@ impl State {
         let planned = self.node_wakes.get(&node).copied();
         if let Some(due) = next_wake(self.now, due, planned) {
             self.node_wakes.insert(node, due);
-            self.queue.push(due, Happening::WakeNode { node });
+            let life = self.life(node);
+            self.queue.push(due, Happening::WakeNode { node, life });
         }
     }
 
@@ -272,12 +311,8 @@ impl State {
                 if let Some(name) = name
                     && self.keeps_writes
                 {
-                    self.writes.push(DiskWrite {
-                        node,
-                        log,
-                        name,
-                        op: None,
-                    });
+                    let op = None;
+                    self.writes.push(DiskWrite { node, name, op });
                 }
             }
             Effect::Store { log, token, ops } => self.store(node, log, token, ops),
@@ -291,14 +326,8 @@ impl State {
             }),
             Effect::Send { to, message } => {
                 let at = self.now.plus_micros(LATENCY_MICROS);
-                self.queue.push(
-                    at,
-                    Happening::Peer {
-                        to,
-                        from: node,
-                        message,
-                    },
-                );
+                let from = node;
+                self.plan(at, to, Event::Peer { from, message });
             }
             Effect::Note(note) => self.said.push(Said::Note { node, note }),
         }
@@ -313,25 +342,24 @@ impl State {
             if full {
                 break;
             }
+            if let StoreOp::Append { length, .. } = op {
+                self.written = self.written.saturating_add(length.into());
+            }
             disk.write(log, &op);
             if self.keeps_writes
                 && let Some(name) = disk.name(log).cloned()
             {
-                self.writes.push(DiskWrite {
-                    node,
-                    log,
-                    name,
-                    op: Some(op),
-                });
+                let op = Some(op);
+                self.writes.push(DiskWrite { node, name, op });
             }
         }
         let at = self.now.plus_micros(WRITE_MICROS);
         let done = if full {
-            Happening::StoreFailed { node, log, token }
+            Event::StoreFailed { log, token }
         } else {
-            Happening::Stored { node, log, token }
+            Event::Stored { log, token }
         };
-        self.queue.push(at, done);
+        self.plan(at, node, done);
     }
 
     fn send_reply(&mut self, node: NodeId, conn: ConnId, reply: &Reply) {
@@ -417,14 +445,13 @@ impl State {
                 self.trace.bytes(&frame);
                 self.frames.note(self.now, id, &frame);
                 if let Some((node, conn)) = self.network.node_end(id, link) {
-                    self.queue
-                        .push(soon, Happening::Request { node, conn, frame });
+                    self.plan(soon, node, Event::Request { conn, frame });
                 }
             }
             Output::Disconnect { link } => {
                 if let Some((node, conn)) = self.network.node_end(id, link) {
                     self.network.close(node, conn);
-                    self.queue.push(soon, Happening::Disconnect { node, conn });
+                    self.plan(soon, node, Event::Disconnected { conn });
                 }
             }
             Output::Stdout(text) => self.say(id, TerminalText::Out(text)),
@@ -465,14 +492,8 @@ impl State {
             return;
         }
         let conn = self.network.connect(actor, link, node);
-        self.queue.push(
-            at,
-            Happening::Connect {
-                node,
-                conn,
-                host: Arc::from("127.0.0.1"),
-            },
-        );
+        let host = Arc::from("127.0.0.1");
+        self.plan(at, node, Event::Connected { conn, host });
         self.queue.push(
             at.plus_micros(LATENCY_MICROS),
             Happening::Connected { actor, link },

@@ -1,6 +1,7 @@
 //! What the stage shows, as plain JSON and nothing else.
 
 use crate::command::Acks;
+use crate::disk::LogName;
 use crate::scenario::{GroupSpec, ProducerSpec, TopicSpec};
 use crate::state::State;
 use crate::world::World;
@@ -9,7 +10,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use cluster::Broker;
+use cluster::{Broker, LogId};
 use ids::{NodeId, Offset, PartitionIndex};
 use log::Log;
 use metadata::{Partition, TOPIC, Topic, is_internal};
@@ -255,6 +256,15 @@ impl State {
     }
 
     pub(crate) fn leader_log(&self, topic: &str, partition: PartitionIndex) -> Option<&Log> {
+        Some(self.leader_replica(topic, partition)?.2)
+    }
+
+    /// The leader's replica of a partition: its node, its lasting name, its log.
+    pub(crate) fn leader_replica(
+        &self,
+        topic: &str,
+        partition: PartitionIndex,
+    ) -> Option<(NodeId, &LogName, &Log)> {
         let leader = self
             .any_broker()?
             .image()
@@ -264,7 +274,11 @@ impl State {
         let brokers = self.cluster.nodes().map(cluster::Node::broker);
         let mut holders =
             brokers.filter(|broker| leader.is_none_or(|leader| broker.config().node == leader));
-        holders.find_map(|broker| broker.log(broker.find_replica(topic, partition)?))
+        holders.find_map(|broker| {
+            let (node, id) = (broker.config().node, broker.find_replica(topic, partition)?);
+            let name = self.disks.get(&node)?.name(LogId::Replica(id))?;
+            Some((node, name, broker.log(id)?))
+        })
     }
 
     fn broker_views(&self) -> Vec<BrokerView> {

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use client::io::Input as ToClient;
 use client::tools::split_line;
-use cluster::{Event, LogId};
+use cluster::Event;
 use ids::{NodeId, Time, Token};
 use log::{Log, LogSlice};
 
@@ -80,9 +80,7 @@ pub struct RecoveredLog {
 pub struct Restored {
     /// The node.
     pub node: NodeId,
-    /// The log, as the cluster names it.
-    pub log: LogId,
-    /// Its lasting name.
+    /// The log's lasting name.
     pub name: LogName,
     /// Comes back with the bytes.
     pub token: Token,
@@ -196,15 +194,14 @@ impl World {
     pub fn run_until(&mut self, until: Time, max: u64) -> u64 {
         let mut done = 0;
         while done < max
-            && self.state.owed.is_empty()
+            && !self.stands_still()
             && self.state.next_time().is_some_and(|next| next <= until)
         {
             self.state.step();
             self.history.noted(&self.state);
             done += 1;
         }
-        let idle =
-            self.state.owed.is_empty() && self.state.next_time().is_none_or(|next| next > until);
+        let idle = !self.stands_still() && self.state.next_time().is_none_or(|next| next > until);
         if idle {
             self.state.now = self.state.now.max(until);
         }
@@ -213,8 +210,10 @@ impl World {
 
     /// Lets one thing happen; `false` when nothing is left.
     pub fn step(&mut self) -> bool {
-        let stepped = self.state.owed.is_empty() && self.state.step();
-        self.history.noted(&self.state);
+        let stepped = !self.stands_still() && self.state.step();
+        if stepped {
+            self.history.noted(&self.state);
+        }
         stepped
     }
 
@@ -235,45 +234,80 @@ impl World {
     }
 
     /// Everything written since the last call, in order. Its bytes are to be read before the
-    /// world goes on.
+    /// world goes on. While the past is looked at, this is still the present's.
     pub fn take_writes(&mut self) -> Vec<DiskWrite> {
-        core::mem::take(&mut self.state.writes)
+        match &mut self.history.present {
+            Some(present) => core::mem::take(&mut present.writes),
+            None => core::mem::take(&mut self.state.writes),
+        }
     }
 
-    /// Bytes that nodes wait for; each is to be answered by [`World::loaded`].
+    /// A log as the present has it, whether its node runs or not; `None` when it is gone.
+    #[must_use]
+    pub fn stored_log(&self, node: NodeId, name: &LogName) -> Option<&Log> {
+        self.present().stored_log(node, name)
+    }
+
+    /// Bytes that nodes wait for; each is to be answered by [`World::loaded`], and the world
+    /// stands still until all are.
     pub fn owed(&mut self) -> Vec<Restored> {
         let owed = core::mem::take(&mut self.state.owed);
-        let named = owed.into_iter().filter_map(|owed| {
-            let name = self.state.disks.get(&owed.node)?.name(owed.log)?.clone();
-            Some(Restored {
+        let mut named = Vec::with_capacity(owed.len());
+        for owed in owed {
+            let disk = self.state.disks.get(&owed.node);
+            let Some(name) = disk.and_then(|disk| disk.name(owed.log)).cloned() else {
+                // The log is gone: the node learns that there is nothing to read.
+                let (token, bytes) = (owed.token, Bytes::new());
+                self.state
+                    .tell_node(owed.node, Event::Loaded { token, bytes });
+                continue;
+            };
+            self.state.awaited.push((owed.node, owed.token));
+            named.push(Restored {
                 node: owed.node,
-                log: owed.log,
                 name,
                 token: owed.token,
                 slice: owed.slice,
-            })
-        });
-        named.collect()
+            });
+        }
+        if !self.state.waits() {
+            self.play_on();
+        }
+        named
+    }
+
+    /// Whether the world waits for bytes ([`World::owed`]).
+    #[must_use]
+    pub fn stands_still(&self) -> bool {
+        self.state.waits() || self.is_playing()
     }
 
     /// Answers what [`World::owed`] asked for; empty bytes when they cannot be read.
     pub fn loaded(&mut self, node: NodeId, token: Token, bytes: Bytes) {
+        let awaited = &mut self.state.awaited;
+        let Some(at) = awaited.iter().position(|of| *of == (node, token)) else {
+            return;
+        };
+        awaited.remove(at);
         self.state.tell_node(node, Event::Loaded { token, bytes });
-    }
-
-    /// A log of a node, for its bytes.
-    #[must_use]
-    pub fn log(&self, node: NodeId, log: LogId) -> Option<&Log> {
-        self.state.cluster.log(node, log)
-    }
-
-    /// Lets logs drop bytes from memory until at most `max_bytes` stay on each node.
-    pub fn evict(&mut self, max_bytes: u64) {
-        for id in 1..=i32::try_from(self.state.scenario.brokers).unwrap_or(1) {
-            if let Some(node) = self.state.cluster.node_mut(NodeId(id)) {
-                node.evict(max_bytes);
-            }
+        if !self.state.waits() {
+            self.play_on();
         }
+    }
+
+    /// Bytes that the present has ever appended to logs.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.present().written
+    }
+
+    /// Lets logs drop bytes from memory until at most `max_bytes` stay on each node. Only bytes
+    /// that the shell has kept may go: call it when [`World::take_writes`] has nothing more.
+    ///
+    /// Older moments in history let go of what the present lets go of.
+    pub fn evict(&mut self, max_bytes: u64) {
+        self.state.evict(max_bytes);
+        self.history.evict(max_bytes, self.state.written);
     }
 
     /// The trace so far.
@@ -320,6 +354,15 @@ impl State {
             self.start_node(NodeId(id));
         }
         self.place_clients();
+    }
+
+    /// Lets logs drop bytes from memory until at most `max_bytes` stay on each node.
+    pub(crate) fn evict(&mut self, max_bytes: u64) {
+        for id in 1..=i32::try_from(self.scenario.brokers).unwrap_or(1) {
+            if let Some(node) = self.cluster.node_mut(NodeId(id)) {
+                node.evict(max_bytes);
+            }
+        }
     }
 
     /// Applies an input; gives its number.
