@@ -8,6 +8,7 @@ use cluster::{
 };
 use ids::{ConnId, NodeId, Time, Uuid};
 use log::Log;
+use sorted::SortedMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wire::{Message, RequestHeader};
@@ -27,7 +28,7 @@ pub struct Direct {
     pub is_full: bool,
     /// How often the node has asked for bytes that were not in memory.
     pub loads: u64,
-    properties: BTreeMap<String, String>,
+    properties: SortedMap<String, String>,
     starts: u8,
     disk: Disk,
     replies: BTreeMap<ConnId, VecDeque<Bytes>>,

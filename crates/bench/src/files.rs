@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use cluster::Event;
 use ids::{ConnId, Time};
 use server::{Console, Driver, Fsync, Identity, Out, RealFiles, open_dir};
-use std::collections::BTreeMap;
+use sorted::SortedMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -106,7 +106,7 @@ impl OnDisk {
             node: None,
             host: "127.0.0.1".to_owned(),
             port: 9092,
-            properties: BTreeMap::new(),
+            properties: SortedMap::new(),
             seed: 1,
         };
         let console = Console::stderr();

@@ -7,7 +7,9 @@ use cluster::{
 };
 use ids::{ConnId, NodeId, Offset, Time, Uuid};
 use log::{Log, LogConfig};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use sorted::SortedMap;
 use std::sync::Arc;
 use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use wire::create_topics_response::CreateTopicsResponse;
@@ -175,13 +177,13 @@ fn config() -> NodeConfig {
         port: 9092,
         incarnation: Uuid([7; 16]),
         directory: Uuid([8; 16]),
-        properties: BTreeMap::new(),
+        properties: SortedMap::new(),
         seed: 1,
     };
     let controller = ControllerConfig {
         node: NODE,
         incarnation: Uuid([7; 16]),
-        properties: BTreeMap::new(),
+        properties: SortedMap::new(),
         seed: 2,
     };
     NodeConfig {

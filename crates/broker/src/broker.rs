@@ -9,7 +9,7 @@ use crate::forward::ProducerIds;
 use crate::register::Registration;
 use crate::replicas::Replicas;
 use crate::waiting::{Caller, Parked, WaitId, Waiting};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use ids::{ConnId, NodeId, Rng, Time, Token, Uuid};
 use log::{Log, LogSlice};
 use metadata::{ConfigView, Image};
+use sorted::SortedMap;
 use wire::{Message, RequestFrame};
 
 /// What a broker is told once, at its start.
@@ -35,7 +36,7 @@ pub struct BrokerConfig {
     /// The id of its log directory (KIP-858).
     pub directory: Uuid,
     /// What `server.properties` says.
-    pub properties: BTreeMap<String, String>,
+    pub properties: SortedMap<String, String>,
     /// Where all the broker's chance comes from.
     pub seed: u64,
 }
@@ -62,7 +63,7 @@ pub struct Broker {
     pub(crate) producer_ids: ProducerIds,
     pub(crate) registration: Registration,
     /// Logs found at the start that no partition of the metadata has claimed yet.
-    pub(crate) unclaimed: BTreeMap<ReplicaName, Log>,
+    pub(crate) unclaimed: SortedMap<ReplicaName, Log>,
     /// Connections that may have a frame to handle.
     ready: VecDeque<ConnId>,
     tokens: u64,

@@ -5,10 +5,11 @@
 //! a connection that has a frame waiting.
 
 use crate::waiting::WaitId;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use bytes::Bytes;
 use ids::ConnId;
+use sorted::SortedMap;
 
 /// Frames that may wait on one connection before it is closed.
 pub(crate) const QUEUED_MAX: usize = 128;
@@ -32,7 +33,7 @@ pub(crate) struct Connection {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Connections {
-    open: BTreeMap<ConnId, Connection>,
+    open: SortedMap<ConnId, Connection>,
 }
 
 impl Connections {

@@ -14,7 +14,6 @@ use crate::api::groups::{join_group, sync_group};
 use crate::broker::Broker;
 use crate::event::{Effect, Note, ReplicaId};
 use crate::waiting::{Caller, Parked, WaitId};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use append::Append;
@@ -23,6 +22,7 @@ pub(crate) use expiry::{is_subscribed, subscribed_topics};
 use group::{Group, GroupConfig, Output, Refusal, coordinator_partition};
 use ids::{ErrorCode, Offset, PartitionIndex, Rng, Time};
 use metadata::OFFSETS_TOPIC;
+use sorted::{SortedMap, SortedSet};
 use wire::Str;
 use wire::delete_groups_response::DeleteGroupsResponse;
 use wire::offset_commit_response::OffsetCommitResponse;
@@ -60,12 +60,12 @@ pub(crate) struct Coordinator {
     /// Member ids come from it.
     rng: Rng,
     /// The partitions of `__consumer_offsets` this broker leads.
-    shards: BTreeMap<PartitionIndex, Shard>,
-    groups: BTreeMap<Arc<str>, Entry>,
+    shards: SortedMap<PartitionIndex, Shard>,
+    groups: SortedMap<Arc<str>, Entry>,
     /// When each group has something to do.
-    deadlines: BTreeSet<(Time, Arc<str>)>,
+    deadlines: SortedSet<(Time, Arc<str>)>,
     /// What is to be done when an append is committed, by its ticket.
-    appends: BTreeMap<u64, Append>,
+    appends: SortedMap<u64, Append>,
     tickets: u64,
     /// Groups made so far; numbers them.
     lives: u64,
@@ -103,10 +103,10 @@ impl Coordinator {
     pub(crate) fn new(rng: Rng) -> Coordinator {
         Coordinator {
             rng,
-            shards: BTreeMap::new(),
-            groups: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
-            appends: BTreeMap::new(),
+            shards: SortedMap::new(),
+            groups: SortedMap::new(),
+            deadlines: SortedSet::new(),
+            appends: SortedMap::new(),
             tickets: 0,
             lives: 0,
             retention_due: None,

@@ -4,11 +4,11 @@ use crate::api;
 use crate::broker::{Broker, Cx, Handled};
 use crate::event::{Effect, Reply};
 use crate::waiting::{Caller, Parked, WaitId};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, Time, Token};
 use metadata::OFFSETS_TOPIC;
+use sorted::SortedMap;
 use wire::Str;
 use wire::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use wire::allocate_producer_ids_response::AllocateProducerIdsResponse;
@@ -37,7 +37,7 @@ pub(crate) struct ProducerIds {
     asked: Option<Token>,
     waiting: Vec<WaitId>,
     /// Forwarded requests by the token of the question.
-    forwarded: BTreeMap<Token, WaitId>,
+    forwarded: SortedMap<Token, WaitId>,
 }
 
 impl Broker {

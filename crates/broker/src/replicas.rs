@@ -5,13 +5,14 @@ use crate::broker::Broker;
 use crate::event::{Effect, Note, ReplicaId, ReplicaName};
 use crate::waiting::WaitId;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token};
 use log::{Log, LogSlice, StoreOp};
 use records::{Compression, TimestampType};
+use sorted::{SortedMap, SortedSet};
 
 /// Who is told when a log's bytes are stored or replicated up to an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +40,11 @@ pub(crate) struct Replica {
     /// Waiting for the high watermark to reach an offset (acks=all).
     awaiting_committed: VecDeque<(Offset, Awaiter)>,
     /// Fetches that wake when the high watermark moves, and whoever waits for bytes to be loaded.
-    pub(crate) fetchers: BTreeSet<WaitId>,
+    pub(crate) fetchers: SortedSet<WaitId>,
     /// Orders to the shell that are not confirmed yet, with the log end each one brings.
     stores: VecDeque<(Token, Offset)>,
     /// Loads under way: which bytes, by token.
-    loads: BTreeMap<Token, LogSlice>,
+    loads: SortedMap<Token, LogSlice>,
     failed: bool,
 }
 
@@ -177,9 +178,9 @@ impl Replicas {
             rules,
             awaiting_stored: VecDeque::new(),
             awaiting_committed: VecDeque::new(),
-            fetchers: BTreeSet::new(),
+            fetchers: SortedSet::new(),
             stores: VecDeque::new(),
-            loads: BTreeMap::new(),
+            loads: SortedMap::new(),
             failed: false,
         };
         self.by_id.push(Some(Box::new(replica)));

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use server::{Console, Fsync, Server, Settings, Storage};
-use std::collections::BTreeMap;
+use sorted::SortedMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -145,7 +145,7 @@ fn brokers(text: &str) -> Result<(), Failure> {
 
 /// The file first, then what overrides it, then the flags.
 fn settings(flags: Flags) -> Result<Settings, Failure> {
-    let mut properties = BTreeMap::new();
+    let mut properties = SortedMap::new();
     if let Some(path) = &flags.file {
         let text = std::fs::read_to_string(path)
             .map_err(|why| Failure::Failed(format!("{path} cannot be read: {why}")))?;

@@ -4,11 +4,12 @@
 //! every partition of a subscribed topic has exactly one owner (but for
 //! [`cooperative_sticky`], which leaves out what its owner must first give up).
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use ids::{PartitionIndex, TopicPartition};
+use sorted::{SortedMap, SortedSet};
 
 /// A member of the group, as the leader knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +27,10 @@ pub struct Subscriber {
 }
 
 /// Number of partitions by topic; topics that do not exist are left out.
-pub type TopicSizes = BTreeMap<Arc<str>, i32>;
+pub type TopicSizes = SortedMap<Arc<str>, i32>;
 
 /// Partitions by member id, in the order in which they were given.
-pub type Assignment = BTreeMap<Arc<str>, Vec<TopicPartition>>;
+pub type Assignment = SortedMap<Arc<str>, Vec<TopicPartition>>;
 
 /// Kafka's `range`: each topic by itself is cut into contiguous ranges, the first
 /// ones longer by one. Members come in the order static ones by name, then
@@ -80,7 +81,7 @@ pub fn round_robin(sizes: &TopicSizes, subscribers: &[Subscriber]) -> Assignment
 #[must_use]
 pub fn sticky(sizes: &TopicSizes, subscribers: &[Subscriber]) -> Assignment {
     let kept = still_owned(sizes, subscribers);
-    let topics = |member: &Subscriber| member.topics.iter().cloned().collect::<BTreeSet<_>>();
+    let topics = |member: &Subscriber| member.topics.iter().cloned().collect::<SortedSet<_>>();
     let mut wishes = subscribers.iter().map(topics);
     let first = wishes.next().unwrap_or_default();
     if wishes.all(|other| other == first) {
@@ -95,12 +96,12 @@ pub fn sticky(sizes: &TopicSizes, subscribers: &[Subscriber]) -> Assignment {
 /// rejoin; the next round assigns them.
 #[must_use]
 pub fn cooperative_sticky(sizes: &TopicSizes, subscribers: &[Subscriber]) -> Assignment {
-    let mut owners: BTreeMap<TopicPartition, Arc<str>> = BTreeMap::new();
+    let mut owners: SortedMap<TopicPartition, Arc<str>> = SortedMap::new();
     for (member, partitions) in still_owned(sizes, subscribers) {
         owners.extend(partitions.into_iter().map(|p| (p, member.clone())));
     }
     let mut assignment = sticky(sizes, subscribers);
-    for (member, partitions) in &mut assignment {
+    for (member, partitions) in assignment.iter_mut() {
         partitions.retain(|partition| owners.get(partition).is_none_or(|owner| owner == member));
     }
     assignment
@@ -140,11 +141,13 @@ fn give(
 /// its share although its id changes with every start.
 fn sorted(subscribers: &[Subscriber]) -> Vec<&Subscriber> {
     let mut members: Vec<&Subscriber> = subscribers.iter().collect();
-    members.sort_by(|a, b| match (&a.instance_id, &b.instance_id) {
-        (Some(a), Some(b)) => java_order(a, b),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => java_order(&a.member_id, &b.member_id),
+    sorted::sort_by(&mut members, |a, b| {
+        match (&a.instance_id, &b.instance_id) {
+            (Some(a), Some(b)) => java_order(a, b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => java_order(&a.member_id, &b.member_id),
+        }
     });
     members
 }
@@ -157,7 +160,7 @@ fn java_order(a: &str, b: &str) -> Ordering {
 /// What each member owns rightfully: wanted, existing, and claimed by nobody of a
 /// later generation. What two of one generation claim belongs to neither.
 fn still_owned(sizes: &TopicSizes, subscribers: &[Subscriber]) -> Assignment {
-    let mut best: BTreeMap<&TopicPartition, (i32, Option<&Arc<str>>)> = BTreeMap::new();
+    let mut best: SortedMap<&TopicPartition, (i32, Option<&Arc<str>>)> = SortedMap::new();
     for member in subscribers {
         for partition in &member.owned {
             let claim = best.entry(partition).or_insert((i32::MIN, None));
@@ -179,7 +182,7 @@ fn still_owned(sizes: &TopicSizes, subscribers: &[Subscriber]) -> Assignment {
                 && best.get(partition).and_then(|claim| claim.1) == Some(&member.member_id)
         });
         // A member may list a partition twice.
-        let mut seen = BTreeSet::new();
+        let mut seen = SortedSet::new();
         give(
             &mut kept,
             member,
@@ -193,7 +196,7 @@ fn still_owned(sizes: &TopicSizes, subscribers: &[Subscriber]) -> Assignment {
 /// are left over one more.
 fn sticky_when_all_want_the_same(
     sizes: &TopicSizes,
-    topics: &BTreeSet<Arc<str>>,
+    topics: &SortedSet<Arc<str>>,
     kept: Assignment,
 ) -> Assignment {
     let all: Vec<TopicPartition> = sizes
@@ -203,11 +206,11 @@ fn sticky_when_all_want_the_same(
         .collect();
     let count = kept.len().max(1);
     let (share, mut left_over) = (all.len() / count, all.len() % count);
-    let mut free: BTreeSet<TopicPartition> = all.into_iter().collect();
+    let mut free: SortedSet<TopicPartition> = all.into_iter().collect();
     let mut assignment = kept;
     // Members below the share, and those that have it and may get one more.
     let (mut hungry, mut content) = (VecDeque::new(), VecDeque::new());
-    for (member, partitions) in &mut assignment {
+    for (member, partitions) in assignment.iter_mut() {
         if partitions.len() > share && left_over > 0 {
             left_over -= 1;
             partitions.truncate(share + 1);
@@ -248,10 +251,12 @@ fn sticky_when_wishes_differ(
 ) -> Assignment {
     let mut assignment = kept;
     let mut members: Vec<&Subscriber> = subscribers.iter().collect();
-    members.sort_by(|a, b| java_order(&a.member_id, &b.member_id));
-    let taken: BTreeSet<TopicPartition> = assignment.values().flatten().cloned().collect();
+    sorted::sort_by(&mut members, |a, b| java_order(&a.member_id, &b.member_id));
+    let taken: SortedSet<TopicPartition> = assignment.values().flatten().cloned().collect();
     let mut topics: Vec<(&Arc<str>, i32)> = sizes.iter().map(|(t, size)| (t, *size)).collect();
-    topics.sort_by_key(|(topic, _)| members.iter().filter(|m| m.wants(topic)).count());
+    sorted::sort_by_key(&mut topics, |(topic, _)| {
+        members.iter().filter(|m| m.wants(topic)).count()
+    });
     for (topic, size) in topics {
         for partition in (0..size)
             .map(|p| at(topic, p))

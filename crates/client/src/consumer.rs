@@ -15,7 +15,7 @@ mod sharing;
 use crate::io::{Input, Output};
 use crate::net::{self, Interest, Net};
 use crate::pattern::Pattern;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -23,6 +23,7 @@ use bytes::Bytes;
 use fetch::Buffer;
 use group::Group;
 use ids::{ErrorCode, Offset, PartitionIndex, Rng, Time, TopicPartition};
+use sorted::{SortedMap, SortedSet};
 
 /// A way to share partitions out among a group's members.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -86,7 +87,7 @@ pub enum Subscription {
     /// These partitions, whatever a group says.
     Assign(Vec<(TopicPartition, Begin)>),
     /// These topics, shared with the group's other members.
-    Topics(BTreeSet<Arc<str>>),
+    Topics(SortedSet<Arc<str>>),
     /// All topics whose whole name matches, shared with the group's other members.
     Pattern(Pattern),
 }
@@ -286,8 +287,8 @@ pub struct Consumer {
     net: Net,
     subscription: Subscription,
     group: Group,
-    positions: BTreeMap<Key, Position>,
-    calls: BTreeMap<i32, Call>,
+    positions: SortedMap<Key, Position>,
+    calls: SortedMap<i32, Call>,
     /// Partitions with fetched data, in the order in which it came in.
     ready: VecDeque<Key>,
     events: VecDeque<Event>,
@@ -305,7 +306,7 @@ impl Consumer {
     #[must_use]
     pub fn new(config: Config, subscription: Subscription, rng: Rng) -> Consumer {
         let mut net = Net::new(config.net.clone(), rng);
-        let mut positions = BTreeMap::new();
+        let mut positions = SortedMap::new();
         net.set_interest(match &subscription {
             Subscription::Assign(partitions) => {
                 for (at, begin) in partitions {
@@ -323,7 +324,7 @@ impl Consumer {
             subscription,
             group: Group::default(),
             positions,
-            calls: BTreeMap::new(),
+            calls: SortedMap::new(),
             ready: VecDeque::new(),
             events: VecDeque::new(),
             seen_metadata: 0,

@@ -2,11 +2,12 @@
 //! just enough of each API to drive the clients, and the frames it saw.
 
 use crate::io::{Input, LinkId, Output};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{Time, Uuid};
+use sorted::SortedMap;
 use wire::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use wire::fetch_request::FetchRequest;
 use wire::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
@@ -56,11 +57,11 @@ pub(crate) struct Fake {
     /// API keys in the order in which they came in.
     pub(crate) seen: Vec<i16>,
     /// Per partition: base offset and bytes of each batch, and the next offset.
-    pub(crate) logs: BTreeMap<i32, (Vec<(i64, Bytes)>, i64)>,
+    pub(crate) logs: SortedMap<i32, (Vec<(i64, Bytes)>, i64)>,
     /// Errors for the next Produce answers.
     pub(crate) produce_errors: VecDeque<i16>,
     /// What the group has stored, by partition.
-    pub(crate) stored: BTreeMap<i32, i64>,
+    pub(crate) stored: SortedMap<i32, i64>,
     /// The error of the next heartbeat.
     pub(crate) heartbeat_error: i16,
     generation: i32,
@@ -78,9 +79,9 @@ impl Fake {
             now: Time::from_millis(1_000_000),
             partitions,
             seen: Vec::new(),
-            logs: BTreeMap::new(),
+            logs: SortedMap::new(),
             produce_errors: VecDeque::new(),
-            stored: BTreeMap::new(),
+            stored: SortedMap::new(),
             heartbeat_error: 0,
             generation: 0,
             api_versions_max: 4,

@@ -13,12 +13,13 @@ pub use config::Config;
 pub use metadata::{Interest, Metadata, Partition, Topic};
 
 use crate::io::{Input, LinkId, Output};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use conn::{Conn, State};
 use ids::{NodeId, Rng, Time};
+use sorted::SortedMap;
 use wire::api_versions_request::ApiVersionsRequest;
 use wire::metadata_request::MetadataRequest;
 use wire::{Message, RequestHeader, Str};
@@ -72,8 +73,8 @@ pub enum Event {
 pub struct Net {
     config: Config,
     rng: Rng,
-    conns: BTreeMap<Node, Conn>,
-    links: BTreeMap<LinkId, Node>,
+    conns: SortedMap<Node, Conn>,
+    links: SortedMap<LinkId, Node>,
     next_link: u32,
     next_correlation: i32,
     events: VecDeque<Event>,
@@ -89,8 +90,8 @@ impl Net {
         Net {
             config,
             rng,
-            conns: BTreeMap::new(),
-            links: BTreeMap::new(),
+            conns: SortedMap::new(),
+            links: SortedMap::new(),
             next_link: 0,
             next_correlation: 0,
             events: VecDeque::new(),

@@ -17,7 +17,7 @@ pub use choose::Partitioner;
 
 use crate::io::{Input, Output};
 use crate::net::{self, Net};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -26,6 +26,7 @@ use codecs::Compression;
 use identity::Identity;
 use ids::{ErrorCode, Offset, Rng, Time};
 use partition::Topic;
+use sorted::{SortedMap, SortedSet};
 
 /// When a record counts as sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -134,11 +135,11 @@ pub struct Producer {
     net: Net,
     rng: Rng,
     topics: Vec<Topic>,
-    by_name: BTreeMap<Arc<str>, u32>,
+    by_name: SortedMap<Arc<str>, u32>,
     /// Partitions with batches that wait, as (topic's number, partition).
-    active: BTreeSet<(u32, i32)>,
+    active: SortedSet<(u32, i32)>,
     identity: Identity,
-    in_flight: BTreeMap<i32, Vec<Batch>>,
+    in_flight: SortedMap<i32, Vec<Batch>>,
     events: VecDeque<Event>,
     next_ticket: u64,
     buffered: u64,
@@ -159,10 +160,10 @@ impl Producer {
             rng,
             config,
             topics: Vec::new(),
-            by_name: BTreeMap::new(),
-            active: BTreeSet::new(),
+            by_name: SortedMap::new(),
+            active: SortedSet::new(),
             identity,
-            in_flight: BTreeMap::new(),
+            in_flight: SortedMap::new(),
             events: VecDeque::new(),
             next_ticket: 0,
             buffered: 0,

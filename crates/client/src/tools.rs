@@ -23,7 +23,6 @@ pub use line::{Completion, SplitError, complete, split_line};
 use crate::admin::{Admin, Call, Outcome};
 use crate::io::{Input, Output};
 use crate::net;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -31,6 +30,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{Rng, Time};
 use options::{Old, Opt, Parsed, Refusal};
+use sorted::SortedMap;
 
 /// What `--version` prints: the Kafka whose tools these are.
 pub const VERSION: &str = "4.3.1";
@@ -43,7 +43,7 @@ pub struct Env {
     /// Standard input and output are both a terminal: prompts are shown.
     pub terminal: bool,
     /// The files that the command names (see [`files_named`]), by the name it uses.
-    pub files: BTreeMap<String, Bytes>,
+    pub files: SortedMap<String, Bytes>,
 }
 
 impl Env {
@@ -53,7 +53,7 @@ impl Env {
         Env {
             rng,
             terminal: false,
-            files: BTreeMap::new(),
+            files: SortedMap::new(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The cluster: events for a node in, orders of nodes out.
 
 use crate::node::{Local, Node};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use broker::{Closing, Note, ReplicaId, ReplicaName, Reply};
 use bytes::Bytes;
 use ids::{ConnId, NodeId, Time, Token};
 use log::{Log, LogSlice, StoreOp};
+use sorted::SortedMap;
 
 /// Names one log of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -161,7 +162,7 @@ pub enum Effect {
 /// All nodes of a cluster. `Clone` is a snapshot.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
-    nodes: BTreeMap<NodeId, Node>,
+    nodes: SortedMap<NodeId, Node>,
 }
 
 impl Cluster {

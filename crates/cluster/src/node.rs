@@ -1,12 +1,13 @@
 //! One node: a broker, and on one of them the controller.
 
 use crate::cluster::{Effect, Event, LogId, Peer, route};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use broker::{Broker, BrokerConfig, Recovered};
 use controller::{Controller, ControllerConfig, RequestId};
 use ids::{NodeId, Time, Token};
 use log::Log;
+use sorted::SortedMap;
 
 /// What a node is made of.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ pub struct Node {
     controller_node: NodeId,
     peers: Vec<NodeId>,
     /// Who waits for the controller's answer, by the request's id there.
-    asking: BTreeMap<RequestId, (NodeId, Token)>,
+    asking: SortedMap<RequestId, (NodeId, Token)>,
     requests: u64,
     /// What the broker says in a step; empty between steps, kept for its room.
     said: Vec<broker::Effect>,
@@ -53,7 +54,7 @@ impl Node {
                 .map(|config| Controller::new(config, metadata)),
             controller_node: config.controller_node,
             peers: config.peers,
-            asking: BTreeMap::new(),
+            asking: SortedMap::new(),
             requests: 0,
             said: Vec::new(),
         }

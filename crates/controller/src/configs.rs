@@ -1,7 +1,6 @@
 //! Configs of topics and brokers.
 
 use crate::controller::Controller;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -10,6 +9,7 @@ use metadata::{
     BROKER, ConfigKind, MetadataRecord, TOPIC, check_broker_config, check_topic_config,
     topic_config,
 };
+use sorted::{SortedMap, SortedSet};
 use wire::Str;
 use wire::alter_configs_request::AlterConfigsRequest;
 use wire::alter_configs_response::{
@@ -43,7 +43,7 @@ impl Controller {
     ) -> (Vec<MetadataRecord>, IncrementalAlterConfigsResponse) {
         let mut records = Vec::new();
         let mut responses = Vec::new();
-        let mut times: BTreeMap<(i8, &str), u32> = BTreeMap::new();
+        let mut times: SortedMap<(i8, &str), u32> = SortedMap::new();
         for resource in &request.resources {
             *times.entry(named(resource)).or_default() += 1;
         }
@@ -86,7 +86,7 @@ impl Controller {
         resource: &AlterConfigsResource,
     ) -> Result<Vec<MetadataRecord>, Refusal> {
         self.check_resource(resource.resource_type, &resource.resource_name)?;
-        let names: BTreeSet<&str> = resource
+        let names: SortedSet<&str> = resource
             .configs
             .iter()
             .map(|config| &*config.name)
@@ -183,7 +183,7 @@ impl Controller {
         let mut responses = Vec::new();
         for resource in &request.resources {
             let (kind, name) = (resource.resource_type, &resource.resource_name);
-            let mut wanted: BTreeMap<Str, Str> = BTreeMap::new();
+            let mut wanted: SortedMap<Str, Str> = SortedMap::new();
             let judged = self.check_resource(kind, name).and_then(|()| {
                 for config in &resource.configs {
                     let missing = || {
@@ -210,7 +210,7 @@ impl Controller {
                         .image
                         .configs_of(kind, name)
                         .into_iter()
-                        .flat_map(BTreeMap::keys);
+                        .flat_map(SortedMap::keys);
                     let gone = old.filter(|old| !wanted.keys().any(|kept| **kept == ***old));
                     records.extend(gone.map(|gone| record(kind, name, &Str::from(&**gone), None)));
                     records.extend(

@@ -1,6 +1,6 @@
 //! The controller itself: requests in, records out.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -8,6 +8,7 @@ use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Token, Uuid};
 use log::{Log, LogSlice, StoreOp};
 use metadata::{Image, MetadataRecord};
 use records::{BatchBuilder, BatchOptions, BatchView, Batches};
+use sorted::SortedMap;
 use wire::feature_level_record::FeatureLevelRecord;
 use wire::register_controller_record::RegisterControllerRecord;
 use wire::{Message, RequestFrame, RequestHeader, Str};
@@ -25,7 +26,7 @@ pub struct ControllerConfig {
     /// New with every start of the process.
     pub incarnation: Uuid,
     /// What `server.properties` says.
-    pub properties: BTreeMap<String, String>,
+    pub properties: SortedMap<String, String>,
     /// Where all the controller's chance comes from: topic ids, placement.
     pub seed: u64,
 }
@@ -103,7 +104,7 @@ pub struct Controller {
     /// With what is stored: where to go back to when a write fails.
     committed: Image,
     pending: VecDeque<Pending>,
-    pub(crate) heartbeats: BTreeMap<NodeId, Time>,
+    pub(crate) heartbeats: SortedMap<NodeId, Time>,
     pub(crate) rng: Rng,
     epoch: LeaderEpoch,
     tokens: u64,
@@ -134,7 +135,7 @@ impl Controller {
             committed: image.clone(),
             image,
             pending: VecDeque::new(),
-            heartbeats: BTreeMap::new(),
+            heartbeats: SortedMap::new(),
             epoch,
             tokens: 0,
         }

@@ -1,7 +1,6 @@
 //! Topics: creating, deleting, growing.
 
 use crate::controller::Controller;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -10,6 +9,7 @@ use metadata::{
     ConfigView, DEFAULT_SOURCE, METADATA_TOPIC, MetadataRecord, TOPIC, TOPIC_CONFIGS,
     check_topic_config, topic_name_refusal,
 };
+use sorted::SortedMap;
 use wire::Str;
 use wire::config_record::ConfigRecord;
 use wire::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
@@ -44,7 +44,7 @@ impl Controller {
     ) -> (Vec<MetadataRecord>, CreateTopicsResponse) {
         let mut records = Vec::new();
         let mut results = Vec::new();
-        let mut counts: BTreeMap<&Str, u32> = BTreeMap::new();
+        let mut counts: SortedMap<&Str, u32> = SortedMap::new();
         for topic in &request.topics {
             *counts.entry(&topic.name).or_default() += 1;
         }
@@ -247,7 +247,7 @@ impl Controller {
                 "A manual partition assignment was specified, but replicationFactor was not set to -1.",
             );
         }
-        let mut by_index: BTreeMap<i32, Vec<NodeId>> = BTreeMap::new();
+        let mut by_index: SortedMap<i32, Vec<NodeId>> = SortedMap::new();
         for assignment in &topic.assignments {
             let replicas: Vec<NodeId> = assignment.broker_ids.iter().copied().map(NodeId).collect();
             self.check_replicas(&replicas)?;
@@ -386,7 +386,7 @@ impl Controller {
         };
         let mut records = Vec::new();
         let mut responses: Vec<DeletableTopicResult> = Vec::new();
-        let mut times: BTreeMap<(Option<&str>, Uuid), u32> = BTreeMap::new();
+        let mut times: SortedMap<(Option<&str>, Uuid), u32> = SortedMap::new();
         for (name, id) in &asked {
             *times.entry((name.as_deref(), *id)).or_default() += 1;
         }

@@ -1,10 +1,10 @@
 use crate::member::Member;
 use crate::{Offsets, Output, Refusal};
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{Generation, Time};
+use sorted::SortedMap;
 
 /// Where a group stands in its cycle.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -78,17 +78,17 @@ pub struct Group {
     pub(crate) protocol: Option<Arc<str>>,
     pub(crate) generation: Generation,
     pub(crate) leader: Option<Arc<str>>,
-    pub(crate) members: BTreeMap<Arc<str>, Member>,
+    pub(crate) members: SortedMap<Arc<str>, Member>,
     /// Instance id to the member id that holds it now.
-    pub(crate) statics: BTreeMap<Arc<str>, Arc<str>>,
+    pub(crate) statics: SortedMap<Arc<str>, Arc<str>>,
     /// Ids that were given out and have not joined yet, with their deadline.
-    pub(crate) pending: BTreeMap<Arc<str>, Time>,
+    pub(crate) pending: SortedMap<Arc<str>, Time>,
     /// Set exactly while preparing a rebalance.
     pub(crate) join_timer: Option<JoinTimer>,
     pub(crate) sync_deadline: Option<Time>,
     pub(crate) joined_ever: u64,
     pub(crate) tickets: u64,
-    pub(crate) persisting: BTreeMap<u64, Persisting>,
+    pub(crate) persisting: SortedMap<u64, Persisting>,
 }
 
 /// When the join phase ends even though not everybody has come.
@@ -121,7 +121,7 @@ pub(crate) enum Persisting {
     /// The leader's assignment takes effect.
     Assignment {
         generation: Generation,
-        assignments: BTreeMap<Arc<str>, Bytes>,
+        assignments: SortedMap<Arc<str>, Bytes>,
     },
     /// A static member that came back hears that nothing changed.
     Replacement {
@@ -149,14 +149,14 @@ impl Group {
             protocol: None,
             generation: Generation(0),
             leader: None,
-            members: BTreeMap::new(),
-            statics: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            members: SortedMap::new(),
+            statics: SortedMap::new(),
+            pending: SortedMap::new(),
             join_timer: None,
             sync_deadline: None,
             joined_ever: 0,
             tickets: 0,
-            persisting: BTreeMap::new(),
+            persisting: SortedMap::new(),
         }
     }
 
@@ -233,7 +233,7 @@ impl Group {
     /// Members in the order of their joining.
     pub(crate) fn in_join_order(&self) -> Vec<&Member> {
         let mut members: Vec<&Member> = self.members.values().collect();
-        members.sort_by_key(|member| member.order);
+        sorted::sort_by_key(&mut members, |member| member.order);
         members
     }
 
@@ -292,7 +292,7 @@ impl Group {
     /// Orders a record of `state` to be written; `then` happens when it is stored.
     pub(crate) fn persist(
         &mut self,
-        assignments: Option<&BTreeMap<Arc<str>, Bytes>>,
+        assignments: Option<&SortedMap<Arc<str>, Bytes>>,
         then: Persisting,
         out: &mut Vec<Output>,
     ) {

@@ -3,11 +3,11 @@
 use crate::group::{JoinTimer, Persisting};
 use crate::member::{Member, millis};
 use crate::{Group, JoinAnswer, JoinRequest, JoinedMember, Output, Protocol, Refusal, State};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{Generation, Rng, Time};
+use sorted::{SortedMap, SortedSet};
 
 impl Group {
     /// A client wants to be a member of the next generation.
@@ -353,13 +353,13 @@ impl Group {
     pub(crate) fn vote(&self) -> Option<Arc<str>> {
         let voters = self.in_join_order();
         let first = voters.first()?;
-        let shared: BTreeSet<&str> = first
+        let shared: SortedSet<&str> = first
             .protocols
             .iter()
             .map(|p| &*p.name)
             .filter(|name| voters.iter().all(|voter| voter.supports(name)))
             .collect();
-        let mut votes: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut votes: SortedMap<&str, u32> = SortedMap::new();
         let mut order: Vec<&Arc<str>> = Vec::new();
         for voter in &voters {
             let favourite = voter.protocols.iter().find(|p| shared.contains(&*p.name));

@@ -5,10 +5,10 @@
 //! takes back. Tickets grow in the order of the log.
 
 use crate::{Group, State};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{LeaderEpoch, Offset, PartitionIndex, ProducerId, Time, Uuid};
+use sorted::{SortedMap, SortedSet};
 
 /// A committed offset of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,11 +56,11 @@ pub enum Expiry {
 /// Bounded by the partitions that exist: the caller refuses unknown ones.
 #[derive(Clone, Debug, Default)]
 pub struct Offsets {
-    topics: BTreeMap<Arc<str>, BTreeMap<PartitionIndex, Seen>>,
+    topics: SortedMap<Arc<str>, SortedMap<PartitionIndex, Seen>>,
     tickets: u64,
-    begun: BTreeMap<u64, Begun>,
+    begun: SortedMap<u64, Begun>,
     /// Stored commits of transactions that are still open, by producer.
-    open: BTreeMap<ProducerId, BTreeMap<(Arc<str>, PartitionIndex), Seen>>,
+    open: SortedMap<ProducerId, SortedMap<(Arc<str>, PartitionIndex), Seen>>,
 }
 
 /// A visible commit and the ticket it came with.
@@ -147,7 +147,7 @@ impl Offsets {
     #[must_use]
     pub fn is_unstable(&self, topic: &str, partition: PartitionIndex) -> bool {
         let touches = |t: &str, p: PartitionIndex| t == topic && p == partition;
-        let held = self.open.values().flat_map(BTreeMap::keys);
+        let held = self.open.values().flat_map(SortedMap::keys);
         let begun = self.begun.values().filter(|begun| begun.producer.is_some());
         held.into_iter().any(|(t, p)| touches(t, *p))
             || begun
@@ -167,18 +167,18 @@ impl Offsets {
     /// All partitions that have a commit, or will have one once what has begun is stored and what
     /// transactions hold is committed: those to delete with the group.
     #[must_use]
-    pub fn touched(&self) -> BTreeSet<(Arc<str>, PartitionIndex)> {
+    pub fn touched(&self) -> SortedSet<(Arc<str>, PartitionIndex)> {
         let seen = self.iter().map(|(topic, at, _)| (topic.clone(), at));
         let begun = self.begun.values().flat_map(|begun| &begun.changes);
         let begun = begun.map(|change| (change.topic.clone(), change.partition));
-        let held = self.open.values().flat_map(BTreeMap::keys).cloned();
+        let held = self.open.values().flat_map(SortedMap::keys).cloned();
         seen.chain(begun).chain(held).collect()
     }
 
     /// Number of partitions with a commit.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.topics.values().map(BTreeMap::len).sum()
+        self.topics.values().map(SortedMap::len).sum()
     }
 
     /// Whether nothing is committed, being written or held by a transaction.

@@ -4,12 +4,12 @@
 use crate::group::Group;
 use crate::member::{Member, millis};
 use crate::{GroupConfig, Protocol, State};
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{Generation, Time};
+use sorted::SortedMap;
 
 /// A group's persistent state, as `GroupMetadataValue` holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Group {
     /// The state with an assignment that is not in force yet.
     pub(crate) fn snapshot_with(
         &self,
-        assignments: Option<&BTreeMap<Arc<str>, Bytes>>,
+        assignments: Option<&SortedMap<Arc<str>, Bytes>>,
     ) -> GroupState {
         let protocol = self.protocol.as_deref().unwrap_or_default();
         let members = self.in_join_order().into_iter().map(|member| MemberState {

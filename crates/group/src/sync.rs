@@ -2,11 +2,11 @@
 
 use crate::group::Persisting;
 use crate::{Group, Output, Refusal, State, SyncAnswer, SyncRequest};
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{Generation, Time};
+use sorted::SortedMap;
 
 impl Group {
     /// A member wants its share; the leader brings everybody's.
@@ -73,7 +73,7 @@ impl Group {
 
     /// Members the leader left out get nothing; others it made up are ignored.
     fn store_assignment(&mut self, assignments: &[(Arc<str>, Bytes)], out: &mut Vec<Output>) {
-        let mut shares: BTreeMap<Arc<str>, Bytes> = self
+        let mut shares: SortedMap<Arc<str>, Bytes> = self
             .members
             .keys()
             .map(|id| (id.clone(), Bytes::new()))
@@ -131,7 +131,7 @@ impl Group {
         &mut self,
         now: Time,
         generation: Generation,
-        mut assignments: BTreeMap<Arc<str>, Bytes>,
+        mut assignments: SortedMap<Arc<str>, Bytes>,
         stored: bool,
         out: &mut Vec<Output>,
     ) {
@@ -145,7 +145,7 @@ impl Group {
         }
         self.enter(State::Stable, now);
         let shares = self.shares();
-        for (id, member) in &mut self.members {
+        for (id, member) in self.members.iter_mut() {
             member.assignment = assignments.remove(id).unwrap_or_default();
             let answer = shares.of(member.assignment.clone());
             if member.answer_sync(Ok(answer), out) {

@@ -3,9 +3,10 @@
 use crate::epochs::EpochStart;
 use crate::index::{OffsetEntry, TimeEntry};
 use crate::producers::{AbortedTxn, Producer, ProducerBatch};
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::fmt::Write;
 use ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, Uuid};
+use sorted::SortedMap;
 
 /// A file in a partition's directory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -263,7 +264,7 @@ pub fn decode_leader_epochs(bytes: &[u8]) -> Option<Vec<EpochStart>> {
 }
 
 /// An offset for each partition, as the checkpoint files of a log directory hold it.
-pub type OffsetCheckpoint = BTreeMap<(String, PartitionIndex), Offset>;
+pub type OffsetCheckpoint = SortedMap<(String, PartitionIndex), Offset>;
 
 /// The text of `recovery-point-offset-checkpoint` and its like: `topic partition offset` a line.
 #[must_use]

@@ -5,12 +5,9 @@ use crate::files::{self, LogFile};
 use crate::producers::{AbortedTxn, Producer, Producers};
 use crate::residency::Residency;
 use crate::segment::Segment;
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{sync::Arc, vec::Vec};
 use ids::{LeaderEpoch, Offset, ProducerId, Time};
+use sorted::{SortedMap, SortedSet};
 
 /// How a log rolls, indexes and forgets: a topic's configuration, by Kafka's names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,11 +98,11 @@ pub struct Log {
     pub(crate) epochs: Epochs,
     pub(crate) producers: Producers,
     /// Producer snapshots that are stored.
-    pub(crate) snapshots: BTreeSet<Offset>,
+    pub(crate) snapshots: SortedSet<Offset>,
     /// Below or at this offset no producer snapshot is worth writing.
     pub(crate) snapshot_floor: Offset,
     /// Earlier states of the producers, by the log end they stand for.
-    pub(crate) checkpoints: BTreeMap<Offset, Producers>,
+    pub(crate) checkpoints: SortedMap<Offset, Producers>,
     /// Bytes of sealed chunks since the last of those states.
     pub(crate) unsaved: u32,
     pub(crate) residency: Residency,
@@ -125,9 +122,9 @@ impl Log {
             stored: start,
             epochs: Epochs::default(),
             producers: Producers::default(),
-            snapshots: BTreeSet::new(),
+            snapshots: SortedSet::new(),
             snapshot_floor: start,
-            checkpoints: BTreeMap::from([(start, Producers::default())]),
+            checkpoints: SortedMap::from([(start, Producers::default())]),
             unsaved: 0,
             residency: Residency::default(),
         }

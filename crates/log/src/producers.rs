@@ -1,8 +1,9 @@
 //! What a log knows of its idempotent and transactional producers (KIP-98).
 
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use ids::{Offset, ProducerEpoch, ProducerId};
 use records::{BatchView, EndTxnMarker, Header};
+use sorted::SortedMap;
 
 /// Batches of one producer that a retry is recognised by.
 const REMEMBERED_BATCHES: usize = 5;
@@ -125,11 +126,11 @@ pub struct AbortedTxn {
 /// All producers of a log, shared between clones until one of them changes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Producers {
-    known: Arc<BTreeMap<ProducerId, Producer>>,
+    known: Arc<SortedMap<ProducerId, Producer>>,
     /// Open transactions, by their first offset.
-    open: BTreeMap<Offset, ProducerId>,
+    open: SortedMap<Offset, ProducerId>,
     /// Decided transactions whose marker the high watermark has not passed: first offset to marker.
-    unreplicated: BTreeMap<Offset, Offset>,
+    unreplicated: SortedMap<Offset, Offset>,
 }
 
 impl Producers {

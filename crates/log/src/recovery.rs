@@ -8,16 +8,11 @@ use crate::index::Indexes;
 use crate::log::{Log, LogConfig, StoreOp};
 use crate::producers::Producers;
 use crate::segment::Segment;
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    format,
-    string::String,
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use ids::{Offset, Time};
 use records::{BatchView, HEADER_LEN, Header, HeaderError};
+use sorted::{SortedMap, SortedSet};
 
 /// Largest batch that is believed: no request could have brought a larger one
 /// (`socket.request.max.bytes`). So a damaged length cannot make recovery hoard a whole segment.
@@ -69,7 +64,7 @@ pub struct Checkpoints {
 #[derive(Debug)]
 pub struct Recovery {
     checkpoints: Checkpoints,
-    files: BTreeMap<LogFile, Bytes>,
+    files: SortedMap<LogFile, Bytes>,
     log: Log,
     /// A segment is being fed; the log's active one.
     feeding: bool,
@@ -95,7 +90,7 @@ impl Recovery {
         Recovery {
             log: Log::new(config, checkpoints.log_start, now),
             checkpoints,
-            files: BTreeMap::new(),
+            files: SortedMap::new(),
             feeding: false,
             carry: Vec::new(),
             cut: None,
@@ -452,7 +447,7 @@ impl Recovery {
         log.producers.replicated_to(log.high_watermark);
         log.expire_producers(self.now);
         // Besides those at a segment's base only the one of the last clean stop is of use.
-        let bases: BTreeSet<Offset> = log.segments().map(|segment| segment.base).collect();
+        let bases: SortedSet<Offset> = log.segments().map(|segment| segment.base).collect();
         let stop = newest.filter(|&at| bases.last().is_some_and(|&last| at > last));
         let useful = |at| bases.contains(&at) || stop == Some(at);
         log.drop_snapshots(|at| at > end || at <= start || !useful(at), ops);

@@ -5,8 +5,9 @@ use crate::log::{Log, StoreOp};
 use crate::producers::Producers;
 use crate::read::LogSlice;
 use crate::segment::{Located, Segment};
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use ids::{Offset, Time};
+use sorted::SortedMap;
 
 impl Log {
     /// Drops what a shell could not store: everything from the stored end on.
@@ -85,7 +86,7 @@ impl Log {
         self.high_watermark = start;
         self.stored = start;
         self.producers = Producers::default();
-        self.checkpoints = BTreeMap::from([(start, Producers::default())]);
+        self.checkpoints = SortedMap::from([(start, Producers::default())]);
         self.drop_snapshots(|_| true, ops);
         self.snapshot_floor = Offset(0);
         self.epochs = crate::epochs::Epochs::default();

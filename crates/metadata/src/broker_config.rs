@@ -52,7 +52,7 @@ pub fn broker_config_names() -> Vec<&'static str> {
     let own = BROKER_CONFIGS.iter().map(|(name, _)| *name);
     let for_topics = TOPIC_CONFIGS.iter().filter_map(|key| key.broker_name);
     let mut names: Vec<&'static str> = own.chain(for_topics).collect();
-    names.sort_unstable();
+    sorted::sort(&mut names);
     names.dedup();
     names
 }

@@ -1,10 +1,10 @@
 //! The image: what the metadata log adds up to.
 
 use crate::record::MetadataRecord;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
+use sorted::SortedMap;
 use wire::config_record::ConfigRecord;
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
@@ -67,7 +67,7 @@ pub struct Topic {
     /// Its id; a topic created again under the same name has another.
     pub id: Uuid,
     /// Its partitions by number.
-    pub partitions: BTreeMap<PartitionIndex, Partition>,
+    pub partitions: SortedMap<PartitionIndex, Partition>,
 }
 
 /// What a record changed, for whoever acts on it.
@@ -99,16 +99,16 @@ pub enum Change {
 }
 
 /// The dynamic configs of one resource: values by name.
-pub type Configs = BTreeMap<Arc<str>, Arc<str>>;
+pub type Configs = SortedMap<Arc<str>, Arc<str>>;
 
 /// The cluster's metadata at one offset of its log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
-    brokers: BTreeMap<NodeId, BrokerEntry>,
-    topics: BTreeMap<Arc<str>, Arc<Topic>>,
-    names: BTreeMap<Uuid, Arc<str>>,
-    configs: BTreeMap<i8, BTreeMap<Arc<str>, Configs>>,
-    features: BTreeMap<Arc<str>, i16>,
+    brokers: SortedMap<NodeId, BrokerEntry>,
+    topics: SortedMap<Arc<str>, Arc<Topic>>,
+    names: SortedMap<Uuid, Arc<str>>,
+    configs: SortedMap<i8, SortedMap<Arc<str>, Configs>>,
+    features: SortedMap<Arc<str>, i16>,
     controller: Option<NodeId>,
     next_producer_id: i64,
     end: Offset,
@@ -135,7 +135,7 @@ impl Image {
                 let topic = Topic {
                     name: name.clone(),
                     id: body.topic_id,
-                    partitions: BTreeMap::new(),
+                    partitions: SortedMap::new(),
                 };
                 self.names.insert(body.topic_id, name.clone());
                 self.topics.insert(name, Arc::new(topic));
@@ -187,7 +187,7 @@ impl Image {
 
     /// All registered brokers, fenced ones too.
     #[must_use]
-    pub fn brokers(&self) -> &BTreeMap<NodeId, BrokerEntry> {
+    pub fn brokers(&self) -> &SortedMap<NodeId, BrokerEntry> {
         &self.brokers
     }
 
@@ -273,7 +273,7 @@ impl Image {
 
     /// All features in force.
     #[must_use]
-    pub fn features(&self) -> &BTreeMap<Arc<str>, i16> {
+    pub fn features(&self) -> &SortedMap<Arc<str>, i16> {
         &self.features
     }
 

@@ -1,13 +1,13 @@
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
+use sorted::SortedMap;
 
 /// Reads a `server.properties` file: `key=value` lines, `#` or `!` comments, a
 /// trailing backslash continues a line. Later lines win, as in Java's properties.
 ///
 /// Times in hours or minutes are given in milliseconds as well, where those are not set themselves.
 #[must_use]
-pub fn parse_properties(text: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
+pub fn parse_properties(text: &str) -> SortedMap<String, String> {
+    let mut found = SortedMap::new();
     let mut logical = String::new();
     for line in text.lines() {
         let line = line.trim();

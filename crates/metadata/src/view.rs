@@ -2,10 +2,10 @@
 
 use crate::config::{BROKER, BROKER_CONFIGS, ConfigKey, TOPIC, TOPIC_CONFIGS, topic_config};
 use crate::image::Image;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use ids::NodeId;
+use sorted::SortedMap;
 
 /// Where a config's value comes from; the numbers are those of `DescribeConfigs`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +43,7 @@ pub struct ConfigView<'a> {
     /// The metadata that holds dynamic configs.
     pub image: &'a Image,
     /// What the broker was started with.
-    pub properties: &'a BTreeMap<String, String>,
+    pub properties: &'a SortedMap<String, String>,
     /// Whose own dynamic configs count, as a resource's name; a controller's view has none.
     pub node: Option<NodeId>,
 }

@@ -15,7 +15,7 @@ use log::files::{MetaProperties, decode_partition_metadata, encode_partition_met
 use log::{Log, LogConfig, LogFile, LogSlice, Recovery, StoreOp};
 use metadata::{ConfigView, Image};
 use records::Batches;
-use std::collections::BTreeMap;
+use sorted::SortedMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct Identity {
     /// Port of `host`.
     pub port: u16,
     /// What `server.properties` says.
-    pub properties: BTreeMap<String, String>,
+    pub properties: SortedMap<String, String>,
     /// Where all chance comes from: ids and seeds.
     pub seed: u64,
 }
@@ -191,7 +191,7 @@ impl Opening<'_> {
     fn everything(
         &mut self,
         node: NodeId,
-        properties: &BTreeMap<String, String>,
+        properties: &SortedMap<String, String>,
     ) -> Opens<((Found, Log), Vec<(Found, Log)>)> {
         let clean = self.take_clean_marker()?;
         let (checkpoints, damaged) = Checkpoints::read(self.files);

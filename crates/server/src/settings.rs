@@ -2,7 +2,7 @@
 
 use crate::disk::Fsync;
 use ids::NodeId;
-use std::collections::BTreeMap;
+use sorted::SortedMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ pub struct Settings {
     /// `node.id`; else what `meta.properties` says, else 1.
     pub node: Option<NodeId>,
     /// All properties, as the core reads them.
-    pub properties: BTreeMap<String, String>,
+    pub properties: SortedMap<String, String>,
 }
 
 impl Default for Settings {
@@ -61,7 +61,7 @@ impl Default for Settings {
             cache_bytes: 256 << 20,
             memory_bytes: 4 << 30,
             node: None,
-            properties: BTreeMap::new(),
+            properties: SortedMap::new(),
         }
     }
 }
@@ -87,7 +87,7 @@ impl Settings {
     ///
     /// # Errors
     /// A value that cannot be what it should be, or asks for something that is not built.
-    pub fn from_properties(properties: BTreeMap<String, String>) -> Result<Settings, Refusal> {
+    pub fn from_properties(properties: SortedMap<String, String>) -> Result<Settings, Refusal> {
         let mut settings = Settings::default();
         let text = |name: &str| {
             properties
@@ -218,13 +218,13 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::{Settings, Storage};
-    use std::collections::BTreeMap;
+    use sorted::SortedMap;
 
     fn settings(pairs: &[(&str, &str)]) -> Result<Settings, super::Refusal> {
         let pairs = pairs
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        Settings::from_properties(pairs.collect::<BTreeMap<_, _>>())
+        Settings::from_properties(pairs.collect::<SortedMap<_, _>>())
     }
 
     #[test]

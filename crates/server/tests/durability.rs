@@ -10,7 +10,6 @@ use cluster::Event;
 use common::recorder::Recorder;
 use common::{Lines, produce_request};
 use ids::{ConnId, PartitionIndex, Time};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use wire::create_topics_response::CreateTopicsResponse;
@@ -32,7 +31,7 @@ impl Node {
             node: None,
             host: "localhost".to_owned(),
             port: 9092,
-            properties: BTreeMap::new(),
+            properties: Default::default(),
             seed: 11,
         };
         let now = Time::from_millis(1_795_248_000_000);

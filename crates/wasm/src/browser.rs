@@ -7,6 +7,8 @@ use std::task::{Poll, Waker};
 
 use js_sys::{Array, Function};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -44,11 +46,24 @@ pub(crate) fn now() -> f64 {
     performance_now()
 }
 
-/// A value as the plain JavaScript object that JSON would give.
+/// A value as the plain JavaScript object that JSON gives: one crossing, however large it is.
 pub(crate) fn plain<T: Serialize>(value: &T) -> JsValue {
-    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-    // Our own documents always have an object's form.
-    value.serialize(&serializer).unwrap_or(JsValue::NULL)
+    // Our own documents always have JSON's form.
+    let text = serde_json::to_string(value).unwrap_or_default();
+    js_sys::JSON::parse(&text).unwrap_or(JsValue::NULL)
+}
+
+/// What JSON makes of a plain JavaScript value; `undefined` counts as null.
+///
+/// # Errors
+/// If the value is not what a `T` is read from: the reason.
+pub(crate) fn read<T: DeserializeOwned>(value: &JsValue) -> Result<T, String> {
+    let text = js_sys::JSON::stringify(value).ok();
+    let text = text.and_then(|text| JsValue::from(text).as_string());
+    let text = text.as_deref().unwrap_or("null");
+    // Always by way of a `Value`: what is read from text directly as well is compiled twice.
+    let document: Value = serde_json::from_str(text).map_err(|why| why.to_string())?;
+    serde_json::from_value(document).map_err(|why| why.to_string())
 }
 
 /// What the run loop sleeps on: woken by whoever has work for it, or by a timer.

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use world::{Command, Input, Scenario};
 
-use crate::browser::plain;
+use crate::browser::{plain, read};
 use crate::push::{Event, Failure, Params};
 use crate::stage::Watch;
 use crate::store::sys::property;
@@ -34,7 +34,7 @@ impl Call {
 
     /// An argument, read as what the method takes.
     pub(crate) fn arg<T: DeserializeOwned>(&self, index: u32) -> Result<T, Failure> {
-        serde_wasm_bindgen::from_value(self.args.get(index)).map_err(|why| {
+        read(&self.args.get(index)).map_err(|why| {
             let method = &self.method;
             Failure::new(
                 "invalid-argument",

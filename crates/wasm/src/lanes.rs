@@ -3,11 +3,10 @@
 //! Filled from the partition's log up to the high watermark, a bounded piece at a time. At most
 //! [`RECORDS_MAX`] records of a lane are kept; older ones are shown as not in memory.
 
-use std::collections::BTreeMap;
-
 use ids::Offset;
 use log::{Log, Read};
 use records::{BatchView, Batches, Record, decompress, records};
+use sorted::SortedMap;
 
 /// Records kept of one lane.
 const RECORDS_MAX: i64 = 1_000_000;
@@ -35,7 +34,7 @@ pub(crate) type Mix = [u16; 8];
 /// The keys of one topic, numbered by first appearance.
 #[derive(Default)]
 pub(crate) struct Keys {
-    numbers: BTreeMap<Vec<u8>, u8>,
+    numbers: SortedMap<Vec<u8>, u8>,
 }
 
 impl Keys {

@@ -4,7 +4,6 @@
 //! log that was written to is compared with its layout, and the layout is made the same. So a log
 //! that was taken back to an earlier state needs nothing of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -12,6 +11,8 @@ use ids::{NodeId, Offset, Time};
 use log::{Log, LogSlice, StoreOp};
 use records::Batches;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sorted::{SortedMap, SortedSet};
 use world::{LogName, Restored, Scenario, World};
 
 use crate::owner::Owned;
@@ -42,16 +43,24 @@ pub(crate) struct Row {
     pub(crate) epochs: String,
 }
 
+impl Row {
+    /// Reads a row's bytes; `None` if they are no row.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Row> {
+        let document: Value = serde_json::from_slice(bytes).ok()?;
+        serde_json::from_value(document).ok()
+    }
+}
+
 /// One replica as it is stored.
 pub(crate) struct Replica {
     pub(crate) key: Rc<str>,
     pub(crate) layout: Layout,
     /// Bytes of each segment in the layout.
-    pub(crate) lengths: BTreeMap<i64, u32>,
+    pub(crate) lengths: SortedMap<i64, u32>,
     pub(crate) row: Option<Row>,
     /// Segments that the log has let go of, and when: they are kept while history may come back
     /// to them.
-    leaving: BTreeMap<i64, Time>,
+    leaving: SortedMap<i64, Time>,
     /// Since when the log itself is gone, as after the deletion of its topic.
     gone: Option<Time>,
 }
@@ -59,12 +68,12 @@ pub(crate) struct Replica {
 /// A workspace that this tab owns, and what it holds.
 pub(crate) struct Disk {
     owned: Owned,
-    replicas: BTreeMap<(NodeId, LogName), Replica>,
+    replicas: SortedMap<(NodeId, LogName), Replica>,
     /// Deletes that the next turn takes along.
     pub(crate) doomed: Vec<LogRange>,
     /// Rows of replicas that recovery has cut: what was lost is said once.
     cut: Vec<(String, Option<Vec<u8>>)>,
-    dirty: BTreeSet<(NodeId, LogName)>,
+    dirty: SortedSet<(NodeId, LogName)>,
     /// Something of the world has been gathered.
     begun: bool,
     scenario: String,
@@ -78,9 +87,9 @@ impl Replica {
         Replica {
             key: Rc::from(key),
             layout: Layout::default(),
-            lengths: BTreeMap::new(),
+            lengths: SortedMap::new(),
             row: None,
-            leaving: BTreeMap::new(),
+            leaving: SortedMap::new(),
             gone: None,
         }
     }
@@ -130,7 +139,7 @@ impl Replica {
     /// Makes the layout what the log is `now`.
     fn follow(&mut self, log: &Log, now: Time) {
         self.gone = None;
-        let sizes: BTreeMap<i64, u32> = log.segment_sizes().map(|(base, n)| (base.0, n)).collect();
+        let sizes: SortedMap<i64, u32> = log.segment_sizes().map(|(base, n)| (base.0, n)).collect();
         let Some((last, size)) = sizes.last_key_value() else {
             return;
         };
@@ -218,10 +227,10 @@ impl Disk {
     pub(crate) fn new(owned: Owned) -> Disk {
         Disk {
             owned,
-            replicas: BTreeMap::new(),
+            replicas: SortedMap::new(),
             doomed: Vec::new(),
             cut: Vec::new(),
-            dirty: BTreeSet::new(),
+            dirty: SortedSet::new(),
             begun: false,
             scenario: String::new(),
             first: None,
@@ -377,7 +386,7 @@ impl Disk {
         };
         let offsets: Vec<i64> = pieces.iter().map(|piece| piece.base_offset).collect();
         let chunk = self.store().read_values(&replica.key, &offsets).await?;
-        let values: BTreeMap<i64, Vec<u8>> = chunk.values.into_iter().collect();
+        let values: SortedMap<i64, Vec<u8>> = chunk.values.into_iter().collect();
         let mut bytes = Vec::with_capacity(slice.length as usize);
         for piece in pieces {
             let from = piece.skip as usize;

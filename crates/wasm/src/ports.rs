@@ -1,11 +1,12 @@
 //! Clients from outside: Kafka frames with their four bytes of length over a `MessagePort`.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::{Buf, Bytes, BytesMut};
 use js_sys::{ArrayBuffer, Uint8Array};
+use sorted::SortedMap;
 use wasm_bindgen::prelude::*;
 
 use crate::browser::{Alarm, MessageChannel, MessagePort};
@@ -20,7 +21,7 @@ type Inbox = Rc<RefCell<VecDeque<(u32, Option<Vec<u8>>)>>>;
 /// The open connections, by the number of the client in the world.
 #[derive(Default)]
 pub(crate) struct Ports {
-    open: BTreeMap<u32, Port>,
+    open: SortedMap<u32, Port>,
     inbox: Inbox,
 }
 

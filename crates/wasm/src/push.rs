@@ -1,9 +1,8 @@
 //! What leaves the worker: replies and pushes as `web/engine/rpc.ts` names them, held back until stored.
 
-use std::collections::BTreeMap;
-
 use js_sys::{Array, ArrayBuffer, Function, Uint8Array};
 use serde::Serialize;
+use sorted::SortedMap;
 use wasm_bindgen::JsValue;
 
 use crate::browser::{MessagePort, plain};
@@ -32,7 +31,7 @@ impl From<crate::store::StoreError> for Failure {
 }
 
 /// Parameters of an event or a notice.
-pub(crate) type Params = BTreeMap<&'static str, String>;
+pub(crate) type Params = SortedMap<&'static str, String>;
 
 /// A message without bytes of its own.
 #[derive(Serialize)]

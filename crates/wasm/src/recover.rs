@@ -1,12 +1,11 @@
 //! Opening a workspace: the world that its logs hold, or a new one.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use ids::{NodeId, Offset, Time};
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Lookup, Recovery, Report};
 use metadata::Image;
 use records::{Batches, Stop};
+use sorted::SortedMap;
 use world::{LogName, RecoveredLog, ReplicaName, Scenario, World};
 
 use crate::owner::Owned;
@@ -107,7 +106,7 @@ fn ranges<'a>(replica: &'a str, offsets: &'a [i64]) -> impl Iterator<Item = LogR
 struct Reading {
     scenario: Scenario,
     millis: Option<u64>,
-    rows: BTreeMap<String, Vec<u8>>,
+    rows: SortedMap<String, Vec<u8>>,
     keys: Keys,
     disk: Disk,
     logs: Vec<RecoveredLog>,
@@ -149,7 +148,7 @@ impl Reading {
         let key = name.key(node);
         let offsets = self.keys.replicas.remove(&key).unwrap_or_default();
         let row = self.rows.get(&format!("{REPLICA}{key}"));
-        let row: Option<Row> = row.and_then(|row| serde_json::from_slice(row).ok());
+        let row: Option<Row> = row.and_then(|row| Row::read(row));
         let row = row.unwrap_or_else(|| Row {
             segments: offsets.first().copied().into_iter().collect(),
             log_start: offsets.first().copied().unwrap_or(0),

@@ -1,8 +1,7 @@
 //! What the page is shown of the world, and how often: layout, actors, snapshot, timeline, frames.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
+use sorted::SortedMap;
 use world::{Actors, MemberPosition, TickKind, World};
 
 use crate::frames::{Frame, LaneView, Marker, ProducerView};
@@ -53,8 +52,8 @@ pub(crate) struct Stage {
     actors: Option<Actors>,
     snapshot: Option<SnapshotView>,
     timeline: Option<Timeline>,
-    lanes: BTreeMap<LaneName, Lane>,
-    keys: BTreeMap<String, Keys>,
+    lanes: SortedMap<LaneName, Lane>,
+    keys: SortedMap<String, Keys>,
     rates: Rates,
     frame_at: f64,
     slow_at: f64,
@@ -234,7 +233,7 @@ impl Stage {
             view.fetched = view.markers.iter().map(|marker| marker.rate).sum();
             lanes.push(view);
         }
-        let mut sent: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut sent: SortedMap<&str, u64> = SortedMap::new();
         sent.extend(world.sent().map(|(name, sent, _)| (name, sent)));
         let producers = layout.producers.iter().enumerate();
         let producers = producers.map(|(number, name)| {
@@ -353,7 +352,7 @@ struct Rates {
     millis: f64,
     /// World milliseconds since the last frame.
     step: f64,
-    values: BTreeMap<Measure, (f64, f64)>,
+    values: SortedMap<Measure, (f64, f64)>,
 }
 
 impl Rates {

@@ -1,11 +1,11 @@
 //! What the browser tests call (`tests/e2e/store`): a few logs with batches that tell themselves apart.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use js_sys::Function;
 use serde::Serialize;
+use sorted::SortedMap;
 use wasm_bindgen::prelude::*;
 
 use crate::owner::{self, Owned, State};
@@ -19,7 +19,7 @@ const HEAD: usize = 12;
 pub struct StoreTest {
     opened: Opened,
     owned: Option<Owned>,
-    logs: BTreeMap<Rc<str>, Log>,
+    logs: SortedMap<Rc<str>, Log>,
 }
 
 #[derive(Default)]
@@ -34,8 +34,8 @@ struct Log {
 struct Report {
     fresh: bool,
     recreated: Vec<String>,
-    ends: BTreeMap<String, i64>,
-    rows: BTreeMap<String, String>,
+    ends: SortedMap<String, i64>,
+    rows: SortedMap<String, String>,
     faults: Vec<String>,
     bytes: u64,
 }
@@ -50,7 +50,7 @@ impl StoreTest {
         Ok(Self {
             opened,
             owned: None,
-            logs: BTreeMap::new(),
+            logs: SortedMap::new(),
         })
     }
 
@@ -75,7 +75,7 @@ impl StoreTest {
         Ok(Self {
             opened,
             owned: Some(owned),
-            logs: BTreeMap::new(),
+            logs: SortedMap::new(),
         })
     }
 

@@ -1,9 +1,9 @@
 //! One turn: what has arrived goes in, the world runs for a few milliseconds, what it said is sorted.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ids::Time;
+use sorted::SortedMap;
 use wasm_bindgen::JsValue;
 use world::{Command, Input, Note, Said, TerminalText, World};
 
@@ -41,7 +41,7 @@ pub(crate) struct Session {
     /// World time that the clock has reached, in microseconds since 1970.
     due: f64,
     /// Calls that wait for a command's end, by the number of its input.
-    waiting: BTreeMap<u64, f64>,
+    waiting: SortedMap<u64, f64>,
     /// Codes of the commands that could be undone, and done again.
     undo: Vec<String>,
     redo: Vec<String>,
@@ -66,7 +66,7 @@ impl Session {
             out: Outbox::default(),
             pace,
             real: now(),
-            waiting: BTreeMap::new(),
+            waiting: SortedMap::new(),
             undo: Vec::new(),
             redo: Vec::new(),
             behind: false,

@@ -533,10 +533,7 @@ fn delete_topic(name: &str) -> Vec<String> {
     words("kafka-topics", &["--delete", "--topic", name])
 }
 
-fn configure_topic(
-    name: &str,
-    config: &alloc::collections::BTreeMap<String, Option<String>>,
-) -> Vec<String> {
+fn configure_topic(name: &str, config: &sorted::SortedMap<String, Option<String>>) -> Vec<String> {
     let mut line = words(
         "kafka-configs",
         &["--alter", "--entity-type", "topics", "--entity-name", name],

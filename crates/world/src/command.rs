@@ -1,10 +1,12 @@
 //! Commands: everything a person can do to the world.
 
+use crate::document::Document;
 use crate::scenario::{GroupSpec, MemberSpec, ProducerSpec, TopicSpec};
-use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
+use sorted::SortedMap;
 
 /// When a record counts as sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +24,7 @@ pub enum Acks {
 
 /// How a producer makes keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "mode", rename_all = "camelCase", deny_unknown_fields)]
+#[serde(tag = "mode", rename_all = "camelCase", try_from = "Document")]
 pub enum KeyMode {
     /// No keys.
     None,
@@ -38,9 +40,28 @@ pub enum KeyMode {
     },
 }
 
+impl TryFrom<Document> for KeyMode {
+    type Error = String;
+
+    fn try_from(mut from: Document) -> Result<KeyMode, String> {
+        let mode: String = from.take("mode")?;
+        let keys = match mode.as_str() {
+            "none" => KeyMode::None,
+            "cycle" => KeyMode::Cycle {
+                keys: from.take("keys")?,
+            },
+            "fixed" => KeyMode::Fixed {
+                key: from.take("key")?,
+            },
+            _ => return Err(format!("there are no keys of mode `{mode}`")),
+        };
+        from.end().map(|()| keys)
+    }
+}
+
 /// How records get a partition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "by", rename_all = "camelCase", deny_unknown_fields)]
+#[serde(tag = "by", rename_all = "camelCase", try_from = "Document")]
 pub enum PartitionerSpec {
     /// By the key's hash; sticky without a key.
     Key,
@@ -53,6 +74,24 @@ pub enum PartitionerSpec {
         /// Which.
         partition: i32,
     },
+}
+
+impl TryFrom<Document> for PartitionerSpec {
+    type Error = String;
+
+    fn try_from(mut from: Document) -> Result<PartitionerSpec, String> {
+        let by: String = from.take("by")?;
+        let partitioner = match by.as_str() {
+            "key" => PartitionerSpec::Key,
+            "sticky" => PartitionerSpec::Sticky,
+            "roundRobin" => PartitionerSpec::RoundRobin,
+            "manual" => PartitionerSpec::Manual {
+                partition: from.take("partition")?,
+            },
+            _ => return Err(format!("there is no partitioner by `{by}`")),
+        };
+        from.end().map(|()| partitioner)
+    }
 }
 
 /// `compression.type` of a producer.
@@ -127,7 +166,7 @@ pub struct GroupChange {
     tag = "do",
     rename_all = "camelCase",
     rename_all_fields = "camelCase",
-    deny_unknown_fields
+    try_from = "Document"
 )]
 #[allow(missing_docs, reason = "the fields say what they are")]
 pub enum Command {
@@ -147,7 +186,7 @@ pub enum Command {
     /// Changes a topic's configs; null removes one.
     ConfigureTopic {
         name: String,
-        config: BTreeMap<String, Option<String>>,
+        config: SortedMap<String, Option<String>>,
     },
     /// Gives a topic this many partitions.
     AddPartitions { name: String, partitions: u32 },
@@ -192,4 +231,114 @@ pub enum Command {
     KillBroker { broker: i32 },
     /// Starts a stopped broker again.
     StartBroker { broker: i32 },
+}
+
+impl TryFrom<Document> for Command {
+    type Error = String;
+
+    fn try_from(mut from: Document) -> Result<Command, String> {
+        let kind: String = from.take("do")?;
+        let command = match kind.as_str() {
+            "addProducer" | "updateProducer" | "removeProducer" | "send" => {
+                producer_command(&kind, &mut from)?
+            }
+            "createTopic" | "configureTopic" | "addPartitions" | "deleteTopic" => {
+                topic_command(&kind, &mut from)?
+            }
+            "killBroker" => Command::KillBroker {
+                broker: from.take("broker")?,
+            },
+            "startBroker" => Command::StartBroker {
+                broker: from.take("broker")?,
+            },
+            _ => group_command(&kind, &mut from)?,
+        };
+        from.end().map(|()| command)
+    }
+}
+
+fn producer_command(kind: &str, from: &mut Document) -> Result<Command, String> {
+    Ok(match kind {
+        "addProducer" => Command::AddProducer {
+            producer: from.take("producer")?,
+        },
+        "updateProducer" => Command::UpdateProducer {
+            name: from.take("name")?,
+            change: from.take("change")?,
+        },
+        "removeProducer" => Command::RemoveProducer {
+            name: from.take("name")?,
+        },
+        _ => Command::Send {
+            producer: from.take("producer")?,
+            lines: from.take("lines")?,
+        },
+    })
+}
+
+fn topic_command(kind: &str, from: &mut Document) -> Result<Command, String> {
+    Ok(match kind {
+        "createTopic" => Command::CreateTopic {
+            topic: from.take("topic")?,
+        },
+        "configureTopic" => Command::ConfigureTopic {
+            name: from.take("name")?,
+            config: from.take("config")?,
+        },
+        "addPartitions" => Command::AddPartitions {
+            name: from.take("name")?,
+            partitions: from.take("partitions")?,
+        },
+        _ => Command::DeleteTopic {
+            name: from.take("name")?,
+        },
+    })
+}
+
+fn group_command(kind: &str, from: &mut Document) -> Result<Command, String> {
+    if kind == "addGroup" {
+        let group = from.take("group")?;
+        return Ok(Command::AddGroup { group });
+    }
+    const KINDS: [&str; 6] = [
+        "updateGroup",
+        "removeGroup",
+        "addMember",
+        "removeMember",
+        "seekMember",
+        "resetOffsets",
+    ];
+    if !KINDS.contains(&kind) {
+        return Err(format!("there is no command `{kind}`"));
+    }
+    let group_id = from.take("groupId")?;
+    Ok(match kind {
+        "updateGroup" => Command::UpdateGroup {
+            group_id,
+            change: from.take("change")?,
+        },
+        "removeGroup" => Command::RemoveGroup { group_id },
+        "addMember" => Command::AddMember {
+            group_id,
+            member: from.take("member")?,
+        },
+        "removeMember" => Command::RemoveMember {
+            group_id,
+            name: from.take("name")?,
+            how: from.take("how")?,
+        },
+        "seekMember" => Command::SeekMember {
+            group_id,
+            topic: from.take("topic")?,
+            partition: from.take("partition")?,
+            offset: from.take("offset")?,
+        },
+        _ => Command::ResetOffsets {
+            group_id,
+            topic: from.take("topic")?,
+            partition: from.take("partition")?,
+            offset: from.take("offset")?,
+            restart: from.take("restart")?,
+        },
+    })
 }

@@ -3,13 +3,13 @@
 //! The bytes of a log lie in the log's own chunks; the disk keeps its small files and remembers
 //! which logs there are. Every write is also noted for the shell, which keeps the world itself.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use cluster::{LogId, ReplicaName};
 use ids::NodeId;
 use log::{Log, LogFile, StoreOp};
+use sorted::SortedMap;
 
 /// Time a write to the page cache takes, in microseconds.
 pub(crate) const WRITE_MICROS: u64 = 50;
@@ -50,11 +50,11 @@ pub struct DiskWrite {
 /// One node's disk.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
-    names: BTreeMap<LogId, LogName>,
-    ids: BTreeMap<LogName, LogId>,
-    files: BTreeMap<(LogName, LogFile), Vec<u8>>,
+    names: SortedMap<LogId, LogName>,
+    ids: SortedMap<LogName, LogId>,
+    files: SortedMap<(LogName, LogFile), Vec<u8>>,
     /// Logs of a node that does not run.
-    pub(crate) kept: BTreeMap<LogName, Log>,
+    pub(crate) kept: SortedMap<LogName, Log>,
     /// Refuses every write while true.
     pub(crate) full: bool,
 }
@@ -80,7 +80,7 @@ impl Disk {
     }
 
     /// Forgets which ids the logs have: the node is gone and its next life gives new ones.
-    pub(crate) fn close_all(&mut self) -> BTreeMap<LogId, LogName> {
+    pub(crate) fn close_all(&mut self) -> SortedMap<LogId, LogName> {
         self.ids.clear();
         core::mem::take(&mut self.names)
     }

@@ -17,6 +17,7 @@ mod actors;
 mod apply;
 mod command;
 mod disk;
+mod document;
 mod frames;
 mod history;
 mod inspect;

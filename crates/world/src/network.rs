@@ -1,10 +1,10 @@
 //! The network between clients and nodes: who is connected to whom, and how long a message takes.
 
 use crate::actors::ActorId;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use client::io::LinkId;
 use ids::{ConnId, NodeId};
+use sorted::SortedMap;
 
 /// One way between a client and a broker, in microseconds.
 pub(crate) const LATENCY_MICROS: u64 = 400;
@@ -14,8 +14,8 @@ pub(crate) const FIRST_PORT: u16 = 9092;
 /// Both ends of every connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Network {
-    by_conn: BTreeMap<(NodeId, ConnId), (ActorId, LinkId)>,
-    by_link: BTreeMap<(ActorId, LinkId), (NodeId, ConnId)>,
+    by_conn: SortedMap<(NodeId, ConnId), (ActorId, LinkId)>,
+    by_link: SortedMap<(ActorId, LinkId), (NodeId, ConnId)>,
     next_conn: u64,
 }
 

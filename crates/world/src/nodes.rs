@@ -4,7 +4,6 @@ use crate::disk::{Disk, LogName};
 use crate::network::{FIRST_PORT, LATENCY_MICROS};
 use crate::queue::Happening;
 use crate::state::{Said, State};
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -15,6 +14,7 @@ use cluster::{
 use ids::{NodeId, Offset, Rng, Time, Uuid};
 use log::files::encode_leader_epochs;
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Recovery, Report};
+use sorted::SortedMap;
 
 /// The node that has the controller.
 pub(crate) const CONTROLLER: NodeId = NodeId(1);
@@ -139,8 +139,8 @@ impl State {
         uuid(&mut Rng::new(self.scenario.seed()))
     }
 
-    fn properties(&self) -> BTreeMap<String, String> {
-        let mut properties: BTreeMap<String, String> = PROPERTIES
+    fn properties(&self) -> SortedMap<String, String> {
+        let mut properties: SortedMap<String, String> = PROPERTIES
             .iter()
             .map(|(name, value)| ((*name).to_string(), (*value).to_string()))
             .collect();

@@ -1,12 +1,13 @@
 //! Scenarios: what a lesson starts from, a link carries, and `brooklet run` executes.
 
 use crate::command::{Acks, Codec, Command, KeyMode, PartitionerSpec};
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sorted::SortedMap;
 
 /// Hard limits on what a scenario may ask for; a link must not be able to stop a tab.
 const BROKERS_MAX: u32 = 1;
@@ -37,7 +38,7 @@ pub struct Scenario {
     pub speed: Option<IgnoredAnyEq>,
     /// Broker properties beside Kafka's defaults.
     #[serde(default)]
-    pub properties: BTreeMap<String, String>,
+    pub properties: SortedMap<String, String>,
     /// Topics to create.
     pub topics: Vec<TopicSpec>,
     /// Producers to place.
@@ -90,7 +91,7 @@ pub struct TopicSpec {
     pub partitions: u32,
     /// Its configs in Kafka's names and text.
     #[serde(default)]
-    pub config: BTreeMap<String, String>,
+    pub config: SortedMap<String, String>,
 }
 
 /// A producer on the stage.
@@ -169,9 +170,9 @@ impl Scenario {
     /// # Errors
     /// With what is wrong with it, and where.
     pub fn parse(text: &str) -> Result<Scenario, ScenarioError> {
-        let scenario: Scenario = serde_json::from_str(text).map_err(|why| {
-            ScenarioError(format!("the scenario is not one Brooklet reads: {why}"))
-        })?;
+        let refuse = |why| ScenarioError(format!("the scenario is not one Brooklet reads: {why}"));
+        let document: Value = serde_json::from_str(text).map_err(refuse)?;
+        let scenario: Scenario = serde_json::from_value(document).map_err(refuse)?;
         scenario.check()?;
         Ok(scenario)
     }

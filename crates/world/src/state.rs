@@ -9,7 +9,6 @@ use crate::queue::{Happening, Life, Queue};
 use crate::scenario::{GroupSpec, Scenario};
 use crate::trace::Trace;
 use crate::traced::{event_words, input_words, trace_event, trace_input, trace_store};
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -19,6 +18,7 @@ use client::io::{Input as ToClient, LinkId, Output};
 use cluster::{Cluster, Effect, Event, LogId, Note, Reply};
 use ids::{ConnId, NodeId, Rng, Time, Token};
 use log::StoreOp;
+use sorted::SortedMap;
 
 /// Time between two wakes of the same node or client, at least.
 const WAKE_GAP_MICROS: u64 = 100;
@@ -106,8 +106,8 @@ pub(crate) struct State {
     pub(crate) scenario: Arc<Scenario>,
     pub(crate) cluster: Cluster,
     pub(crate) network: Network,
-    pub(crate) disks: BTreeMap<NodeId, Disk>,
-    pub(crate) actors: BTreeMap<ActorId, Actor>,
+    pub(crate) disks: SortedMap<NodeId, Disk>,
+    pub(crate) actors: SortedMap<ActorId, Actor>,
     pub(crate) next_actor: u32,
     pub(crate) queue: Queue,
     pub(crate) trace: Trace,
@@ -115,15 +115,15 @@ pub(crate) struct State {
     pub(crate) owed: Vec<Owed>,
     pub(crate) awaited: Vec<(NodeId, Token)>,
     /// The groups that have been placed.
-    pub(crate) groups: BTreeMap<String, GroupSpec>,
+    pub(crate) groups: SortedMap<String, GroupSpec>,
     /// Topics of the scenario that are not created yet.
     pub(crate) setup_left: u32,
     /// Offsets to be reset once the group's members have left, by input.
-    pub(crate) resets: BTreeMap<u64, Reset>,
+    pub(crate) resets: SortedMap<u64, Reset>,
     /// How often each node was killed.
-    lives: BTreeMap<NodeId, Life>,
-    node_wakes: BTreeMap<NodeId, Time>,
-    actor_wakes: BTreeMap<ActorId, Time>,
+    lives: SortedMap<NodeId, Life>,
+    node_wakes: SortedMap<NodeId, Time>,
+    actor_wakes: SortedMap<ActorId, Time>,
     /// Bytes ever appended to logs.
     pub(crate) written: u64,
     /// For those outside; taken by the shell, never looked at here.
@@ -144,19 +144,19 @@ impl State {
             scenario,
             cluster: Cluster::new(),
             network: Network::default(),
-            disks: BTreeMap::new(),
-            actors: BTreeMap::new(),
+            disks: SortedMap::new(),
+            actors: SortedMap::new(),
             next_actor: 0,
             queue: Queue::default(),
             trace: Trace::default(),
             owed: Vec::new(),
             awaited: Vec::new(),
-            groups: BTreeMap::new(),
+            groups: SortedMap::new(),
             setup_left: 0,
-            resets: BTreeMap::new(),
-            lives: BTreeMap::new(),
-            node_wakes: BTreeMap::new(),
-            actor_wakes: BTreeMap::new(),
+            resets: SortedMap::new(),
+            lives: SortedMap::new(),
+            node_wakes: SortedMap::new(),
+            actor_wakes: SortedMap::new(),
             written: 0,
             said: Vec::new(),
             writes: Vec::new(),

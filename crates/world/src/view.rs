@@ -5,7 +5,6 @@ use crate::disk::LogName;
 use crate::scenario::{GroupSpec, ProducerSpec, TopicSpec};
 use crate::state::State;
 use crate::world::World;
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -15,6 +14,7 @@ use ids::{NodeId, Offset, PartitionIndex};
 use log::Log;
 use metadata::{Partition, TOPIC, Topic, is_internal};
 use serde::Serialize;
+use sorted::SortedMap;
 use wire::consumer_protocol_assignment::ConsumerProtocolAssignment;
 use wire::{Message, Reader};
 
@@ -366,7 +366,7 @@ impl State {
     fn group_views(&self) -> Vec<GroupView> {
         let positions = self.positions();
         let known = self.cluster.nodes().flat_map(|node| node.broker().groups());
-        let mut views: BTreeMap<String, GroupView> = BTreeMap::new();
+        let mut views: SortedMap<String, GroupView> = SortedMap::new();
         for group in known {
             let members: Vec<MemberView> = group
                 .members
@@ -408,7 +408,7 @@ impl State {
         members: &[MemberView],
         positions: &[MemberPosition],
     ) -> Vec<OffsetView> {
-        let mut rows: BTreeMap<AssignedView, (Option<Offset>, Option<Offset>)> = BTreeMap::new();
+        let mut rows: SortedMap<AssignedView, (Option<Offset>, Option<Offset>)> = SortedMap::new();
         for (topic, partition, offset) in committed {
             let key = AssignedView {
                 topic: topic.to_string(),

@@ -17,7 +17,7 @@ fn topic(name: &str) -> Input {
     let topic = world::TopicSpec {
         name: name.to_string(),
         partitions: 2,
-        config: std::collections::BTreeMap::new(),
+        config: Default::default(),
     };
     Input::Command(Command::CreateTopic { topic })
 }

@@ -120,7 +120,7 @@ fn own(
         .iter()
         .filter_map(|name| view.image.configs_of(BROKER, name));
     names.extend(set.flat_map(|configs| configs.keys().map(|name| &**name)));
-    names.sort_unstable();
+    sorted::sort(&mut names);
     names.dedup();
     let asked = names.into_iter().filter(|name| is_asked(resource, name));
     Ok(asked

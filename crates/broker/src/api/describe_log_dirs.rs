@@ -54,7 +54,7 @@ fn topics(broker: &Broker, request: &DescribeLogDirsRequest) -> Vec<DescribeLogD
             })
             .collect(),
     };
-    asked.sort_unstable();
+    sorted::sort(&mut asked);
     asked.dedup();
     for (name, index) in asked {
         let found = broker.replicas.find(&name, index);

@@ -39,7 +39,7 @@ pub(crate) fn handle(
             .map(|topic| topic.name.clone())
             .collect()
     };
-    names.sort_unstable();
+    sorted::sort(&mut names);
     names.dedup();
     let misses = !request.topics.is_empty() && !names.iter().any(|name| **name == *from);
     if request.cursor.is_some() && (misses || first < 0) {

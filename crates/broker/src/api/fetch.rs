@@ -18,13 +18,13 @@ use crate::event::{Effect, ReplicaId, Reply};
 use crate::replicas::{Replica, epoch_refusal};
 use crate::waiting::{Caller, Parked, WaitId};
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Time, Uuid};
 use log::{Log, LogSlice, Read};
 use metadata::Partition;
 use session::{Resolved, SessionId};
+use sorted::SortedSet;
 use wire::fetch_request::FetchRequest;
 use wire::fetch_response::{
     EpochEndOffset, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
@@ -319,7 +319,7 @@ impl Broker {
     /// Where the leaders are that an answer names.
     fn leaders_named(&self, topics: &[FetchableTopicResponse]) -> Vec<NodeEndpoint> {
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let named: BTreeSet<i32> = partitions
+        let named: SortedSet<i32> = partitions
             .map(|data| data.current_leader.leader_id)
             .filter(|id| *id >= 0)
             .collect();

@@ -11,11 +11,11 @@ use crate::broker::{Broker, Cx, Handled};
 use crate::event::{Effect, ReplicaId};
 use crate::replicas::epoch_refusal;
 use crate::waiting::{Caller, Parked, WaitId};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex};
 use log::{Log, LogSlice, Lookup};
 use records::{BatchView, decompress};
+use sorted::SortedMap;
 use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest};
 use wire::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
@@ -132,7 +132,7 @@ fn answer(
 ) -> ListOffsetsResponse {
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
-        let mut times: BTreeMap<i32, u32> = BTreeMap::new();
+        let mut times: SortedMap<i32, u32> = SortedMap::new();
         for ask in &topic.partitions {
             *times.entry(ask.partition_index).or_default() += 1;
         }

@@ -6,10 +6,10 @@
 //! Left out: authorization; every operation is allowed.
 
 use crate::broker::{Broker, Cx, Handled};
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use ids::{ErrorCode, NodeId, Uuid, check_topic_name};
 use metadata::{Topic, is_internal};
+use sorted::SortedSet;
 use wire::Str;
 use wire::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use wire::metadata_response::{
@@ -33,7 +33,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: &MetadataReq
     match &request.topics {
         // An empty list means all topics in version 0, none later.
         Some(asked) if !(asked.is_empty() && version == 0) => {
-            let mut seen: BTreeSet<(Option<&str>, Uuid)> = BTreeSet::new();
+            let mut seen: SortedSet<(Option<&str>, Uuid)> = SortedSet::new();
             for ask in asked {
                 if seen.insert((ask.name.as_deref(), ask.topic_id)) {
                     topics.push(describe(broker, ask, request, &mut missing));

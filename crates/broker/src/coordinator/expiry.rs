@@ -5,12 +5,12 @@ use super::{Requester, Then};
 use crate::broker::Broker;
 use crate::event::Effect;
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use group::{Group, OffsetChange};
 use ids::{PartitionIndex, Time};
+use sorted::SortedSet;
 use wire::consumer_protocol_subscription::ConsumerProtocolSubscription;
 use wire::{Message, Reader};
 
@@ -141,8 +141,8 @@ fn deletion((topic, partition): (Arc<str>, PartitionIndex)) -> OffsetChange {
 
 /// The topics a group's members subscribe to; `None` when a subscription cannot be read, and then
 /// any topic may be one of them.
-pub(crate) fn subscribed_topics(group: &Group) -> Option<BTreeSet<String>> {
-    let mut topics = BTreeSet::new();
+pub(crate) fn subscribed_topics(group: &Group) -> Option<SortedSet<String>> {
+    let mut topics = SortedSet::new();
     for subscription in group.subscriptions() {
         let mut reader = Reader::new(subscription);
         let version = reader.i16().ok()?;
@@ -155,6 +155,6 @@ pub(crate) fn subscribed_topics(group: &Group) -> Option<BTreeSet<String>> {
 }
 
 /// Whether `topic` is, or may be, among the subscribed ones.
-pub(crate) fn is_subscribed(topics: &Option<BTreeSet<String>>, topic: &str) -> bool {
+pub(crate) fn is_subscribed(topics: &Option<SortedSet<String>>, topic: &str) -> bool {
     topics.as_ref().is_none_or(|topics| topics.contains(topic))
 }

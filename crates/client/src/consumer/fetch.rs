@@ -7,13 +7,14 @@
 use super::{Call, ConsumedRecord, Consumer, Event, Isolation, Key, Place, Position, Reset};
 use crate::io::Output;
 use crate::net::Node;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, NodeId, Offset, PartitionIndex, Time, Uuid};
 use records::{BatchView, Compression, Header, TimestampType};
+use sorted::{SortedMap, SortedSet};
 use wire::Str;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use wire::fetch_response::{FetchResponse, PartitionData};
@@ -34,7 +35,7 @@ pub(super) struct Buffer {
     /// Aborted transactions that begin in what is buffered: first offset, producer.
     aborted: VecDeque<(i64, i64)>,
     /// Producers whose records are being left out.
-    aborting: BTreeSet<i64>,
+    aborting: SortedSet<i64>,
 }
 
 impl Buffer {
@@ -122,8 +123,8 @@ impl Consumer {
             Call::Fetch(leader, _) => Some(*leader),
             _ => None,
         });
-        let busy: BTreeSet<NodeId> = busy.collect();
-        let mut wanted: BTreeMap<NodeId, Vec<(Key, Offset)>> = BTreeMap::new();
+        let busy: SortedSet<NodeId> = busy.collect();
+        let mut wanted: SortedMap<NodeId, Vec<(Key, Offset)>> = SortedMap::new();
         let mut leaderless = false;
         for (key, position) in &self.positions {
             let (Place::Found, Some(at)) = (position.place, position.position) else {
@@ -285,7 +286,7 @@ impl Consumer {
             .iter()
             .map(|a| (a.first_offset, a.producer_id))
             .collect();
-        aborted.sort_unstable();
+        sorted::sort(&mut aborted);
         position.buffer = Buffer {
             raw: raw.clone(),
             aborted: aborted.into(),

@@ -5,12 +5,12 @@ use super::{Assignor, Begin, Call, Consumer, Event, Position, Subscription};
 use crate::assignors::TopicSizes;
 use crate::io::Output;
 use crate::net::Node;
-use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, NodeId, PartitionIndex, Time, TopicPartition};
+use sorted::SortedSet;
 use wire::Str;
 use wire::find_coordinator_request::FindCoordinatorRequest;
 use wire::find_coordinator_response::FindCoordinatorResponse;
@@ -37,9 +37,9 @@ pub(super) struct Group {
     /// When the owner last asked for records.
     polled: Option<Time>,
     /// All members' topics and their sizes when we, as leader, made the assignment.
-    pub(super) leader_of: Option<(BTreeSet<Arc<str>>, TopicSizes)>,
+    pub(super) leader_of: Option<(SortedSet<Arc<str>>, TopicSizes)>,
     /// Topics of the last subscription sent.
-    subscribed: BTreeSet<Arc<str>>,
+    subscribed: SortedSet<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl Default for Group {
             heartbeat_out: false,
             polled: None,
             leader_of: None,
-            subscribed: BTreeSet::new(),
+            subscribed: SortedSet::new(),
         }
     }
 }
@@ -330,7 +330,7 @@ impl Consumer {
             .members
             .iter()
             .flat_map(|m| protocol::subscribed(&m.metadata));
-        let wanted: BTreeSet<Arc<str>> = wanted.collect();
+        let wanted: SortedSet<Arc<str>> = wanted.collect();
         let known = &self.net.metadata().topics;
         if wanted.iter().all(|topic| known.contains_key(topic)) {
             self.send_sync(now, &joined, out);
@@ -522,9 +522,9 @@ impl Consumer {
         }
     }
 
-    fn wanted_topics(&self) -> BTreeSet<Arc<str>> {
+    fn wanted_topics(&self) -> SortedSet<Arc<str>> {
         match &self.subscription {
-            Subscription::Assign(_) => BTreeSet::new(),
+            Subscription::Assign(_) => SortedSet::new(),
             Subscription::Topics(topics) => topics.clone(),
             Subscription::Pattern(pattern) => {
                 let known = self.net.metadata().topics.iter();

@@ -3,11 +3,11 @@
 use super::{Call, Consumer, Event, Isolation, Key, Place, Reset};
 use crate::io::Output;
 use crate::net::Node;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, NodeId, Offset, PartitionIndex, Time, TopicPartition};
+use sorted::SortedMap;
 use wire::Str;
 use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use wire::list_offsets_response::ListOffsetsResponse;
@@ -134,7 +134,7 @@ impl Consumer {
                 )
             })
         });
-        let answers: BTreeMap<(&str, i32), ErrorCode> = partitions
+        let answers: SortedMap<(&str, i32), ErrorCode> = partitions
             .map(|(topic, partition, code)| ((topic, partition), code))
             .collect();
         let mut stored = Vec::new();
@@ -209,7 +209,7 @@ impl Consumer {
     }
 
     fn offset_fetch(&self, keys: &[Key], version: i16) -> OffsetFetchRequest {
-        let mut by_topic: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+        let mut by_topic: SortedMap<&str, Vec<i32>> = SortedMap::new();
         for (topic, partition) in keys {
             by_topic.entry(topic.as_ref()).or_default().push(*partition);
         }
@@ -286,7 +286,7 @@ impl Consumer {
     fn ask_offsets(&mut self, now: Time, out: &mut Vec<Output>) {
         let needy = |place: Place| matches!(place, Place::NeedsReset(_));
         let keys = self.keys_at(needy);
-        let mut by_leader: BTreeMap<NodeId, Vec<(Key, Reset)>> = BTreeMap::new();
+        let mut by_leader: SortedMap<NodeId, Vec<(Key, Reset)>> = SortedMap::new();
         for key in keys {
             let Some(Place::NeedsReset(reset)) = self.positions.get(&key).map(|p| p.place) else {
                 continue;
@@ -430,11 +430,11 @@ impl Consumer {
     }
 }
 
-type Committed<'a> = BTreeMap<(&'a str, i32), (ErrorCode, i64)>;
+type Committed<'a> = SortedMap<(&'a str, i32), (ErrorCode, i64)>;
 
 /// The offsets in an answer of any version.
 fn committed(response: &OffsetFetchResponse) -> (ErrorCode, Committed<'_>) {
-    let mut offsets = BTreeMap::new();
+    let mut offsets = SortedMap::new();
     let Some(group) = response.groups.first() else {
         for topic in &response.topics {
             for p in &topic.partitions {

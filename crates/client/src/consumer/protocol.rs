@@ -1,9 +1,9 @@
 //! What members of a classic group tell each other through the coordinator: subscriptions and assignments.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use sorted::SortedMap;
 use wire::consumer_protocol_assignment::{self, ConsumerProtocolAssignment};
 use wire::consumer_protocol_subscription::ConsumerProtocolSubscription;
 use wire::{Message, Reader, Str, Writer};
@@ -33,7 +33,7 @@ pub(super) fn subscribed(bytes: &Bytes) -> Vec<Arc<str>> {
 }
 
 /// One member's partitions, as SyncGroup carries them.
-pub(super) fn assignment(partitions: &BTreeMap<Arc<str>, Vec<i32>>) -> Bytes {
+pub(super) fn assignment(partitions: &SortedMap<Arc<str>, Vec<i32>>) -> Bytes {
     let topic = |(topic, partitions): (&Arc<str>, &Vec<i32>)| {
         consumer_protocol_assignment::TopicPartition {
             topic: Str::from(topic.as_ref()),

@@ -2,10 +2,10 @@
 
 use super::{Assignor, Consumer, protocol};
 use crate::assignors::{self, Subscriber, TopicSizes};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::TopicPartition;
+use sorted::{SortedMap, SortedSet};
 use wire::Str;
 use wire::join_group_response::JoinGroupResponse;
 use wire::sync_group_request::SyncGroupRequestAssignment;
@@ -24,7 +24,7 @@ impl Consumer {
             generation: -1,
         };
         let members: Vec<Subscriber> = joined.members.iter().map(member).collect();
-        let topics: BTreeSet<Arc<str>> = members.iter().flat_map(|m| m.topics.clone()).collect();
+        let topics: SortedSet<Arc<str>> = members.iter().flat_map(|m| m.topics.clone()).collect();
         let sizes = self.partition_counts(&topics);
         let chosen = joined.protocol_name.as_ref().map(|name| name.as_str());
         let assigned = if chosen == Some(Assignor::RoundRobin.name()) {
@@ -34,7 +34,7 @@ impl Consumer {
         };
         self.group.leader_of = Some((topics, sizes));
         let entry = |(id, partitions): (Arc<str>, Vec<TopicPartition>)| {
-            let mut by_topic: BTreeMap<Arc<str>, Vec<i32>> = BTreeMap::new();
+            let mut by_topic: SortedMap<Arc<str>, Vec<i32>> = SortedMap::new();
             for at in partitions {
                 by_topic.entry(at.topic).or_default().push(at.partition.0);
             }
@@ -48,7 +48,7 @@ impl Consumer {
     }
 
     /// How many partitions each topic has; a topic that does not exist is left out, as Kafka does.
-    pub(super) fn partition_counts(&self, topics: &BTreeSet<Arc<str>>) -> TopicSizes {
+    pub(super) fn partition_counts(&self, topics: &SortedSet<Arc<str>>) -> TopicSizes {
         let count = |topic: &Arc<str>| {
             let known = self.net.metadata().topic(topic)?;
             Some((topic.clone(), i32::try_from(known.partitions.len()).ok()?))

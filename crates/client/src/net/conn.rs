@@ -1,9 +1,10 @@
 //! One connection: its state, what is in flight on it, and the versions agreed on it.
 
 use crate::io::LinkId;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use bytes::Bytes;
 use ids::{ErrorCode, Rng, Time};
+use sorted::SortedMap;
 use wire::api_versions_response::ApiVersionsResponse;
 
 const API_VERSIONS: i16 = 18;
@@ -14,7 +15,7 @@ pub(super) struct Conn {
     pub(super) state: State,
     pub(super) in_flight: VecDeque<InFlight>,
     /// API key to lowest and highest version of the other end.
-    pub(super) versions: BTreeMap<i16, (i16, i16)>,
+    pub(super) versions: SortedMap<i16, (i16, i16)>,
     /// How many times in a row it could not be used.
     pub(super) failures: u32,
     /// Not to be connected again before this.
@@ -50,7 +51,7 @@ impl Default for Conn {
             link: LinkId(0),
             state: State::Down,
             in_flight: VecDeque::new(),
-            versions: BTreeMap::new(),
+            versions: SortedMap::new(),
             failures: 0,
             retry_at: Time(0),
         }
@@ -77,7 +78,7 @@ impl Conn {
 
 /// What a broker said to ApiVersions.
 pub(super) enum Answer {
-    Agreed(BTreeMap<i16, (i16, i16)>),
+    Agreed(SortedMap<i16, (i16, i16)>),
     /// It does not know our version of ApiVersions itself, but this one.
     TryLower(i16),
 }
@@ -89,7 +90,7 @@ pub(super) fn read_versions(frame: &Bytes, version: i16) -> Option<Answer> {
     let version = if unsupported { 0 } else { version };
     let decoded = wire::decode_response::<ApiVersionsResponse>(frame.clone(), version);
     let (_, response) = decoded.ok()?;
-    let versions: BTreeMap<i16, (i16, i16)> = response
+    let versions: SortedMap<i16, (i16, i16)> = response
         .api_keys
         .iter()
         .map(|api| (api.api_key, (api.min_version, api.max_version)))

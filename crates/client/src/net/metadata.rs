@@ -1,10 +1,10 @@
 //! What a client knows of the cluster, and when it asks again.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, NodeId, Time, Uuid};
+use sorted::{SortedMap, SortedSet};
 use wire::Str;
 use wire::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use wire::metadata_response::{MetadataResponse, MetadataResponseTopic};
@@ -13,7 +13,7 @@ use wire::metadata_response::{MetadataResponse, MetadataResponseTopic};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Interest {
     /// Brokers only, or these topics too.
-    Topics(BTreeSet<Arc<str>>),
+    Topics(SortedSet<Arc<str>>),
     /// Every topic there is.
     All,
 }
@@ -22,11 +22,11 @@ pub enum Interest {
 #[derive(Clone, Debug, Default)]
 pub struct Metadata {
     /// Brokers that are up, with host and port.
-    pub brokers: BTreeMap<NodeId, (Arc<str>, u16)>,
+    pub brokers: SortedMap<NodeId, (Arc<str>, u16)>,
     /// The broker that takes administrative requests.
     pub controller: Option<NodeId>,
     /// Topics by name; those with an error as well.
-    pub topics: BTreeMap<Arc<str>, Topic>,
+    pub topics: SortedMap<Arc<str>, Topic>,
     /// How many answers have come in.
     pub updates: u64,
 }
@@ -94,7 +94,7 @@ impl Default for Cache {
     fn default() -> Cache {
         Cache {
             known: Metadata::default(),
-            interest: Interest::Topics(BTreeSet::new()),
+            interest: Interest::Topics(SortedSet::new()),
             wanted: true,
             in_flight: None,
             not_before: Time(0),
@@ -171,7 +171,7 @@ impl Cache {
             known.brokers = response.brokers.iter().filter_map(broker).collect();
         }
         known.controller = Some(NodeId(response.controller_id)).filter(|id| id.0 >= 0);
-        let mut topics = BTreeMap::new();
+        let mut topics = SortedMap::new();
         for topic in &response.topics {
             let Some(name) = topic.name.as_ref() else {
                 continue;
@@ -207,7 +207,7 @@ fn in_trouble(topic: &Topic) -> bool {
 fn read_topic(topic: &MetadataResponseTopic) -> Topic {
     let mut partitions = Vec::new();
     let mut found: Vec<_> = topic.partitions.iter().collect();
-    found.sort_by_key(|partition| partition.partition_index);
+    sorted::sort_by_key(&mut found, |partition| partition.partition_index);
     for partition in found {
         // A number that is missing stays without a leader until it is known.
         let index = usize::try_from(partition.partition_index).unwrap_or(usize::MAX);

@@ -3,10 +3,11 @@
 use super::batch::{Batch, Record};
 use super::choose::{Chooser, Partitioner};
 use super::{Config, Event, Producer, Ticket};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::sync::Arc;
 use ids::{ErrorCode, Time};
+use sorted::SortedMap;
 
 /// A topic that records were given for.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub(super) struct Topic {
     /// Records that wait for the topic to be known.
     pub(super) waiting: VecDeque<Waiting>,
     pub(super) chooser: Chooser,
-    pub(super) queues: BTreeMap<i32, Queue>,
+    pub(super) queues: SortedMap<i32, Queue>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,7 +92,7 @@ impl Topic {
             name,
             waiting: VecDeque::new(),
             chooser: Chooser::new(batch_size),
-            queues: BTreeMap::new(),
+            queues: SortedMap::new(),
         }
     }
 }

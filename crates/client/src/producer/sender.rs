@@ -4,10 +4,10 @@ use super::batch::Batch;
 use super::{Acks, Event, Producer};
 use crate::io::Output;
 use crate::net::{Loss, Node};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, NodeId, Offset, Time};
+use sorted::SortedMap;
 use wire::Str;
 use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use wire::produce_response::{PartitionProduceResponse, ProduceResponse};
@@ -39,8 +39,8 @@ impl Producer {
     }
 
     /// Partitions whose first batch may go now, by leader.
-    fn ready_by_leader(&mut self, now: Time) -> BTreeMap<NodeId, Vec<(u32, i32)>> {
-        let mut ready: BTreeMap<NodeId, Vec<(u32, i32)>> = BTreeMap::new();
+    fn ready_by_leader(&mut self, now: Time) -> SortedMap<NodeId, Vec<(u32, i32)>> {
+        let mut ready: SortedMap<NodeId, Vec<(u32, i32)>> = SortedMap::new();
         let mut leaderless = false;
         for &(number, partition) in &self.active {
             let Some(topic) = self.topics.get(number as usize) else {

@@ -245,7 +245,7 @@ impl Configs {
                 ids.collect()
             }
         };
-        there.sort();
+        sorted::sort(&mut there);
         if self.entity.kind == Kind::Broker {
             there.push(String::new());
         }
@@ -307,7 +307,7 @@ impl Configs {
         let mut shown: Vec<_> = shown
             .filter(|c| self.all || c.config_source == own)
             .collect();
-        shown.sort_by(|a, b| a.name.cmp(&b.name));
+        sorted::sort_by(&mut shown, |a, b| a.name.cmp(&b.name));
         shown.iter().for_each(|config| say.out(&line(config)));
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::{Body, Env, Said, Say};
 use crate::errors;
 use crate::io::{Input, Output};
 use crate::producer::{Acks, Config, Event, Header, Producer, Record, Refused, Ticket};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use codecs::Compression;
 use ids::Time;
+use sorted::SortedMap;
 
 /// The options of `kafka-console-producer`.
 pub(super) const OPTIONS: &[Opt] = &[
@@ -163,7 +164,7 @@ pub(super) fn start(words: &[String], env: Env) -> Body {
             prompted: false,
             before: said,
             held: VecDeque::new(),
-            open: BTreeMap::new(),
+            open: SortedMap::new(),
             ended: false,
             status: 0,
         }),
@@ -425,7 +426,7 @@ pub(crate) struct ConsoleProducer {
     /// Records for which there was no room yet.
     held: VecDeque<Record>,
     /// Sizes of key and value of records under way, for messages.
-    open: BTreeMap<Ticket, (Option<usize>, Option<usize>)>,
+    open: SortedMap<Ticket, (Option<usize>, Option<usize>)>,
     ended: bool,
     status: i32,
 }

@@ -13,7 +13,6 @@ use super::{AdminTool, Body, Env, Job, Next, Said, Say, table};
 use crate::admin::{Call, Failure, Outcome, Request, Response, Target};
 use crate::errors;
 use crate::pattern::Pattern;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -21,6 +20,7 @@ use describe::Describe;
 use flags::misuse;
 use ids::ErrorCode;
 use reset::Reset;
+use sorted::{SortedMap, SortedSet};
 use wire::Str;
 use wire::delete_groups_request::DeleteGroupsRequest;
 use wire::list_groups_request::ListGroupsRequest;
@@ -88,7 +88,7 @@ pub(super) fn start(words: &[String], env: Env) -> Body {
 /// The work of one command.
 #[derive(Clone, Debug)]
 pub(crate) struct Groups {
-    groups: BTreeSet<String>,
+    groups: SortedSet<String>,
     all_groups: bool,
     topics: Vec<String>,
     action: Action,
@@ -322,7 +322,7 @@ fn print_deleted(
             .map(move |p| (topic.name.to_string(), p.partition_index, p.error_code))
     });
     let mut rows: Vec<(String, i32, i16)> = all.collect();
-    rows.sort();
+    sorted::sort(&mut rows);
     if rows.iter().all(|row| row.2 == 0) {
         say.out(&format!(
             "Request succeeded for deleting offsets from group {group}."
@@ -349,7 +349,7 @@ fn print_deleted(
     }
 }
 
-fn offset_delete(group: &str, scope: &BTreeMap<String, Vec<i32>>) -> Call {
+fn offset_delete(group: &str, scope: &SortedMap<String, Vec<i32>>) -> Call {
     let partition = |&partition_index: &i32| OffsetDeleteRequestPartition { partition_index };
     let topic = |(name, partitions): (&String, &Vec<i32>)| OffsetDeleteRequestTopic {
         name: Str::from(name.as_str()),
@@ -412,12 +412,12 @@ fn listed(outcomes: Vec<Outcome>) -> Result<Vec<(String, String, String)>, Strin
             rows.push((group.group_id.to_string(), kind.to_string(), state));
         }
     }
-    rows.sort();
+    sorted::sort(&mut rows);
     Ok(rows)
 }
 
 /// Topics with the leader of each partition.
-type Leaders = BTreeMap<String, Vec<i32>>;
+type Leaders = SortedMap<String, Vec<i32>>;
 
 fn sizes(metadata: &wire::metadata_response::MetadataResponse) -> Leaders {
     let mut topics = Leaders::new();
@@ -426,7 +426,7 @@ fn sizes(metadata: &wire::metadata_response::MetadataResponse) -> Leaders {
             continue;
         };
         let mut partitions: Vec<_> = topic.partitions.iter().collect();
-        partitions.sort_by_key(|p| p.partition_index);
+        sorted::sort_by_key(&mut partitions, |p| p.partition_index);
         topics.insert(
             name.to_string(),
             partitions.iter().map(|p| p.leader_id).collect(),
@@ -436,8 +436,8 @@ fn sizes(metadata: &wire::metadata_response::MetadataResponse) -> Leaders {
 }
 
 /// The partitions that `topic` or `topic:0,1` name, out of those there are.
-fn scope(words: &[String], leaders: &Leaders) -> Result<BTreeMap<String, Vec<i32>>, String> {
-    let mut scope: BTreeMap<String, Vec<i32>> = BTreeMap::new();
+fn scope(words: &[String], leaders: &Leaders) -> Result<SortedMap<String, Vec<i32>>, String> {
+    let mut scope: SortedMap<String, Vec<i32>> = SortedMap::new();
     for word in words {
         let (topic, list) = word.split_once(':').unwrap_or((word, ""));
         let partitions = if list.is_empty() {

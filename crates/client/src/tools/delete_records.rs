@@ -6,12 +6,12 @@ use super::options::{Opt, switch, text};
 use super::{AdminTool, Body, Env, Job, Next, Said, Say};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::errors;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use ids::{ErrorCode, NodeId};
 use serde_json::Value;
+use sorted::SortedMap;
 use wire::Str;
 use wire::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
@@ -187,7 +187,7 @@ impl DeleteRecords {
             ..Default::default()
         };
         let mut names: Vec<&String> = self.wanted.iter().map(|wanted| &wanted.topic).collect();
-        names.sort();
+        sorted::sort(&mut names);
         names.dedup();
         let request = MetadataRequest {
             topics: Some(names.into_iter().map(topic).collect()),
@@ -202,8 +202,8 @@ impl DeleteRecords {
 
     /// One DeleteRecords for each leader; partitions without one fail here.
     fn delete_calls(&mut self, metadata: &MetadataResponse) -> Vec<Call> {
-        let mut by_leader: BTreeMap<i32, BTreeMap<&str, Vec<DeleteRecordsPartition>>> =
-            BTreeMap::new();
+        let mut by_leader: SortedMap<i32, SortedMap<&str, Vec<DeleteRecordsPartition>>> =
+            SortedMap::new();
         for (wanted, result) in self.wanted.iter().zip(&mut self.results) {
             match leader(metadata, wanted) {
                 Ok(leader) => {
@@ -223,7 +223,7 @@ impl DeleteRecords {
             partitions,
             ..Default::default()
         };
-        let call = |(leader, topics): (i32, BTreeMap<&str, Vec<DeleteRecordsPartition>>)| Call {
+        let call = |(leader, topics): (i32, SortedMap<&str, Vec<DeleteRecordsPartition>>)| Call {
             name: "deleteRecords",
             target: Target::Broker(NodeId(leader)),
             request: Request::DeleteRecords(DeleteRecordsRequest {

@@ -4,11 +4,11 @@ use super::options::{OLD_BROKER_LIST, Opt, Parsed, switch, text};
 use super::{AdminTool, Body, Env, Job, Next, Said, Say};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::pattern::Pattern;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use ids::{ErrorCode, NodeId};
+use sorted::SortedMap;
 use wire::Str;
 use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use wire::metadata_request::MetadataRequest;
@@ -133,7 +133,7 @@ impl GetOffsets {
                 request: Request::Metadata(request),
             }]);
         }
-        let mut offsets: BTreeMap<(String, i32), i64> = BTreeMap::new();
+        let mut offsets: SortedMap<(String, i32), i64> = SortedMap::new();
         for outcome in outcomes {
             match outcome {
                 Ok(Response::Metadata(metadata)) => {
@@ -191,7 +191,7 @@ impl GetOffsets {
 
     /// One ListOffsets for each leader.
     fn list_calls(&self, metadata: &MetadataResponse, say: &mut Say<'_>) -> Vec<Call> {
-        let mut by_leader: BTreeMap<i32, BTreeMap<&str, Vec<i32>>> = BTreeMap::new();
+        let mut by_leader: SortedMap<i32, SortedMap<&str, Vec<i32>>> = SortedMap::new();
         for topic in &metadata.topics {
             let name = topic.name.as_ref().map_or("", |name| name.as_str());
             for p in &topic.partitions {
@@ -216,7 +216,7 @@ impl GetOffsets {
 }
 
 /// Asks one leader for the offsets of partitions at a timestamp.
-pub(super) fn list_offsets(leader: i32, topics: BTreeMap<&str, Vec<i32>>, timestamp: i64) -> Call {
+pub(super) fn list_offsets(leader: i32, topics: SortedMap<&str, Vec<i32>>, timestamp: i64) -> Call {
     let partition = |partition_index: i32| ListOffsetsPartition {
         partition_index,
         timestamp,

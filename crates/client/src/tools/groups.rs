@@ -142,7 +142,7 @@ impl AllGroups {
                 }
             }
         }
-        rows.sort();
+        sorted::sort(&mut rows);
         Ok(rows)
     }
 

@@ -125,7 +125,7 @@ fn starting_with<'a>(
 ) -> Vec<String> {
     let fitting = names.filter(|name| name.starts_with(prefix));
     let mut found: Vec<String> = fitting.map(|name| dashes.to_string() + name).collect();
-    found.sort();
+    sorted::sort(&mut found);
     found
 }
 

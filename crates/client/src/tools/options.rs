@@ -3,10 +3,10 @@
 //! Kafka's tools use joptsimple; what people see of it (which forms of an option count, the words of a
 //! refusal, the two columns of the help) is reproduced here from the recorded transcripts.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use sorted::SortedMap;
 
 /// What an option expects behind it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -154,7 +154,7 @@ pub const OLD_WHITELIST: Old = Old {
 /// A command line taken apart.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {
-    values: BTreeMap<&'static str, Vec<String>>,
+    values: SortedMap<&'static str, Vec<String>>,
     /// One line for each old option that was used.
     pub notes: Vec<&'static str>,
 }
@@ -386,7 +386,7 @@ const GAP: usize = 2;
 #[must_use]
 pub fn help(options: &[Opt]) -> String {
     let mut sorted: Vec<&Opt> = options.iter().collect();
-    sorted.sort_by_key(|option| option.name);
+    sorted::sort_by_key(&mut sorted, |option| option.name);
     let mut rows: Vec<(String, String)> = Vec::new();
     let column = (WIDTH - GAP) / 2;
     for option in sorted {

@@ -9,12 +9,12 @@ use super::{AdminTool, Body, Env, Job, Next, Said, Say};
 use crate::admin::{Call, Failure, Outcome, Request, Response, Target};
 use crate::errors;
 use crate::pattern::Pattern;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use flags::misuse;
 use ids::ErrorCode;
+use sorted::SortedMap;
 use wire::Str;
 use wire::create_partitions_request::{
     CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
@@ -230,7 +230,7 @@ impl Topics {
                 && !(self.exclude_internal && INTERNAL.contains(&name.as_str()))
         };
         let mut names: Vec<String> = names.filter(fits).map(|name| name.to_string()).collect();
-        names.sort();
+        sorted::sort(&mut names);
         let must_exist = !matches!(self.action, Action::List) && !self.if_exists;
         if let (true, true, Some(topic)) = (names.is_empty(), must_exist, &self.topic) {
             let message = format!("Topic '{topic}' does not exist as expected");
@@ -334,7 +334,7 @@ impl Topics {
             Response::DescribeConfigs(response) => response.results,
             _ => Vec::new(),
         };
-        let configs: BTreeMap<&str, &DescribeConfigsResult> = configs
+        let configs: SortedMap<&str, &DescribeConfigsResult> = configs
             .iter()
             .map(|result| (result.resource_name.as_str(), result))
             .collect();
@@ -363,7 +363,7 @@ impl Topics {
         let shown =
             |value: &Option<Str>| value.as_ref().map_or_else(String::new, ToString::to_string);
         let mut set: Vec<_> = set.collect();
-        set.sort_by_key(|c| java_bucket(&c.name, configs.len()));
+        sorted::sort_by_key(&mut set, |c| java_bucket(&c.name, configs.len()));
         let overrides = set
             .iter()
             .map(|c| format!("{}={}", c.name, shown(&c.value)));
@@ -389,7 +389,7 @@ impl Topics {
             return;
         }
         let mut partitions: Vec<_> = topic.partitions.iter().collect();
-        partitions.sort_by_key(|partition| partition.partition_index);
+        sorted::sort_by_key(&mut partitions, |partition| partition.partition_index);
         for partition in partitions {
             if self.shows(partition, min_isr) {
                 say.out(&partition_line(name, partition));

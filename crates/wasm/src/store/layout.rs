@@ -7,9 +7,8 @@
 //! A value holds whole batches of one segment; its key is the base offset of its first batch. The
 //! order of keys is the order of bytes, so a log can be put together again from its values alone.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use bytes::Bytes;
+use sorted::{SortedMap, SortedSet};
 
 /// Bytes of a value at most. A single batch that is larger is a value of its own.
 pub const MAX_VALUE: u32 = 61_440;
@@ -24,15 +23,15 @@ pub const MAX_DELETE_KEYS: usize = 64;
 #[derive(Debug, Default)]
 pub struct Layout {
     /// By place in the log, which is also the order of their keys.
-    values: BTreeMap<Place, Value>,
+    values: SortedMap<Place, Value>,
     /// Places of the values that the next turn writes.
-    dirty: BTreeSet<Place>,
+    dirty: SortedSet<Place>,
     /// Stored values to shorten in the next turn, whose bytes are no longer held here.
-    cuts: BTreeMap<i64, u32>,
+    cuts: SortedMap<i64, u32>,
     /// Stored keys that were truncated away: the next turn deletes all of them.
-    gone: BTreeSet<i64>,
+    gone: SortedSet<i64>,
     /// Stored keys of deleted segments: they may go in any later turn.
-    stale: BTreeSet<i64>,
+    stale: SortedSet<i64>,
     /// The stored last value, while it may grow and therefore still has its bytes here.
     open: Option<Place>,
     /// Sum of the lengths of `values`.
@@ -287,12 +286,7 @@ impl Layout {
             segment,
             position: u32::MAX,
         };
-        let covering = if first <= last {
-            self.values.range(first..=last)
-        } else {
-            Default::default()
-        };
-        for (place, value) in covering {
+        for (place, value) in self.values.range(first..=last) {
             if place.segment < segment {
                 continue;
             }
@@ -392,7 +386,7 @@ impl Layout {
     }
 
     /// `keys` as ranges that hold at most [`MAX_DELETE_KEYS`] of them and no key that is in use.
-    fn ranges(&self, keys: &BTreeSet<i64>, limit: usize) -> Vec<(i64, i64)> {
+    fn ranges(&self, keys: &SortedSet<i64>, limit: usize) -> Vec<(i64, i64)> {
         let mut ranges: Vec<(i64, i64)> = Vec::new();
         let mut in_last = 0;
         let mut live = self

@@ -1,6 +1,7 @@
 //! The layout against a naive model: a log as a list of batches, a database as a map.
 
 use super::*;
+use sorted::SortedMap;
 
 /// A small generator of its own (splitmix64), so that a failing seed can be run again.
 struct Chance(u64);
@@ -24,9 +25,9 @@ struct Batch {
 /// The log as it should be, and the database as the turns left it.
 #[derive(Default)]
 struct Model {
-    segments: BTreeMap<i64, Vec<Batch>>,
+    segments: SortedMap<i64, Vec<Batch>>,
     next_offset: i64,
-    database: BTreeMap<i64, Vec<u8>>,
+    database: SortedMap<i64, Vec<u8>>,
     put_bytes: u64,
 }
 

@@ -1,9 +1,8 @@
 //! Reading: keys, pieces of a log, single values, rows. What is damaged is reported and left out.
 
-use std::collections::BTreeMap;
-
 use idb::{KeyRange, ObjectStore, Query, Transaction};
 use js_sys::{Array, Uint8Array};
+use sorted::SortedMap;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::error::{Kind, StoreError};
@@ -20,7 +19,7 @@ const PAGE_KEYS: u32 = 8_192;
 #[derive(Debug, Default)]
 pub struct Keys {
     /// Base offsets of each replica's values, ascending.
-    pub replicas: BTreeMap<String, Vec<i64>>,
+    pub replicas: SortedMap<String, Vec<i64>>,
     /// Keys that no replica could have written.
     pub damage: Vec<Damage>,
 }
@@ -40,7 +39,7 @@ pub struct Chunk {
 #[derive(Debug, Default)]
 pub struct Meta {
     /// By name.
-    pub rows: BTreeMap<String, Vec<u8>>,
+    pub rows: SortedMap<String, Vec<u8>>,
     /// Claims on this workspace so far; `None` when the row is missing.
     pub generation: Option<i64>,
     /// Rows that could not be read.

@@ -4,13 +4,13 @@
 //! looking at the list must not touch a workspace that another tab owns.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 
 use idb::{Database, Factory, ObjectStoreParams, Query, Request};
 use js_sys::Array;
 use serde::{Deserialize, Serialize};
+use sorted::SortedMap;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::IdbFactory;
@@ -48,7 +48,7 @@ pub struct Workspace {
 /// # Errors
 /// `Unavailable`, `Unreadable`.
 pub async fn list() -> Result<Vec<Workspace>, StoreError> {
-    let mut workspaces: BTreeMap<String, Workspace> = BTreeMap::new();
+    let mut workspaces: SortedMap<String, Workspace> = SortedMap::new();
     for workspace in registered().await? {
         workspaces.insert(workspace.id.clone(), workspace);
     }

@@ -2,10 +2,10 @@
 
 use super::Wanted;
 use crate::broker::Broker;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Rng, Time, Uuid};
+use sorted::SortedMap;
 use wire::Str;
 use wire::fetch_request::FetchRequest;
 use wire::fetch_response::{FetchableTopicResponse, PartitionData};
@@ -39,7 +39,7 @@ struct Session {
 /// All sessions of a broker.
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
-    open: BTreeMap<SessionId, Session>,
+    open: SortedMap<SessionId, Session>,
     rng: Rng,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Resolved {
 impl Sessions {
     pub(crate) fn new(rng: Rng) -> Sessions {
         Sessions {
-            open: BTreeMap::new(),
+            open: SortedMap::new(),
             rng,
         }
     }
@@ -239,7 +239,7 @@ fn same(a: &Wanted, b: &Wanted) -> bool {
 
 /// A partition named twice counts once, as named last.
 fn distinct(wanted: Vec<Wanted>) -> Vec<Wanted> {
-    let mut order: BTreeMap<(Str, Uuid, PartitionIndex), usize> = BTreeMap::new();
+    let mut order: SortedMap<(Str, Uuid, PartitionIndex), usize> = SortedMap::new();
     let mut kept: Vec<Wanted> = Vec::with_capacity(wanted.len());
     for wanted in wanted {
         let key = (wanted.topic.clone(), wanted.topic_id, wanted.partition);

@@ -6,9 +6,9 @@
 use super::{COMMIT_TIMEOUT_MS, code_of, park};
 use crate::broker::{Broker, Cx, Handled};
 use crate::coordinator::{PendingGroup, Requester};
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use ids::ErrorCode;
+use sorted::SortedSet;
 use wire::Str;
 use wire::delete_groups_request::DeleteGroupsRequest;
 use wire::delete_groups_response::{DeletableGroupResult, DeleteGroupsResponse};
@@ -20,7 +20,7 @@ pub(crate) fn handle(
 ) -> Handled {
     let mut response = DeleteGroupsResponse::default();
     let mut rows: Vec<(u32, Str)> = Vec::new();
-    let mut seen: BTreeSet<Str> = BTreeSet::new();
+    let mut seen: SortedSet<Str> = SortedSet::new();
     for (row, id) in (0u32..).zip(&request.groups_names) {
         let result = if !seen.insert(id.clone()) {
             Err(ErrorCode::GROUP_ID_NOT_FOUND)

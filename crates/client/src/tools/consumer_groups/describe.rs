@@ -8,11 +8,11 @@ use super::{Leaders, failure_problem, metadata_call, sizes};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::consumer::protocol;
 use crate::errors;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use ids::ErrorCode;
+use sorted::{SortedMap, SortedSet};
 use wire::Str;
 use wire::consumer_group_describe_request::ConsumerGroupDescribeRequest;
 use wire::consumer_group_describe_response::{
@@ -52,7 +52,7 @@ struct Group {
     epochs: Option<(i32, i32)>,
     members: Vec<Member>,
     /// What is stored: offset and leader epoch.
-    stored: BTreeMap<(String, i32), (i64, i32)>,
+    stored: SortedMap<(String, i32), (i64, i32)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -83,7 +83,7 @@ impl Describe {
 
     pub(super) fn go(
         &mut self,
-        names: &BTreeSet<String>,
+        names: &SortedSet<String>,
         outcomes: Vec<Outcome>,
         say: &mut Say<'_>,
     ) -> Result<Next, String> {
@@ -100,9 +100,9 @@ impl Describe {
                     return Ok(Next::Ask(calls));
                 }
             }
-            return Ok(self.print(&BTreeMap::new(), say));
+            return Ok(self.print(&SortedMap::new(), say));
         }
-        let mut ends = BTreeMap::new();
+        let mut ends = SortedMap::new();
         for outcome in outcomes {
             let response = outcome.map_err(|failure| failure_problem(&failure))?;
             if let Response::ListOffsets(response) = response {
@@ -119,7 +119,7 @@ impl Describe {
     /// Takes the answers of the first round in.
     fn know(
         &mut self,
-        names: &BTreeSet<String>,
+        names: &SortedSet<String>,
         outcomes: Vec<Outcome>,
     ) -> Result<Leaders, String> {
         let mut outcomes = outcomes.into_iter();
@@ -164,8 +164,8 @@ impl Describe {
     }
 
     fn ask_ends(&self, leaders: &Leaders) -> Vec<Call> {
-        let mut by_leader: BTreeMap<i32, BTreeMap<&str, Vec<i32>>> = BTreeMap::new();
-        let keys: BTreeSet<(String, i32)> =
+        let mut by_leader: SortedMap<i32, SortedMap<&str, Vec<i32>>> = SortedMap::new();
+        let keys: SortedSet<(String, i32)> =
             self.groups.iter().flat_map(Group::partitions).collect();
         for (topic, partition) in &keys {
             let index = usize::try_from(*partition).unwrap_or(usize::MAX);
@@ -181,7 +181,7 @@ impl Describe {
         by_leader.into_iter().map(call).collect()
     }
 
-    fn print(&self, ends: &BTreeMap<(String, i32), i64>, say: &mut Say<'_>) -> Next {
+    fn print(&self, ends: &SortedMap<(String, i32), i64>, say: &mut Say<'_>) -> Next {
         for group in &self.groups {
             match group.state.as_str() {
                 "Empty" if self.what != What::State => {
@@ -250,7 +250,7 @@ impl Group {
             target: Some((m.member_epoch, partitions(&m.target_assignment))),
         };
         self.members = found.members.iter().map(member).collect();
-        self.members.sort_by(|a, b| a.id.cmp(&b.id));
+        sorted::sort_by(&mut self.members, |a, b| a.id.cmp(&b.id));
     }
 
     fn take_classic(&mut self, found: &DescribedGroup) -> Result<(), String> {
@@ -276,7 +276,7 @@ impl Group {
             let mut partitions: Vec<(String, i32)> = topics
                 .flat_map(|(t, ps)| ps.into_iter().map(move |p| (t.to_string(), p)))
                 .collect();
-            partitions.sort();
+            sorted::sort(&mut partitions);
             Member {
                 id: m.member_id.to_string(),
                 host: m.client_host.to_string(),
@@ -286,7 +286,7 @@ impl Group {
             }
         };
         self.members = found.members.iter().map(member).collect();
-        self.members.sort_by(|a, b| a.id.cmp(&b.id));
+        sorted::sort_by(&mut self.members, |a, b| a.id.cmp(&b.id));
         Ok(())
     }
 
@@ -301,7 +301,7 @@ impl Group {
     }
 
     /// Partitions that are assigned or have a stored offset.
-    fn partitions(&self) -> BTreeSet<(String, i32)> {
+    fn partitions(&self) -> SortedSet<(String, i32)> {
         let assigned = self
             .members
             .iter()
@@ -309,7 +309,12 @@ impl Group {
         assigned.chain(self.stored.keys().cloned()).collect()
     }
 
-    fn print_offsets(&self, verbose: bool, ends: &BTreeMap<(String, i32), i64>, say: &mut Say<'_>) {
+    fn print_offsets(
+        &self,
+        verbose: bool,
+        ends: &SortedMap<(String, i32), i64>,
+        say: &mut Say<'_>,
+    ) {
         let partitions = self.partitions();
         if partitions.is_empty() && self.members.is_empty() {
             return;
@@ -449,7 +454,7 @@ impl Member {
 
 /// `orders:0,1,2;other:3`, or `-` for nothing.
 fn shown(partitions: &[(String, i32)]) -> String {
-    let mut by_topic: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut by_topic: SortedMap<&str, Vec<String>> = SortedMap::new();
     for (topic, partition) in partitions {
         by_topic
             .entry(topic.as_str())
@@ -474,6 +479,6 @@ fn partitions(assignment: &Assignment) -> Vec<(String, i32)> {
                 .map(move |p| (t.topic_name.to_string(), *p))
         })
         .collect();
-    all.sort();
+    sorted::sort(&mut all);
     all
 }

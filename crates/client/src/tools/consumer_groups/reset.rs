@@ -6,11 +6,11 @@ use super::super::options::Parsed;
 use super::super::{Env, Next, Say, table};
 use super::{Leaders, failure_problem, metadata_call, scope, sizes};
 use crate::admin::{Call, Outcome, Request, Response, Target};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use ids::ErrorCode;
+use sorted::{SortedMap, SortedSet};
 use wire::Str;
 use wire::describe_groups_request::DescribeGroupsRequest;
 use wire::offset_commit_request::{
@@ -33,10 +33,10 @@ enum To {
     Moment(i64),
     /// So many milliseconds before now.
     Before(i64),
-    File(BTreeMap<(String, i32), i64>),
+    File(SortedMap<(String, i32), i64>),
 }
 
-type Offsets = BTreeMap<(String, i32), i64>;
+type Offsets = SortedMap<(String, i32), i64>;
 
 /// A reset, step by step.
 #[derive(Clone, Debug)]
@@ -48,8 +48,8 @@ pub(super) struct Reset {
     stage: Stage,
     leaders: Leaders,
     /// Groups that may be reset, and what they have stored.
-    committed: BTreeMap<String, Offsets>,
-    scopes: BTreeMap<String, BTreeSet<(String, i32)>>,
+    committed: SortedMap<String, Offsets>,
+    scopes: SortedMap<String, SortedSet<(String, i32)>>,
     new: Vec<(String, String, i32, i64)>,
 }
 
@@ -91,15 +91,15 @@ impl Reset {
             all_topics: parsed.has("all-topics"),
             stage: Stage::Begin,
             leaders: Leaders::new(),
-            committed: BTreeMap::new(),
-            scopes: BTreeMap::new(),
+            committed: SortedMap::new(),
+            scopes: SortedMap::new(),
             new: Vec::new(),
         })
     }
 
     pub(super) fn go(
         &mut self,
-        groups: &BTreeSet<String>,
+        groups: &SortedSet<String>,
         topics: &[String],
         outcomes: Vec<Outcome>,
         say: &mut Say<'_>,
@@ -149,7 +149,7 @@ impl Reset {
     /// Only groups without active members are reset.
     fn keep_inactive(
         &mut self,
-        groups: &BTreeSet<String>,
+        groups: &SortedSet<String>,
         outcomes: Vec<Outcome>,
         say: &mut Say<'_>,
     ) -> Result<(), String> {
@@ -184,7 +184,7 @@ impl Reset {
         }
         let wanted = scope(topics, &self.leaders)?;
         for (group, offsets) in &self.committed {
-            let scope: BTreeSet<(String, i32)> = match &self.to {
+            let scope: SortedSet<(String, i32)> = match &self.to {
                 To::File(file) => file.keys().cloned().collect(),
                 _ if self.all_topics => offsets.keys().cloned().collect(),
                 _ => {
@@ -200,8 +200,8 @@ impl Reset {
 
     /// Beginning, end and, for a moment, the offset there, of every partition in question.
     fn look_ups(&self, say: &Say<'_>) -> Vec<Call> {
-        let mut by_leader: BTreeMap<i32, BTreeMap<&str, Vec<i32>>> = BTreeMap::new();
-        let all: BTreeSet<&(String, i32)> = self.scopes.values().flatten().collect();
+        let mut by_leader: SortedMap<i32, SortedMap<&str, Vec<i32>>> = SortedMap::new();
+        let all: SortedSet<&(String, i32)> = self.scopes.values().flatten().collect();
         for (topic, partition) in all {
             let leaders = self.leaders.get(topic);
             let index = usize::try_from(*partition).unwrap_or(usize::MAX);
@@ -275,7 +275,7 @@ impl Reset {
                 self.new.push((group.clone(), key.0.clone(), key.1, offset));
             }
         }
-        self.new.sort();
+        sorted::sort(&mut self.new);
         if self.execute && !self.new.is_empty() {
             self.stage = Stage::Stored;
             return Ok(Next::Ask(
