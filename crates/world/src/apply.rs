@@ -5,6 +5,7 @@ use crate::command::{Command, GroupChange, How, Line, ProducerChange};
 use crate::queue::Happening;
 use crate::scenario::{GroupSpec, MemberSpec, ProducerSpec, TopicSpec};
 use crate::state::{Said, State};
+use crate::tool_lines;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -40,7 +41,7 @@ impl State {
         let topics = self.scenario.topics.clone();
         self.setup_left = u32::try_from(topics.len()).unwrap_or(u32::MAX);
         for topic in &topics {
-            self.run_tool(SCENARIO, create_topic(topic));
+            self.run_tool(SCENARIO, tool_lines::create_topic(topic));
         }
         if topics.is_empty() {
             self.place_clients();
@@ -84,13 +85,17 @@ impl State {
     /// Carries out a command; its end is said as `Done` or `Refused`.
     pub(crate) fn command(&mut self, input: u64, command: Command) {
         let result = match command {
-            Command::CreateTopic { topic } => return self.run_tool(input, create_topic(&topic)),
-            Command::AddPartitions { name, partitions } => {
-                return self.run_tool(input, add_partitions(&name, partitions));
+            Command::CreateTopic { topic } => {
+                return self.run_tool(input, tool_lines::create_topic(&topic));
             }
-            Command::DeleteTopic { name } => return self.run_tool(input, delete_topic(&name)),
+            Command::AddPartitions { name, partitions } => {
+                return self.run_tool(input, tool_lines::add_partitions(&name, partitions));
+            }
+            Command::DeleteTopic { name } => {
+                return self.run_tool(input, tool_lines::delete_topic(&name));
+            }
             Command::ConfigureTopic { name, config } => {
-                return self.run_tool(input, configure_topic(&name, &config));
+                return self.run_tool(input, tool_lines::configure_topic(&name, &config));
             }
             Command::ResetOffsets {
                 group_id,
@@ -446,7 +451,7 @@ impl State {
         offset: i64,
         restart: bool,
     ) {
-        let line = reset_offsets(group_id, topic, partition, offset);
+        let line = tool_lines::reset_offsets(group_id, topic, partition, offset);
         let Some(group) = self.groups.get(group_id).cloned().filter(|_| restart) else {
             return self.run_tool(input, line);
         };
@@ -486,123 +491,4 @@ fn error_name(text: &str) -> &'static str {
         .iter()
         .find(|(part, _)| text.contains(part))
         .map_or("refused", |(_, name)| name)
-}
-
-const BOOTSTRAP: [&str; 2] = ["--bootstrap-server", "localhost:9092"];
-
-fn words(tool: &str, rest: &[&str]) -> Vec<String> {
-    let all = core::iter::once(tool)
-        .chain(BOOTSTRAP)
-        .chain(rest.iter().copied());
-    all.map(str::to_string).collect()
-}
-
-fn create_topic(topic: &TopicSpec) -> Vec<String> {
-    let partitions = topic.partitions.to_string();
-    let mut line = words(
-        "kafka-topics",
-        &[
-            "--create",
-            "--topic",
-            &topic.name,
-            "--partitions",
-            &partitions,
-        ],
-    );
-    for (name, value) in &topic.config {
-        line.push("--config".to_string());
-        line.push(format!("{name}={value}"));
-    }
-    line
-}
-
-fn add_partitions(name: &str, partitions: u32) -> Vec<String> {
-    words(
-        "kafka-topics",
-        &[
-            "--alter",
-            "--topic",
-            name,
-            "--partitions",
-            &partitions.to_string(),
-        ],
-    )
-}
-
-fn delete_topic(name: &str) -> Vec<String> {
-    words("kafka-topics", &["--delete", "--topic", name])
-}
-
-fn configure_topic(name: &str, config: &sorted::SortedMap<String, Option<String>>) -> Vec<String> {
-    let mut line = words(
-        "kafka-configs",
-        &["--alter", "--entity-type", "topics", "--entity-name", name],
-    );
-    // Kafka's tool takes `--add-config` once; brackets hold a value's own commas together.
-    let set = config
-        .iter()
-        .filter_map(|(key, value)| Some((key, value.as_ref()?)));
-    let pair = |(key, value): (&String, &String)| match value.contains(',') {
-        true => format!("{key}=[{value}]"),
-        false => format!("{key}={value}"),
-    };
-    let set: Vec<String> = set.map(pair).collect();
-    if !set.is_empty() {
-        line.extend(["--add-config".to_string(), set.join(",")]);
-    }
-    for (key, _) in config.iter().filter(|(_, value)| value.is_none()) {
-        line.extend(["--delete-config".to_string(), key.clone()]);
-    }
-    line
-}
-
-fn reset_offsets(group: &str, topic: &str, partition: i32, offset: i64) -> Vec<String> {
-    let target = format!("{topic}:{partition}");
-    let offset = offset.to_string();
-    words(
-        "kafka-consumer-groups",
-        &[
-            "--group",
-            group,
-            "--reset-offsets",
-            "--to-offset",
-            &offset,
-            "--topic",
-            &target,
-            "--execute",
-        ],
-    )
-}
-
-impl Command {
-    /// The command line that does the same, where Kafka has one.
-    #[must_use]
-    pub fn cli(&self) -> Option<String> {
-        let words = match self {
-            Command::CreateTopic { topic } => create_topic(topic),
-            Command::AddPartitions { name, partitions } => add_partitions(name, *partitions),
-            Command::DeleteTopic { name } => delete_topic(name),
-            Command::ConfigureTopic { name, config } => configure_topic(name, config),
-            Command::ResetOffsets {
-                group_id,
-                topic,
-                partition,
-                offset,
-                ..
-            } => reset_offsets(group_id, topic, *partition, *offset),
-            Command::Send { producer: _, .. }
-            | Command::AddProducer { .. }
-            | Command::UpdateProducer { .. }
-            | Command::RemoveProducer { .. }
-            | Command::AddGroup { .. }
-            | Command::UpdateGroup { .. }
-            | Command::RemoveGroup { .. }
-            | Command::AddMember { .. }
-            | Command::RemoveMember { .. }
-            | Command::SeekMember { .. }
-            | Command::KillBroker { .. }
-            | Command::StartBroker { .. } => return None,
-        };
-        Some(words.join(" "))
-    }
 }

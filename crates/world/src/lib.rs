@@ -26,6 +26,7 @@ mod nodes;
 mod queue;
 mod scenario;
 mod state;
+mod tool_lines;
 mod trace;
 mod traced;
 mod view;
