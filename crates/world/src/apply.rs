@@ -3,7 +3,7 @@
 use crate::actors::{Actor, ActorId, For, Member, ProducerActor, Terminal};
 use crate::command::{Command, GroupChange, How, Line, ProducerChange};
 use crate::queue::Happening;
-use crate::scenario::{GroupSpec, MemberSpec, ProducerSpec, TopicSpec};
+use crate::scenario::{GroupSpec, MemberSpec, ProducerSpec};
 use crate::state::{Said, State};
 use crate::tool_lines;
 use alloc::format;
