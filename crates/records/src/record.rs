@@ -4,7 +4,7 @@
 //! key, value, headers. All numbers are zigzag varints, lengths of -1 are null.
 
 use crate::header::{Header, TimestampType};
-use crate::varint::{Fault, Slice, Source};
+use crate::varint::{Fault, Head, Slice, Source};
 use crate::view::BatchView;
 use alloc::vec::Vec;
 use codecs::{Compression, Corrupt};
@@ -173,23 +173,36 @@ pub(crate) struct Walked {
 /// Passes over one record, checking that its lengths add up.
 #[inline(always)]
 pub(crate) fn walk<S: Source>(source: &mut S) -> Result<Walked, Fault> {
-    let length = length(source)?;
-    let end = source.position() + u64::from(length);
-    source.byte()?;
-    let timestamp_delta = source.varlong()?;
-    let offset_delta = source.varint()?;
-    let has_key = skip_field(source)?;
+    let head = match source.head() {
+        Some(head) => head,
+        None => head(source)?,
+    };
+    let has_key = skip_bytes(source, head.key_length)?;
     skip_field(source)?;
-    for _ in 0..self::length(source)? {
+    for _ in 0..length(source)? {
         skip_header(source)?;
     }
-    if source.position() != end {
+    if source.position() != head.end {
         return Err(Fault::Malformed);
     }
     Ok(Walked {
-        timestamp_delta,
-        offset_delta,
+        timestamp_delta: head.timestamp_delta,
+        offset_delta: head.offset_delta,
         has_key,
+    })
+}
+
+/// The first fields of a record, however long their numbers are.
+#[inline]
+fn head<S: Source>(source: &mut S) -> Result<Head, Fault> {
+    let length = length(source)?;
+    let end = source.position() + u64::from(length);
+    source.byte()?;
+    Ok(Head {
+        end,
+        timestamp_delta: source.varlong()?,
+        offset_delta: source.varint()?,
+        key_length: source.varint()?,
     })
 }
 
@@ -201,7 +214,14 @@ fn length<S: Source>(source: &mut S) -> Result<u32, Fault> {
 /// Passes over a nullable field; whether it was there.
 #[inline(always)]
 fn skip_field<S: Source>(source: &mut S) -> Result<bool, Fault> {
-    match source.varint()? {
+    let length = source.varint()?;
+    skip_bytes(source, length)
+}
+
+/// Passes over the bytes of a nullable field of this length; whether it was there.
+#[inline(always)]
+fn skip_bytes<S: Source>(source: &mut S, length: i32) -> Result<bool, Fault> {
+    match length {
         -1 => Ok(false),
         length => {
             source.skip(u32::try_from(length).map_err(|_| Fault::Malformed)?)?;

@@ -11,6 +11,13 @@ pub(crate) trait Source {
     /// Bytes read or passed over so far.
     fn position(&self) -> u64;
 
+    /// The first fields of a record, when the source has them at hand and their numbers are short;
+    /// else nothing is read.
+    #[inline(always)]
+    fn head(&mut self) -> Option<Head> {
+        None
+    }
+
     /// A signed number of 32 bits.
     #[inline(always)]
     fn varint(&mut self) -> Result<i32, Fault> {
@@ -42,6 +49,17 @@ pub(crate) trait Source {
         };
         Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
     }
+}
+
+/// The first fields of a record, up to the length of its key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    /// Where the record ends.
+    pub(crate) end: u64,
+    pub(crate) timestamp_delta: i64,
+    pub(crate) offset_delta: i32,
+    /// Length of the key, or below 0.
+    pub(crate) key_length: i32,
 }
 
 /// The bytes of a varint after its second, on top of `low`; at most `most` in all. Nearly all
@@ -119,6 +137,43 @@ impl Source for Slice<'_> {
     fn position(&self) -> u64 {
         self.at as u64
     }
+
+    /// Nearly all records have short numbers there. Read from a piece of fixed size, they need no
+    /// look at how many bytes are left.
+    #[inline(always)]
+    fn head(&mut self) -> Option<Head> {
+        let piece: &[u8; HEAD_BYTES] = self.bytes.get(self.at..)?.first_chunk()?;
+        let (length, at) = short(piece, 0)?;
+        let end = self.at + at + usize::try_from(length).ok()?;
+        // One byte of attributes that nobody uses.
+        let (timestamp_delta, at) = short(piece, at + 1)?;
+        let (offset_delta, at) = short(piece, at)?;
+        let (key_length, at) = short(piece, at)?;
+        self.at += at;
+        Some(Head {
+            end: end as u64,
+            timestamp_delta: timestamp_delta.into(),
+            offset_delta,
+            key_length,
+        })
+    }
+}
+
+/// More than four numbers of two bytes and one byte take; a power of two.
+const HEAD_BYTES: usize = 16;
+
+/// A number of one or two bytes, and where it ends.
+#[inline(always)]
+fn short(piece: &[u8; HEAD_BYTES], at: usize) -> Option<(i32, usize)> {
+    // The positions are below the size; saying so spares the checks.
+    let byte = |at: usize| u32::from(piece[at % HEAD_BYTES]);
+    let (first, second) = (byte(at), byte(at + 1));
+    let (raw, end) = match first < 0x80 {
+        true => (first, at + 1),
+        false if second < 0x80 => (first & 0x7f | second << 7, at + 2),
+        false => return None,
+    };
+    Some(((raw >> 1) as i32 ^ -((raw & 1) as i32), end))
 }
 
 /// Appends a number of 32 bits.

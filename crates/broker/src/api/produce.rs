@@ -33,17 +33,27 @@ const ZSTD_FROM: i16 = 7;
 #[derive(Clone, Debug)]
 pub(crate) struct PendingProduce {
     response: ProduceResponse,
-    /// Where each partition of the response stands.
+    /// Where each partition of the response stands; none for a response with a single one.
     spots: Vec<Spot>,
     open: u32,
 }
 
 /// A partition of a response.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Spot {
     topic: u32,
     partition: u32,
     settled: bool,
+}
+
+/// What is the same for all partitions of a request.
+#[derive(Clone, Copy, Debug)]
+struct Ask {
+    acks: i16,
+    /// What it will be called if it has to wait.
+    id: WaitId,
+    /// Whether it is for one partition.
+    single: bool,
 }
 
 /// What an append came to.
@@ -69,8 +79,10 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceReque
     };
     pending.response.responses.reserve(request.topic_data.len());
     let (acks, timeout_ms) = (request.acks, request.timeout_ms);
+    let single = matches!(&request.topic_data[..], [topic] if topic.partition_data.len() == 1);
     for topic in request.topic_data {
-        append_topic(broker, cx, acks, topic, id, &mut pending);
+        let ask = Ask { acks, id, single };
+        append_topic(broker, cx, ask, topic, &mut pending);
     }
     if acks == 0 {
         let failed = |topic: &TopicProduceResponse| {
@@ -103,9 +115,8 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceReque
 fn append_topic(
     broker: &mut Broker,
     cx: &mut Cx<'_>,
-    acks: i16,
+    Ask { acks, id, single }: Ask,
     topic: TopicProduceData,
-    id: WaitId,
     pending: &mut PendingProduce,
 ) {
     let place = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
@@ -134,11 +145,13 @@ fn append_topic(
                 (answer, settled)
             }
         };
-        pending.spots.push(Spot {
-            topic: place(pending.response.responses.len()),
-            partition: place(answers.len()),
-            settled,
-        });
+        if !single {
+            pending.spots.push(Spot {
+                topic: place(pending.response.responses.len()),
+                partition: place(answers.len()),
+                settled,
+            });
+        }
         answers.push(answer);
     }
     pending.response.responses.push(TopicProduceResponse {
@@ -452,16 +465,16 @@ impl Broker {
         let Parked::Produce(pending) = &mut waiter.parked else {
             return;
         };
-        let Some(place) = pending.spots.get_mut(spot as usize) else {
-            return;
+        let place = match pending.spots.get_mut(spot as usize) {
+            Some(place) if place.settled => return,
+            Some(place) => {
+                place.settled = true;
+                *place
+            }
+            None => Spot::default(),
         };
-        if place.settled {
-            return;
-        }
-        place.settled = true;
         pending.open -= 1;
         if let Some(code) = error {
-            let place = *place;
             pending.refuse(place, code);
         }
         if pending.open == 0 {
@@ -483,10 +496,12 @@ impl Broker {
         mut pending: PendingProduce,
         out: &mut Vec<Effect>,
     ) {
-        for spot in pending.spots.clone() {
-            if !spot.settled {
-                pending.refuse(spot, ErrorCode::REQUEST_TIMED_OUT);
-            }
+        let spots = core::mem::take(&mut pending.spots);
+        if spots.is_empty() {
+            pending.refuse(Spot::default(), ErrorCode::REQUEST_TIMED_OUT);
+        }
+        for spot in spots.into_iter().filter(|spot| !spot.settled) {
+            pending.refuse(spot, ErrorCode::REQUEST_TIMED_OUT);
         }
         self.finish_with(caller, &pending.response, out);
     }
