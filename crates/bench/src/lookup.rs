@@ -11,21 +11,24 @@ use records::{BatchBuilder, BatchOptions};
 const LARGE: u64 = 10_000_000;
 const SMALL: u64 = 10_000;
 
+/// Kinds of batches in a log of uneven ones.
+const KINDS: u64 = 64;
+
 pub(crate) fn run(bench: &mut Bench<'_>) -> Result<(), String> {
-    for batch in [1, 100] {
-        let name = format!("lookup/{batch}");
+    for (batch, kinds, word) in [(1, 1, ""), (1, KINDS, "/uneven"), (100, 1, "")] {
+        let name = format!("lookup/{batch}{word}");
         if bench.wants(&name) {
-            measure(bench, name, batch)?;
+            measure(bench, name, batch, kinds)?;
         }
     }
     Ok(())
 }
 
-fn measure(bench: &mut Bench<'_>, name: String, batch: u32) -> Result<(), String> {
+fn measure(bench: &mut Bench<'_>, name: String, batch: u32, kinds: u64) -> Result<(), String> {
     bench.progress(&format!("{name}: filling the logs"));
     let records = bench.plan.size(LARGE);
-    let large = filled(records, batch)?;
-    let small = filled(bench.plan.size(SMALL), batch)?;
+    let large = filled(records, batch, kinds)?;
+    let small = filled(bench.plan.size(SMALL), batch, kinds)?;
     let length = large.size() / (records / u64::from(batch)).max(1);
     let (mut in_large, mut in_small) = (Reader::new(&large), Reader::new(&small));
     let mut read_large = |repetitions: u64| in_large.read(repetitions);
@@ -77,17 +80,24 @@ impl Reader<'_> {
     }
 }
 
-fn filled(records: u64, batch: u32) -> Result<Log, String> {
-    let mut builder = BatchBuilder::new(BatchOptions::default());
-    for _ in 0..batch {
-        let added = builder.append(NOW.millis(), None, Some(b"0123456789"), &[]);
-        added.map_err(|_| "a batch is too large".to_owned())?;
+/// A log of batches of so many records, whose values are of one size or of any of `kinds`.
+fn filled(records: u64, batch: u32, kinds: u64) -> Result<Log, String> {
+    let mut batches = Vec::new();
+    for kind in 0..kinds {
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        for _ in 0..batch {
+            let value = vec![b'0'; 10 + kind as usize];
+            let added = builder.append(NOW.millis(), None, Some(&value), &[]);
+            added.map_err(|_| "a batch is too large".to_owned())?;
+        }
+        batches.push(builder.into_valid());
     }
-    let valid = builder.into_valid();
+    let mut rng = Rng::new(2);
     let mut log = Log::new(LogConfig::default(), Offset(0), NOW);
     let mut ops = Vec::new();
     for _ in 0..records / u64::from(batch) {
-        let appended = log.append(NOW, &valid, LeaderEpoch(0), &mut ops);
+        let valid = &batches[rng.below(kinds) as usize];
+        let appended = log.append(NOW, valid, LeaderEpoch(0), &mut ops);
         appended.map_err(|why| format!("the log refused a batch: {why:?}"))?;
         ops.clear();
     }
