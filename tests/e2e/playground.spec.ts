@@ -297,6 +297,12 @@ test("Kafka's refusals are said where they happen", async ({ page }) => {
   await by(page, "new-topic-name").fill("not a name!");
   await by(page, "new-topic-apply").click();
   await expect(by(page, "new-topic-error")).toContainText("A topic name has only letters");
+  // What was refused has not happened, and is not told as if it had.
+  await page.keyboard.press("Escape");
+  await createTopic(page, "a-name", 1);
+  await by(page, "events-tab").click();
+  await expect(by(page, "events")).toContainText("Topic a-name created", PATIENT);
+  await expect(by(page, "events")).not.toContainText("not a name!");
 });
 
 test("a producer at rate 1 sends one record a second and the inspector shows its bytes", async ({ page }) => {

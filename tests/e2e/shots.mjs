@@ -39,6 +39,7 @@ async function opened(browser, options, query = "lesson=01-a-log-remembers") {
   page.on("pageerror", (error) => console.log(`  page error: ${error.message}`));
   await page.goto(address(query));
   await by(page, "stage").waitFor();
+  await page.evaluate(() => window.brooklet.ready);
   await until(async () => (await appended(page)) > 36);
   return page;
 }

@@ -179,6 +179,19 @@ test("a committed offset is refused while members are active, and reset when the
   await eventually(page, (s) => committed(s, "billing")).toBe(all);
 });
 
+test("records per cell follow the rate up, and down again", async ({ page }) => {
+  await open(page);
+  await expect(by(page, "scale")).toHaveText("1 cell = 1 record", PATIENT);
+  await by(page, "edit-producer-checkout").click();
+  await by(page, "producer-editor-rate").fill("100");
+  await by(page, "producer-editor-apply").click();
+  await expect(by(page, "scale")).toHaveText("1 cell = 10 records", PATIENT);
+  await page.evaluate(() => window.brooklet.speed(10));
+  await expect(by(page, "scale")).toHaveText("1 cell = 100 records", PATIENT);
+  await page.evaluate(() => window.brooklet.speed(0.1));
+  await expect(by(page, "scale")).toHaveText("1 cell = 1 record", PATIENT);
+});
+
 test("what happens is said politely, one sentence at a time", async ({ page }) => {
   await open(page);
   await createTopic(page, "spoken", 1);
@@ -236,6 +249,9 @@ test.describe("with a finger", () => {
     await eventually(page, (s) =>
       Number(groupOf(s, "billing")?.offsets.find((o) => o.partition === 0)?.position),
     ).toBeLessThan(13);
+    await page.evaluate(() => window.brooklet.resume());
+    await by(page, "panel-inspect").tap();
+    await createTopic(page, "tapped", 1);
     await expect(by(page, "workspaces")).toHaveText("A log remembers");
     const title = by(page, "workspaces").locator("span");
     expect(await title.evaluate((el) => el.scrollWidth <= el.clientWidth)).toBe(true);

@@ -40,8 +40,9 @@ pub(crate) struct Session {
     real: f64,
     /// World time that the clock has reached, in microseconds since 1970.
     due: f64,
-    /// Calls that wait for a command's end, by the number of its input.
-    waiting: SortedMap<u64, f64>,
+    /// Calls that wait for a command's end, by the number of its input; and what the drawer says of it
+    /// when it was not refused.
+    waiting: SortedMap<u64, (f64, Option<Event>)>,
     /// Codes of the commands that could be undone, and done again.
     undo: Vec<String>,
     redo: Vec<String>,
@@ -184,12 +185,11 @@ impl Session {
         self.undo.push(told.code.clone());
         self.redo.clear();
         let number = self.world.input(Input::Command(command));
-        self.out.push(&Push::Event { event: told });
-        self.wait_for(number, call);
+        self.wait_for(number, call, Some(told));
     }
 
-    fn wait_for(&mut self, number: u32, call: f64) {
-        self.waiting.insert(u64::from(number), call);
+    fn wait_for(&mut self, number: u32, call: f64, told: Option<Event>) {
+        self.waiting.insert(u64::from(number), (call, told));
         self.patience = self.world.now().0.saturating_add(ANSWER_MICROS);
         self.changed = true;
         self.stage.stale = true;
@@ -219,7 +219,7 @@ impl Session {
         match self.world.redo() {
             Some(number) => {
                 self.undo.extend(self.redo.pop());
-                self.wait_for(number, call);
+                self.wait_for(number, call, None);
             }
             None => self.out.reply(call, Ok(JsValue::UNDEFINED)),
         }
@@ -284,7 +284,7 @@ impl Session {
 
     /// Nothing that is still asked will be answered.
     pub(crate) fn fail_waiting(&mut self, why: &Failure) {
-        for (_, call) in std::mem::take(&mut self.waiting) {
+        for (_, (call, _)) in std::mem::take(&mut self.waiting) {
             self.out.reply(call, Err(why.clone()));
         }
     }
@@ -375,7 +375,10 @@ impl Session {
     }
 
     fn answer(&mut self, input: u64, answer: Result<JsValue, Failure>) {
-        if let Some(call) = self.waiting.remove(&input) {
+        if let Some((call, told)) = self.waiting.remove(&input) {
+            if let Some(event) = told.filter(|_| answer.is_ok()) {
+                self.out.push(&Push::Event { event });
+            }
             self.out.reply(call, answer);
             self.changed = true;
             self.stage.stale = true;
