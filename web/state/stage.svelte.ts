@@ -13,6 +13,7 @@ export class StageView {
   private readonly wanted = new Map<string, WatchLane[]>();
   private sent = "";
   private decidedAt = 0;
+  private speed = 1;
   private due = false;
 
   constructor(private readonly client: Client) {}
@@ -39,12 +40,15 @@ export class StageView {
     this.send();
   }
 
-  /** At most once a second: what speed the eye would have to follow decides how much a cell holds. */
+  /** What speed the eye would have to follow decides how much a cell holds: now and then, and at once when a
+      person makes time run at another speed. */
   see(frame: FrameView, now: number) {
-    if (this.zoom !== null || now - this.decidedAt < 700 || !frame.running) return;
+    const turned = frame.speed !== this.speed;
+    if (this.zoom !== null || !frame.running || (!turned && now - this.decidedAt < 700)) return;
     this.decidedAt = now;
+    this.speed = frame.speed;
     const rate = Math.max(0, ...frame.lanes.map((lane) => lane.appendRate)) * frame.speed;
-    const decade = decadeFor(rate, this.decade);
+    const decade = decadeFor(rate, turned ? 0 : this.decade);
     if (decade === this.decade) return;
     this.decade = decade;
     this.send();

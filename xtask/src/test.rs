@@ -109,7 +109,7 @@ const PARTS: &[Part] = &[
         name: "page",
         about: "Playwright",
         absent: web::no_page,
-        by_default: false,
+        by_default: true,
         run: web::page,
     },
     Part {

@@ -14,6 +14,9 @@ use crate::serve::Server;
 use crate::setup;
 use crate::trouble::{Outcome, Trouble};
 
+/// How often a test kills Chromium in the middle of a produce. By hand a few are enough.
+const KILLS: &str = "50";
+
 pub(crate) fn lint() -> Outcome<Tally> {
     setup::npm_packages()?;
     npm_script("lint")
@@ -69,6 +72,9 @@ pub(crate) fn page() -> Outcome<Tally> {
     run.env("BROOKLET_URL", url).env("CHROME_PATH", chromium);
     run.env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report)
         .env("BROOKLET_STORE_TEST", store_test);
+    if std::env::var_os("BROOKLET_KILLS").is_none() {
+        run.env("BROOKLET_KILLS", KILLS);
+    }
     let ended = run_logged("page", &mut run)?;
     Ok(playwright(&read_report(&report)).judged(&ended))
 }
