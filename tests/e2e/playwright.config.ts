@@ -17,7 +17,8 @@ export default defineConfig({
   timeout: 60_000,
   use: {
     baseURL: served ?? "http://127.0.0.1:4173/",
-    trace: "retain-on-failure",
+    // Without pictures: they cost more than the tests themselves.
+    trace: { mode: "retain-on-failure", screenshots: false },
     launchOptions: {
       ...(executablePath ? { executablePath } : {}),
       args: isRoot ? ["--no-sandbox", "--disable-gpu"] : [],

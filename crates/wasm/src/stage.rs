@@ -9,7 +9,7 @@ use crate::lanes::{Keys, Lane, Progress};
 use crate::push::{LaneName, Layout, MemberName, Outbox, Push, SnapshotView, Tick, Timeline};
 
 /// Real milliseconds between two frames at least.
-const FRAME_MS: f64 = 15.0;
+const FRAME_MS: f64 = 14.0;
 /// Real milliseconds between two snapshots at least.
 const SLOW_MS: f64 = 125.0;
 /// Pieces of logs that one frame takes in at most.

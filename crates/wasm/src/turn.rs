@@ -14,6 +14,8 @@ use crate::stage::{Pace, Stage, Undoable};
 
 /// Real milliseconds that one turn's work takes at most.
 const TURN_MS: f64 = 8.0;
+/// Real milliseconds from the beginning of one turn to that of the next: sixty frames a second.
+const TURN_EVERY_MS: f64 = 16.0;
 /// Events between two looks at the clock.
 const EVENTS: u64 = 100;
 /// Real time that counts at most, however long the page slept.
@@ -176,7 +178,10 @@ impl Session {
         if !moves {
             return None;
         }
-        Some(if self.ports.any_open() { 4.0 } else { 15.0 })
+        Some(match self.ports.any_open() {
+            true => 4.0,
+            false => (TURN_EVERY_MS - (now() - self.real)).max(1.0),
+        })
     }
 
     /// A command of a person; its end answers the call.
