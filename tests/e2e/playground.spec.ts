@@ -297,8 +297,9 @@ test("Kafka's refusals are said where they happen", async ({ page }) => {
   await by(page, "new-topic-name").fill("not a name!");
   await by(page, "new-topic-apply").click();
   await expect(by(page, "new-topic-error")).toContainText("A topic name has only letters");
-  // What was refused has not happened, and is not told as if it had.
+  // What was refused has not happened: it is not told as if it had, and there is nothing to undo.
   await page.keyboard.press("Escape");
+  await expect(by(page, "undo")).toBeDisabled(PATIENT);
   await createTopic(page, "a-name", 1);
   await by(page, "events-tab").click();
   await expect(by(page, "events")).toContainText("Topic a-name created", PATIENT);

@@ -3,6 +3,7 @@
 mod arrival;
 mod browser;
 mod calls;
+mod deeds;
 mod frames;
 pub mod host;
 mod lanes;

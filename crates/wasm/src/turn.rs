@@ -8,6 +8,7 @@ use wasm_bindgen::JsValue;
 use world::{Command, Input, Note, Said, TerminalText, World};
 
 use crate::browser::{Alarm, MessagePort, now};
+use crate::deeds::Deeds;
 use crate::ports::{Arrived, Ports};
 use crate::push::{Event, Failure, Outbox, Params, Push};
 use crate::stage::{Pace, Stage, Undoable};
@@ -45,9 +46,7 @@ pub(crate) struct Session {
     /// Calls that wait for a command's end, by the number of its input; and what the drawer says of it
     /// when it was not refused.
     waiting: SortedMap<u64, (f64, Option<Event>)>,
-    /// Codes of the commands that could be undone, and done again.
-    undo: Vec<String>,
-    redo: Vec<String>,
+    deeds: Deeds,
     /// Producers and groups that the scenario places.
     expected: usize,
     /// The turn had to end before the world had reached the clock.
@@ -70,8 +69,7 @@ impl Session {
             pace,
             real: now(),
             waiting: SortedMap::new(),
-            undo: Vec::new(),
-            redo: Vec::new(),
+            deeds: Deeds::default(),
             behind: false,
             expected,
             changed: true,
@@ -162,8 +160,8 @@ impl Session {
     /// Shows what is due to be shown.
     pub(crate) fn show(&mut self) {
         let undoable = Undoable {
-            undo: self.undo.last(),
-            redo: self.redo.last(),
+            undo: self.deeds.to_undo(),
+            redo: self.deeds.to_redo(),
         };
         self.stage
             .show(&self.world, self.pace, &undoable, now(), &mut self.out);
@@ -187,9 +185,8 @@ impl Session {
     /// A command of a person; its end answers the call.
     pub(crate) fn command(&mut self, call: f64, command: Command, told: Event) {
         self.continue_here();
-        self.undo.push(told.code.clone());
-        self.redo.clear();
         let number = self.world.input(Input::Command(command));
+        self.deeds.did(number, told.code.clone());
         self.wait_for(number, call, Some(told));
     }
 
@@ -213,8 +210,7 @@ impl Session {
     }
 
     pub(crate) fn take_back(&mut self) {
-        if self.world.undo() {
-            self.redo.extend(self.undo.pop());
+        if self.deeds.take_back(&mut self.world) {
             self.jumped();
         }
     }
@@ -223,7 +219,7 @@ impl Session {
         self.continue_here();
         match self.world.redo() {
             Some(number) => {
-                self.undo.extend(self.redo.pop());
+                self.deeds.again(number);
                 self.wait_for(number, call, None);
             }
             None => self.out.reply(call, Ok(JsValue::UNDEFINED)),
@@ -301,8 +297,7 @@ impl Session {
     /// Something is done in the past: what came after it is given up.
     fn continue_here(&mut self) {
         if self.world.continue_here() {
-            self.undo.clear();
-            self.redo.clear();
+            self.deeds.clear();
             self.jumped();
             let open = self.ports.any_open();
             if open {
@@ -381,8 +376,10 @@ impl Session {
 
     fn answer(&mut self, input: u64, answer: Result<JsValue, Failure>) {
         if let Some((call, told)) = self.waiting.remove(&input) {
-            if let Some(event) = told.filter(|_| answer.is_ok()) {
-                self.out.push(&Push::Event { event });
+            match told {
+                Some(event) if answer.is_ok() => self.out.push(&Push::Event { event }),
+                _ if answer.is_err() => self.deeds.refused(input),
+                _ => {}
             }
             self.out.reply(call, answer);
             self.changed = true;
