@@ -167,8 +167,7 @@ test("a committed offset is refused while members are active, and reset when the
   await open(page);
   await quieten(page);
   const ring = by(page, "marker-billing-orders-0-committed");
-  await ring.focus();
-  await page.keyboard.press("Home");
+  await ring.press("Home");
   await expect(by(page, "refusal")).toContainText("Kafka refuses this while members of billing are active");
   expect(lag(await snapshot(page), "billing")).toBe(0);
   const all = committed(await snapshot(page), "billing");
