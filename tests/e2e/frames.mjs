@@ -85,6 +85,7 @@ async function measure(page, appended) {
   const decoding = notes.messages.reduce((all, ms) => all + ms, 0) / Math.max(1, costs.length);
   return {
     frames_per_second: notes.frames.length / SECONDS,
+    sent_per_second: notes.messages.length / SECONDS,
     drawn_per_second: costs.length / SECONDS,
     draw_ms_median: at(0.5) + decoding,
     draw_ms_p95: at(0.95) + decoding,

@@ -116,7 +116,7 @@ impl StoreTest {
             durability,
             ..Turn::default()
         };
-        for (replica, log) in &mut self.logs {
+        for (replica, log) in self.logs.iter_mut() {
             if log.layout.is_dirty() {
                 turn.add(replica, log.layout.take_turn(1));
                 turn.meta.push((

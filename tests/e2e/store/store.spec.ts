@@ -202,36 +202,39 @@ test("SIGKILL at random moments loses nothing that was acknowledged and tears no
   const kills = Number(process.env.BROOKLET_KILLS ?? 5);
   test.setTimeout(60_000 + kills * 20_000);
   let victim = await Chromium.start();
-  for (let trial = 0; trial < kills; trial++) {
-    const page = await victim.page(url);
-    const workspace = `kill-${trial}`;
-    let acknowledged = [0, 0, 0, 0];
-    let turns = 0;
-    const enough = 1 + Math.floor(Math.random() * 120);
-    const reached = new Promise<void>((resolve) => {
-      page.exposeFunction("acknowledge", (ends: number[]) => {
-        acknowledged = ends;
-        if (++turns === enough) resolve();
+  try {
+    for (let trial = 0; trial < kills; trial++) {
+      const page = await victim.page(url);
+      const workspace = `kill-${trial}`;
+      let acknowledged = [0, 0, 0, 0];
+      let turns = 0;
+      const enough = 1 + Math.floor(Math.random() * 120);
+      const reached = new Promise<void>((resolve) => {
+        page.exposeFunction("acknowledge", (ends: number[]) => {
+          acknowledged = ends;
+          if (++turns === enough) resolve();
+        });
       });
-    });
-    await must(page, "a", "open", workspace);
-    void call(page, "a", "stream").catch(() => {});
-    await reached;
-    await victim.kill();
-    victim = await Chromium.start(victim.profile);
-    const after = await victim.page(url);
-    await must(after, "a", "open", workspace);
-    const report = await must<Report>(after, "a", "verify");
-    expect(report.faults).toEqual([]);
-    acknowledged.forEach((end, log) => {
-      // Killed before its first acknowledgement, a log may not be there at all.
-      if (end === 0 && report.ends[`log-${log}`] === undefined) return;
-      expect(report.ends[`log-${log}`]).toBeGreaterThanOrEqual(end);
-      expect(report.rows[`r:log-${log}`]).toBe(String(report.ends[`log-${log}`]));
-    });
-    await after.close();
+      await must(page, "a", "open", workspace);
+      void call(page, "a", "stream").catch(() => {});
+      await reached;
+      await victim.kill();
+      victim = await Chromium.start(victim.profile);
+      const after = await victim.page(url);
+      await must(after, "a", "open", workspace);
+      const report = await must<Report>(after, "a", "verify");
+      expect(report.faults).toEqual([]);
+      acknowledged.forEach((end, log) => {
+        // Killed before its first acknowledgement, a log may not be there at all.
+        if (end === 0 && report.ends[`log-${log}`] === undefined) return;
+        expect(report.ends[`log-${log}`]).toBeGreaterThanOrEqual(end);
+        expect(report.rows[`r:log-${log}`]).toBe(String(report.ends[`log-${log}`]));
+      });
+      await after.close();
+    }
+  } finally {
+    await victim.dispose();
   }
-  await victim.dispose();
 });
 
 // A measurement, not a claim: it prints figures when it is asked for.
