@@ -74,7 +74,7 @@ const PARTS: &[Part] = &[
         name: "wasm",
         about: "floors 0 to 3 on wasm32",
         absent: never,
-        by_default: false,
+        by_default: true,
         run: rust::wasm_tests,
     },
     Part {

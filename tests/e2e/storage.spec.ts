@@ -1,0 +1,101 @@
+// Storage that refuses, goes away, or is emptied under the page: said in words, and nothing acknowledged is lost.
+
+import type { Page } from "@playwright/test";
+import { database } from "./database.ts";
+import {
+  addProducer,
+  by,
+  createTopic,
+  drop,
+  eventually,
+  expect,
+  open,
+  PATIENT,
+  partition,
+  quieten,
+  snapshot,
+  test,
+} from "./page.ts";
+
+const WORKSPACE = "sandbox";
+
+/** Lets the page store so many bytes, or as many as before; lasts as long as the page. */
+async function quotaOf(page: Page, origin: string) {
+  const session = await page.context().newCDPSession(page);
+  return (bytes?: number) =>
+    session.send("Storage.overrideQuotaForOrigin", {
+      origin,
+      ...(bytes === undefined ? {} : { quotaSize: bytes }),
+    });
+}
+
+const names = async (page: Page) => (await snapshot(page)).topics.map((topic) => topic.name);
+
+/** Creates a topic with Kafka's tool; gives what became of it. */
+const create = (page: Page, name: string) =>
+  page.evaluate(
+    (line) =>
+      window.brooklet.cli(line).then(
+        ({ code }) => (code === 0 ? "created" : "refused"),
+        (why: Error) => why.message,
+      ),
+    `kafka-topics --create --topic ${name} --partitions 1`,
+  );
+
+test("a full storage is said in words, acknowledges nothing, and keeps what it had", async ({ page, baseURL }) => {
+  // Before the page stores anything: Chromium asks for what is left once and remembers it for a while.
+  const quota = await quotaOf(page, new URL(baseURL ?? "").origin);
+  await quota(8_000_000);
+  await open(page);
+  await quieten(page);
+  await createTopic(page, "before", 1);
+  await addProducer(page, "bulk", "before");
+  await page.evaluate(() => window.brooklet.speed(3));
+  await drop(page, "bulk", "big.txt", `${"x".repeat(30_000)}\n`.repeat(500));
+  await expect(by(page, "notice-quota")).toBeVisible(PATIENT);
+  await page.evaluate(() => window.brooklet.pause());
+  await quota();
+  await expect(by(page, "notice-storage-back")).toBeVisible(PATIENT);
+  const state = await snapshot(page);
+  expect([state.running, state.speed]).toEqual([false, 3]);
+  await page.evaluate(() => window.brooklet.resume());
+  expect(await create(page, "after")).toBe("created");
+  const kept = await names(page);
+  expect(kept).toEqual(expect.arrayContaining(["after", "before", "orders"]));
+  await page.reload();
+  await page.evaluate(() => window.brooklet.ready);
+  await eventually(page, (s) => s.topics.map((topic) => topic.name)).toEqual(kept);
+  const { logEndOffset } = await partition(page, "before", 0);
+  expect(Number(logEndOffset)).toBeLessThan(500);
+});
+
+test("a connection that another page takes away is opened again", async ({ page }) => {
+  await open(page);
+  await quieten(page);
+  const version = await page.evaluate(async (name) => {
+    const found = (await indexedDB.databases()).find((each) => each.name === name);
+    const request = indexedDB.open(name, (found?.version ?? 1) + 1);
+    const opened = await new Promise<IDBDatabase>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+    opened.close();
+    return opened.version;
+  }, database(WORKSPACE));
+  expect(version).toBeGreaterThan(1);
+  await createTopic(page, "after", 1);
+  await page.reload();
+  await page.evaluate(() => window.brooklet.ready);
+  await eventually(page, (s) => s.topics.map((topic) => topic.name)).toContain("after");
+});
+
+test("storage that is emptied under the page is said in words, and the page goes on", async ({ page }) => {
+  await open(page);
+  await createTopic(page, "before", 1);
+  const session = await page.context().newCDPSession(page);
+  const origin = new URL(page.url()).origin;
+  await session.send("Storage.clearDataForOrigin", { origin, storageTypes: "indexeddb" });
+  await expect(by(page, "notice-storage-lost")).toBeVisible(PATIENT);
+  await expect.poll(() => create(page, "after"), PATIENT).toBe("created");
+  await eventually(page, (s) => s.topics.map((topic) => topic.name)).toContain("after");
+});
