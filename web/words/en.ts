@@ -279,6 +279,7 @@ export const en = {
     same: "the same on a command line:",
     exit: (code: number) => `exit ${code}`,
     trimmed: "… older output was let go",
+    paused: "The world is paused. This command goes on when time does.",
   },
 
   timeline: {

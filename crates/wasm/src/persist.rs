@@ -28,6 +28,12 @@ pub(crate) const REPLICA: &str = "replica ";
 const STALE_RANGES: usize = 1;
 /// World milliseconds after which the clock is stored, when nothing else is.
 const CLOCK_MS: u64 = 1_000;
+/// World milliseconds by which the stored clock may be behind what is stored with it: a put costs
+/// as much as the record of a lone producer.
+const CLOCK_LAG_MS: u64 = 50;
+/// World milliseconds between two checkpoints of a high watermark, as Kafka's
+/// `replica.high.watermark.checkpoint.interval.ms`.
+const HIGH_WATERMARK_MS: u64 = 5_000;
 
 /// What is known of a replica beside its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +67,8 @@ pub(crate) struct Replica {
     /// Segments that the log has let go of, and when: they are kept while history may come back
     /// to them.
     leaving: SortedMap<i64, Time>,
+    /// When the row was stored last.
+    noted: Time,
     /// Since when the log itself is gone, as after the deletion of its topic.
     gone: Option<Time>,
 }
@@ -90,6 +98,7 @@ impl Replica {
             lengths: SortedMap::new(),
             row: None,
             leaving: SortedMap::new(),
+            noted: Time(0),
             gone: None,
         }
     }
@@ -203,12 +212,29 @@ impl Replica {
                 None
             }
         };
-        if self.row == row {
+        if self.is_noted(row.as_ref(), now) {
             return None;
         }
+        self.noted = now;
         let text = row.as_ref().and_then(|row| serde_json::to_vec(row).ok());
         self.row = row;
         Some((format!("{REPLICA}{}", self.key), text))
+    }
+
+    /// Whether this row need not be stored: it is what is stored, up to a high watermark that has
+    /// been checkpointed lately.
+    fn is_noted(&self, row: Option<&Row>, now: Time) -> bool {
+        let (Some(old), Some(new)) = (&self.row, row) else {
+            return self.row.is_none() && row.is_none();
+        };
+        let high_watermark = old.high_watermark;
+        let same = Row {
+            high_watermark,
+            ..new.clone()
+        } == *old;
+        let lately = now.since(self.noted) < HIGH_WATERMARK_MS * 1_000;
+        same && (new.high_watermark == high_watermark
+            || new.high_watermark > high_watermark && lately)
     }
 
     fn row_of(&self, log: &Log) -> Row {
@@ -356,7 +382,8 @@ impl Disk {
             }
         }
         let clock = world.world_millis();
-        if !turn.is_empty() || clock.abs_diff(self.clock) >= CLOCK_MS {
+        let late = clock.abs_diff(self.clock);
+        if late >= CLOCK_MS || !turn.is_empty() && (late >= CLOCK_LAG_MS || clock < self.clock) {
             let text = clock.to_string().into_bytes();
             turn.meta.push((CLOCK.to_string(), Some(text)));
             self.clock = clock;
@@ -402,3 +429,71 @@ impl Disk {
 
 /// The metadata log of the first node.
 pub(crate) const METADATA: (NodeId, LogName) = (NodeId(1), LogName::Metadata);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use log::LogConfig;
+
+    fn log() -> Log {
+        Log::new(LogConfig::default(), Offset(0), Time(0))
+    }
+
+    fn replica() -> Replica {
+        let mut replica = Replica::new("1/topic/0");
+        let batch = Bytes::from_static(&[1; 100]);
+        replica.layout.append(0, 0, 0, batch);
+        replica.layout.take_turn(0);
+        replica.lengths.insert(0, 0);
+        replica
+    }
+
+    #[test]
+    fn a_deleted_log_is_kept_while_history_may_bring_it_back() {
+        let mut replica = replica();
+        assert!(replica.settle(Some(&log()), Time(5)).is_some());
+        let row = replica.settle(None, Time(10));
+        assert_eq!(
+            row.map(|(_, text)| text),
+            Some(None),
+            "its row goes at once"
+        );
+        assert!(!replica.forget(Time(10)));
+        assert_eq!(replica.layout.stale_keys(), 0);
+        assert!(replica.is_outdated(&log()), "an undo brings it back");
+        assert!(replica.forget(Time(11)));
+        assert_eq!(replica.layout.stale_keys(), 1);
+    }
+
+    #[test]
+    fn a_log_that_an_undo_brings_back_is_not_forgotten() {
+        let mut replica = replica();
+        replica.settle(Some(&log()), Time(5));
+        replica.settle(None, Time(10));
+        assert!(replica.settle(Some(&log()), Time(4)).is_some());
+        assert!(!replica.forget(Time(100)));
+    }
+
+    #[test]
+    fn a_high_watermark_is_checkpointed_and_not_stored_with_every_record() {
+        let second = |n: u64| Time(n * 1_000_000);
+        let mut replica = replica();
+        let row = replica.row_of(&log());
+        assert!(!replica.is_noted(Some(&row), second(1)));
+        (replica.row, replica.noted) = (Some(row.clone()), second(1));
+        let higher = Row {
+            high_watermark: 7,
+            ..row.clone()
+        };
+        assert!(replica.is_noted(Some(&higher), second(5)));
+        assert!(!replica.is_noted(Some(&higher), second(6)));
+        let started = Row {
+            log_start: 3,
+            ..higher
+        };
+        assert!(
+            !replica.is_noted(Some(&started), second(2)),
+            "a start is stored"
+        );
+    }
+}

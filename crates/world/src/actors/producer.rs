@@ -121,11 +121,9 @@ impl ProducerActor {
         if self.spec.paused || self.spec.rate == 0 {
             return None;
         }
-        let micros = u128::from(self.rate_given + 1) * 1_000_000 / u128::from(self.spec.rate);
-        Some(
-            self.rate_since
-                .plus_micros(u64::try_from(micros).unwrap_or(u64::MAX)),
-        )
+        // 64 bits hold half a million years at the highest rate; 128 are slow on wasm32.
+        let micros = (self.rate_given + 1).saturating_mul(1_000_000) / u64::from(self.spec.rate);
+        Some(self.rate_since.plus_micros(micros))
     }
 
     /// Gives the client what is due; says whether there was anything.
@@ -204,7 +202,9 @@ impl ProducerActor {
     }
 
     fn value(&mut self, now: Time, key: &str) -> Bytes {
-        let mut text = String::with_capacity(self.spec.value_template.len() + 16);
+        let wanted = (self.spec.value_size as usize).min(VALUE_BYTES_MAX);
+        let room = self.spec.value_template.len() + 16;
+        let mut text = String::with_capacity(room.max(wanted));
         let mut rest = self.spec.value_template.as_str();
         while let Some((before, after)) = rest.split_once('{') {
             text.push_str(before);
@@ -224,11 +224,9 @@ impl ProducerActor {
             rest = tail;
         }
         text.push_str(rest);
-        let wanted = (self.spec.value_size as usize).min(VALUE_BYTES_MAX);
-        while text.len() < wanted {
-            text.push('.');
-        }
-        Bytes::from(text.into_bytes())
+        let mut bytes = text.into_bytes();
+        bytes.resize(bytes.len().max(wanted), b'.');
+        Bytes::from(bytes)
     }
 }
 
