@@ -5,7 +5,7 @@ use std::rc::Rc;
 use ids::Time;
 use sorted::SortedMap;
 use wasm_bindgen::JsValue;
-use world::{Command, Input, Note, Said, TerminalText, World};
+use world::{Command, Input, Note, ReplicaName, Said, TerminalText, World};
 
 use crate::browser::{Alarm, MessagePort, now};
 use crate::deeds::Deeds;
@@ -55,6 +55,9 @@ pub(crate) struct Session {
     changed: bool,
     /// World time at which a paused world stops waiting for a command's end.
     patience: u64,
+    /// Where history began, and whether the page was told that it begins later now.
+    began: Time,
+    trimmed: bool,
 }
 
 impl Session {
@@ -62,6 +65,8 @@ impl Session {
         Session {
             due: world.now().0 as f64,
             patience: world.now().0,
+            began: world.history_start(),
+            trimmed: false,
             world,
             stage,
             ports: Ports::default(),
@@ -115,6 +120,10 @@ impl Session {
             self.due = self.due.min(self.world.now().0 as f64 + late);
         }
         self.sort_said();
+        if !self.trimmed && self.world.history_start() > self.began {
+            self.trimmed = true;
+            self.out.notice("history-trimmed", Params::new());
+        }
     }
 
     /// Real time that passes without the world is not made up for.
@@ -365,6 +374,14 @@ impl Session {
                 ];
                 self.out.notice("cut", Params::from(params));
             }
+            Said::Rolled { name, offset } => {
+                let params = of_partition(&name, ("offset", offset.to_string()));
+                self.tell("storage", "segment-rolled", params);
+            }
+            Said::Deleted { name, below } => {
+                let params = of_partition(&name, ("offset", below.to_string()));
+                self.tell("storage", "records-deleted", params);
+            }
             Said::Done { input } => self.answer(input, Ok(JsValue::UNDEFINED)),
             Said::Refused {
                 input,
@@ -402,6 +419,11 @@ impl Session {
             }
             Note::BadMetadata => ("broker", "bad-metadata", Params::new()),
         };
+        self.tell(kind, code, params);
+    }
+
+    /// A line for the events drawer.
+    fn tell(&mut self, kind: &'static str, code: &str, params: Params) {
         self.stage.stale = true;
         self.out.push(&Push::Event {
             event: Event {
@@ -413,4 +435,9 @@ impl Session {
             },
         });
     }
+}
+
+fn of_partition(name: &ReplicaName, more: (&'static str, String)) -> Params {
+    let partition = ("partition", name.partition.to_string());
+    Params::from([("topic", name.topic.to_string()), partition, more])
 }

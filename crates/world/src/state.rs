@@ -15,9 +15,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 use client::io::{Input as ToClient, LinkId, Output};
-use cluster::{Cluster, Effect, Event, LogId, Note, Reply};
-use ids::{ConnId, NodeId, Rng, Time, Token};
-use log::StoreOp;
+use cluster::{Cluster, Effect, Event, LogId, Note, ReplicaName, Reply};
+use ids::{ConnId, NodeId, Offset, Rng, Time, Token};
+use log::{LogFile, StoreOp};
 use sorted::SortedMap;
 
 /// Time between two wakes of the same node or client, at least.
@@ -71,6 +71,20 @@ pub enum Said {
         bytes: u64,
         /// Why, in a sentence.
         why: String,
+    },
+    /// A log of a topic that is not internal goes on in a new segment.
+    Rolled {
+        /// Topic and partition.
+        name: ReplicaName,
+        /// The segment's base offset.
+        offset: Offset,
+    },
+    /// The oldest segments of a log of a topic that is not internal were deleted.
+    Deleted {
+        /// Topic and partition.
+        name: ReplicaName,
+        /// Records below are gone.
+        below: Offset,
     },
     /// A command of a person or of the scenario was refused.
     Refused {
@@ -336,6 +350,7 @@ impl State {
     /// Writes to a node's disk; the disk answers a moment later.
     fn store(&mut self, node: NodeId, log: LogId, token: Token, ops: Vec<StoreOp>) {
         trace_store(&mut self.trace, &self.cluster, node, log, &ops);
+        self.tell_of_segments(node, log, &ops);
         let disk = self.disks.entry(node).or_default();
         let full = disk.full;
         for op in ops {
@@ -360,6 +375,40 @@ impl State {
             Event::Stored { log, token }
         };
         self.plan(at, node, done);
+    }
+
+    /// Says that a segment was begun, or that the oldest ones were deleted.
+    fn tell_of_segments(&mut self, node: NodeId, log: LogId, ops: &[StoreOp]) {
+        let name = self.disks.get(&node).and_then(|disk| disk.name(log));
+        let Some(LogName::Replica(name)) = name else {
+            return;
+        };
+        if metadata::is_internal(&name.topic) {
+            return;
+        }
+        for op in ops {
+            // The first segment of a log is the log's beginning, and no news.
+            if let StoreOp::Roll { segment } = op
+                && segment.0 > 0
+            {
+                let (name, offset) = (name.clone(), *segment);
+                self.said.push(Said::Rolled { name, offset });
+            }
+        }
+        let deletes = |op: &StoreOp| {
+            matches!(
+                op,
+                StoreOp::Delete {
+                    file: LogFile::Log(_)
+                }
+            )
+        };
+        if ops.iter().any(deletes)
+            && let Some(log) = self.cluster.log(node, log)
+        {
+            let (name, below) = (name.clone(), log.log_start());
+            self.said.push(Said::Deleted { name, below });
+        }
     }
 
     fn send_reply(&mut self, node: NodeId, conn: ConnId, reply: &Reply) {

@@ -200,3 +200,22 @@ fn a_command_of_the_scenario_at_time_0_finds_its_producer() {
         .sum();
     assert_eq!(total, 1);
 }
+
+#[test]
+fn a_log_says_when_it_goes_on_in_a_new_segment() {
+    let mut scenario = scenario();
+    scenario.producers[0].value_size = 20_000;
+    scenario.producers[0].rate = 50;
+    let config = &mut scenario.topics[0].config;
+    config.insert("segment.bytes".to_string(), "1048576".to_string());
+    let mut world = World::new(scenario).expect("the scenario is fine");
+    run(&mut world, 10_000);
+    let said = world.take_said();
+    let rolled = said.iter().filter_map(|said| match said {
+        world::Said::Rolled { name, offset } => Some((name.partition, *offset)),
+        _ => None,
+    });
+    let rolled: Vec<_> = rolled.collect();
+    assert!(rolled.len() >= 3, "{rolled:?}");
+    assert!(rolled.iter().all(|(_, offset)| offset.0 > 20), "{rolled:?}");
+}
