@@ -44,5 +44,6 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-for (const { name, value, unit, note } of results) console.log(`${name.padEnd(44)} ${value} ${unit}  ${note}`);
+for (const { name, value, unit, note } of results)
+  console.log(`${name.padEnd(44)} ${value} ${unit}  ${note}`);
 if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);

@@ -42,7 +42,10 @@ const create = (page: Page, name: string) =>
     `kafka-topics --create --topic ${name} --partitions 1`,
   );
 
-test("a full storage is said in words, acknowledges nothing, and keeps what it had", async ({ page, baseURL }) => {
+test("a full storage is said in words, acknowledges nothing, and keeps what it had", async ({
+  page,
+  baseURL,
+}) => {
   // Before the page stores anything: Chromium asks for what is left once and remembers it for a while.
   const quota = await quotaOf(page, new URL(baseURL ?? "").origin);
   await quota(8_000_000);

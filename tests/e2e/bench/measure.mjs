@@ -113,7 +113,7 @@ export async function measure({ name, worker: workerUrl, core }) {
     const produce = async (rounds) => {
       const began = performance.now();
       const each = clients.map(async ({ client, frame }) => {
-        let asked = [];
+        const asked = [];
         for (let round = 0; round < rounds; round++) {
           asked.push(client.ask(frame));
           if (asked.length === 5) acknowledged(await asked.shift());
@@ -131,9 +131,24 @@ export async function measure({ name, worker: workerUrl, core }) {
     }
     const [limit, rate] = [median(raw), median(produced)];
     return [
-      { name: "bulk produce", value: round(rate, 1), unit: "MB/s", note: produced.map((x) => round(x)).join(" ") },
-      { name: "raw puts of as many bytes", value: round(limit, 1), unit: "MB/s", note: raw.map((x) => round(x)).join(" ") },
-      { name: "bulk produce beside raw puts", value: round(rate / limit, 2), unit: "", note: await memoryOf() },
+      {
+        name: "bulk produce",
+        value: round(rate, 1),
+        unit: "MB/s",
+        note: produced.map((x) => round(x)).join(" "),
+      },
+      {
+        name: "raw puts of as many bytes",
+        value: round(limit, 1),
+        unit: "MB/s",
+        note: raw.map((x) => round(x)).join(" "),
+      },
+      {
+        name: "bulk produce beside raw puts",
+        value: round(rate / limit, 2),
+        unit: "",
+        note: await memoryOf(),
+      },
     ];
   }
 
@@ -197,8 +212,14 @@ export async function measure({ name, worker: workerUrl, core }) {
     const frame = new Uint8Array(4 + size);
     const view = new DataView(frame.buffer);
     let at = 0;
-    const i16 = (value) => view.setInt16((at += 2) - 2, value);
-    const i32 = (value) => view.setInt32((at += 4) - 4, value);
+    const i16 = (value) => {
+      view.setInt16(at, value);
+      at += 2;
+    };
+    const i32 = (value) => {
+      view.setInt32(at, value);
+      at += 4;
+    };
     i32(size);
     i16(0); // Produce
     i16(3); // version
@@ -298,7 +319,8 @@ export async function measure({ name, worker: workerUrl, core }) {
   function rawPuts(bytes, run) {
     const work = async (database, { bytes, value }) => {
       const source = new Uint8Array(8 << 20);
-      for (let at = 0; at < source.length; at += 65_536) crypto.getRandomValues(source.subarray(at, at + 65_536));
+      for (let at = 0; at < source.length; at += 65_536)
+        crypto.getRandomValues(source.subarray(at, at + 65_536));
       const began = performance.now();
       let offset = 0;
       for (let done = 0; done < bytes; ) {
