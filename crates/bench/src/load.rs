@@ -49,13 +49,19 @@ const fn shape(value_bytes: u32, records: u32, name: &'static str) -> Shape {
 impl Shape {
     /// A batch as a client sends it.
     pub(crate) fn batch(&self) -> Bytes {
+        self.batch_at(NOW.millis())
+    }
+
+    /// A batch whose records begin at a time, in milliseconds: a server with a clock refuses what
+    /// comes from its future.
+    pub(crate) fn batch_at(&self, millis: i64) -> Bytes {
         let mut builder = BatchBuilder::new(BatchOptions::default());
         let mut rng = ids::Rng::new(u64::from(self.value_bytes));
         for at in 0..self.records {
             let value: Vec<u8> = (0..self.value_bytes)
                 .map(|_| (rng.next() >> 56) as u8)
                 .collect();
-            let timestamp = NOW.millis() + i64::from(at / 10);
+            let timestamp = millis + i64::from(at / 10);
             assert!(builder.append(timestamp, None, Some(&value), &[]).is_ok());
         }
         Bytes::from(builder.build())

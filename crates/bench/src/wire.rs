@@ -25,8 +25,11 @@ const WINDOW: usize = 16;
 const FETCH_BYTES: i32 = 1 << 20;
 /// What the limit is called.
 const LOOPBACK: &str = "same bytes over TCP, unread";
-/// Errors that say the topic is there, or does not lead yet.
+/// The error that says that the topic is there.
 const TOPIC_ALREADY_EXISTS: i16 = 36;
+/// How often, and how long apart, a new topic is asked whether it has leaders.
+const LEADER_TRIES: u32 = 100;
+const LEADER_PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(bench: &mut Bench<'_>) -> Result<(), String> {
     let (address, own) = match &bench.options.wire {
@@ -37,6 +40,7 @@ pub(crate) fn run(bench: &mut Bench<'_>) -> Result<(), String> {
         }
     };
     create_topic(&address)?;
+    await_leaders(&address)?;
     let outcome = figures(bench, &address);
     drop(own);
     outcome
@@ -73,7 +77,7 @@ fn produce(
     acks: i16,
     connections: usize,
 ) -> Result<(), String> {
-    let batch = shape.batch();
+    let batch = shape.batch_at(millis_now());
     let frames: Vec<Bytes> = (0..PARTITIONS)
         .map(|partition| produce_frame(partition, acks, &batch))
         .collect();
@@ -89,7 +93,7 @@ fn fetch(
     connections: usize,
 ) -> Result<(), String> {
     let shape = SHAPES[4];
-    let batch = shape.batch();
+    let batch = shape.batch_at(millis_now());
     let fill = [produce_frame(0, 1, &batch)];
     let count = 2 * FETCH_BYTES as u64 / batch.len() as u64;
     let mut peer = Peer::connect(address)?;
@@ -218,6 +222,32 @@ fn create_topic(address: &str) -> Result<(), String> {
     let mut peer = Peer::connect(address)?;
     peer.exchange(&Load::kafka(&[frame(&request)], 1, check), 1)?;
     Ok(())
+}
+
+/// Waits until every partition takes a record: a cluster answers before its brokers lead.
+fn await_leaders(address: &str) -> Result<(), String> {
+    let batch = SHAPES[0].batch_at(millis_now());
+    let frames: Vec<Bytes> = (0..PARTITIONS)
+        .map(|partition| produce_frame(partition, 1, &batch))
+        .collect();
+    let load = Load::kafka(&frames, 1, refusal);
+    let mut last = Ok(0);
+    for _ in 0..LEADER_TRIES {
+        let mut peer = Peer::connect(address)?;
+        last = peer.exchange(&load, frames.len() as u64);
+        if last.is_ok() {
+            break;
+        }
+        std::thread::sleep(LEADER_PAUSE);
+    }
+    last.map(|_| ())
+        .map_err(|why| format!("topic {TOPIC} takes no records: {why}"))
+}
+
+/// The time by this machine's clock, which the server's should agree with.
+fn millis_now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A server in this process, its logs in memory.
