@@ -122,7 +122,7 @@ impl Log {
         let there = segment.base == slice.segment && end <= segment.size;
         let chunk = segment.chunk_at(slice.position);
         let hot = there && segment.first_cold(chunk, end).is_none();
-        hot.then(|| SliceBytes {
+        hot.then_some(SliceBytes {
             chunk,
             position: slice.position,
             segment,

@@ -15,6 +15,8 @@ use crate::store::{Keys, Layout, LogRange, MAX_DELETE_KEYS, Store, Turn};
 
 /// Bytes of one log that stay in memory while it is recovered.
 const RECOVERY_BYTES: u64 = 32 << 20;
+/// Bytes of all recovered logs together that stay in memory; the first ones come first.
+const RECOVERED_BYTES: u64 = 64 << 20;
 
 /// A workspace, opened.
 pub(crate) struct Opened {
@@ -55,6 +57,7 @@ pub(crate) async fn open(owned: Owned, given: Scenario, fresh: bool) -> Result<O
         keys,
         disk,
         logs: Vec::new(),
+        hot: 0,
         cuts: Vec::new(),
     };
     reading.read(&store).await?;
@@ -110,6 +113,8 @@ struct Reading {
     keys: Keys,
     disk: Disk,
     logs: Vec<RecoveredLog>,
+    /// Bytes of `logs` that are in memory.
+    hot: u64,
     cuts: Vec<Params>,
 }
 
@@ -173,11 +178,16 @@ impl Reading {
             self.disk.doomed.extend(ranges(&key, &offsets[lost..]));
         }
         let Fed {
-            log,
+            mut log,
             report,
             replica,
             damaged,
         } = feed.finish(&key);
+        // The metadata log is small, and everything is read from it.
+        if name != LogName::Metadata {
+            log.evict(RECOVERED_BYTES.saturating_sub(self.hot));
+            self.hot = self.hot.saturating_add(log.hot_bytes());
+        }
         let cut = damaged.is_some() || !report.cuts.is_empty();
         self.note_cuts(&name, &log, &report, damaged);
         self.disk.found(node, name.clone(), replica, &log, cut);
