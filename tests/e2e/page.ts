@@ -52,6 +52,7 @@ export async function ready(page: Page) {
   await page.waitForFunction(() => window.brooklet !== undefined);
   await page.evaluate(() => window.brooklet.ready);
   await by(page, "stage").waitFor();
+  await page.locator(".first-paint").waitFor({ state: "detached" });
 }
 
 export const snapshot = (page: Page): Promise<Snapshot> => page.evaluate(() => window.brooklet.snapshot());

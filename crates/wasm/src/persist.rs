@@ -27,7 +27,7 @@ pub(crate) const REPLICA: &str = "replica ";
 /// Ranges of keys of deleted segments that one turn deletes of one replica.
 const STALE_RANGES: usize = 1;
 /// World milliseconds after which the clock is stored, when nothing else is.
-const CLOCK_MS: u64 = 1_000;
+pub(crate) const CLOCK_MS: u64 = 1_000;
 /// World milliseconds by which the stored clock may be behind what is stored with it: a put costs
 /// as much as the record of a lone producer.
 const CLOCK_LAG_MS: u64 = 50;

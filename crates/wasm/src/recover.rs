@@ -9,7 +9,7 @@ use sorted::SortedMap;
 use world::{LogName, RecoveredLog, ReplicaName, Scenario, World};
 
 use crate::owner::Owned;
-use crate::persist::{CLOCK, Disk, METADATA, REPLICA, Replica, Row, WORLD};
+use crate::persist::{CLOCK, CLOCK_MS, Disk, METADATA, REPLICA, Replica, Row, WORLD};
 use crate::push::{Failure, Params};
 use crate::store::{Keys, Layout, LogRange, MAX_DELETE_KEYS, Store, Turn};
 
@@ -52,7 +52,10 @@ pub(crate) async fn open(owned: Owned, given: Scenario, fresh: bool) -> Result<O
         .and_then(|row| std::str::from_utf8(row).ok());
     let mut reading = Reading {
         scenario: scenario.unwrap_or(given),
-        millis: clock.and_then(|text| text.parse().ok()),
+        // A later time may have been seen, but not one that much later: it never runs backwards.
+        millis: clock
+            .and_then(|text| text.parse().ok())
+            .map(|millis: u64| millis.saturating_add(CLOCK_MS)),
         rows,
         keys,
         disk,
