@@ -173,6 +173,11 @@ async function produce(trial: number) {
 }
 
 async function verify(page: Page, acks: Ack[]) {
+  const found = await snapshot(page);
+  const notices = await page.locator('[data-testid^="notice-"]').allInnerTexts();
+  const stored = await logValues(page, "sandbox");
+  const context = JSON.stringify({ worldTime: found.worldTime, topics: found.topics, notices, stored });
+  expect(partitions(found, "killed").length, context).toBe(2);
   // A broker that has just started knows the high watermark of its checkpoint; the rest is confirmed at once.
   const ends = [0, 1].map(
     (n) => 1 + Math.max(-1, ...acks.filter((a) => a.partition === n).map((a) => a.offset)),
@@ -181,9 +186,6 @@ async function verify(page: Page, acks: Ack[]) {
     partitions(s, "killed").map((p) => Number(p.highWatermark) >= (ends[p.partition] ?? 0)),
   ).toEqual([true, true]);
   const all = await records(page, "killed", 1_000_000);
-  const found = await snapshot(page);
-  const notices = await page.locator('[data-testid^="notice-"]').allInnerTexts();
-  const context = JSON.stringify({ topics: found.topics, notices });
   const at = new Map(all.map((each) => [`${each.partition}/${each.offset}`, each.value]));
   for (const ack of acks)
     expect(at.get(`${ack.partition}/${ack.offset}`), `${JSON.stringify(ack)} in ${context}`).toBe(ack.value);
