@@ -176,7 +176,8 @@ async function verify(page: Page, acks: Ack[]) {
   const found = await snapshot(page);
   const notices = await page.locator('[data-testid^="notice-"]').allInnerTexts();
   const stored = await logValues(page, "sandbox");
-  const context = JSON.stringify({ worldTime: found.worldTime, topics: found.topics, notices, stored });
+  const replicas = stored.map(({ replica, offset, bytes }) => [replica, offset, bytes]).slice(-1_000);
+  const context = JSON.stringify({ worldTime: found.worldTime, topics: found.topics, notices, replicas });
   expect(partitions(found, "killed").length, context).toBe(2);
   // A broker that has just started knows the high watermark of its checkpoint; the rest is confirmed at once.
   const ends = [0, 1].map(
@@ -187,8 +188,8 @@ async function verify(page: Page, acks: Ack[]) {
   ).toEqual([true, true]);
   const all = await records(page, "killed", 1_000_000);
   const at = new Map(all.map((each) => [`${each.partition}/${each.offset}`, each.value]));
-  for (const ack of acks)
-    expect(at.get(`${ack.partition}/${ack.offset}`), `${JSON.stringify(ack)} in ${context}`).toBe(ack.value);
+  const lost = acks.filter((ack) => at.get(`${ack.partition}/${ack.offset}`) !== ack.value);
+  expect(lost, context).toEqual([]);
   for (const partition of [0, 1]) {
     const offsets = all.filter((each) => each.partition === partition).map((each) => each.offset);
     expect(offsets).toEqual(offsets.map((_, i) => i));
