@@ -133,17 +133,13 @@ async fn hold(workspace: &str, name: &str, wait: Wait) -> Result<Option<Function
         &"ifAvailable".into(),
         &JsValue::from_bool(wait == Wait::No),
     );
-    let unavailable = |e: &JsValue| {
+    let refused_by = |e: &JsValue| {
         let exception = Exception::of(e);
-        fail(
-            workspace,
-            exception.kind(Kind::Unavailable),
-            exception.detail(),
-        )
+        fail(workspace, exception.kind(Kind::Lost), exception.detail())
     };
     let ended = locks
         .request(name, &options, callback.unchecked_ref())
-        .map_err(|e| unavailable(&e))?;
+        .map_err(|e| refused_by(&e))?;
     wasm_bindgen_futures::spawn_local(async move {
         // Settles when the lock is released; before it was granted, only with an error.
         if let Err(error) = JsFuture::from(ended).await {
@@ -152,7 +148,7 @@ async fn hold(workspace: &str, name: &str, wait: Wait) -> Result<Option<Function
     });
     poll_fn(|context| Slot::poll(&slot, context))
         .await
-        .map_err(|error| unavailable(&error))
+        .map_err(|error| refused_by(&error))
 }
 
 /// When the holder of the workspace got it.

@@ -3,8 +3,9 @@
 use crate::actors::{Actor, ActorId, For, Member, ProducerActor, Terminal};
 use crate::command::{Command, GroupChange, How, Line, ProducerChange};
 use crate::queue::Happening;
+use crate::said::Said;
 use crate::scenario::{GroupSpec, MemberSpec, ProducerSpec};
-use crate::state::{Said, State};
+use crate::state::State;
 use crate::tool_lines;
 use alloc::format;
 use alloc::string::{String, ToString};

@@ -4,7 +4,8 @@
 //! the inputs after it, and the events in between.
 
 use crate::command::Command;
-use crate::state::{Said, State};
+use crate::said::Said;
+use crate::state::State;
 use crate::world::{Input, TickKind, TimelineView, World};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;

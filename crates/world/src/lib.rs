@@ -24,6 +24,7 @@ mod inspect;
 mod network;
 mod nodes;
 mod queue;
+mod said;
 mod scenario;
 mod state;
 mod tool_lines;
@@ -40,10 +41,10 @@ pub use command::{
 pub use disk::{DiskWrite, LogName};
 pub use frames::SentFrame;
 pub use inspect::{BatchView, Inspection, Look, Looked, Partitioning, RecordView, Span};
+pub use said::{Said, TerminalText};
 pub use scenario::{
     GroupSpec, MemberSpec, ProducerSpec, Scenario, ScenarioError, TimedCommand, TopicSpec,
 };
-pub use state::{Said, TerminalText};
 pub use trace::{Trace, TracePoint};
 pub use view::{Actors, GroupView, MemberPosition, PartitionView, Snapshot, TopicView};
 pub use world::{Input, RecoveredLog, Restored, TickKind, TimelineView, World};

@@ -3,7 +3,8 @@
 use crate::disk::{Disk, LogName};
 use crate::network::{FIRST_PORT, LATENCY_MICROS};
 use crate::queue::Happening;
-use crate::state::{Said, State};
+use crate::said::Said;
+use crate::state::State;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -118,12 +118,9 @@ async fn request_open(
     let mut request = factory
         .open(&super::database_name(workspace), version)
         .map_err(|error| {
+            // Only a browser that says so offers no storage; any other trouble may pass.
             let exception = Exception::from(error);
-            fail(
-                workspace,
-                exception.kind(Kind::Unavailable),
-                exception.detail(),
-            )
+            fail(workspace, exception.kind(Kind::Aborted), exception.detail())
         })?;
     let made = Rc::new(Cell::new(false));
     let upgraded = made.clone();
@@ -145,7 +142,8 @@ async fn request_open(
     .await;
     match answer {
         Some(true) => {
-            let database = request.result().map_err(unavailable)?;
+            let unreadable = |error: idb::Error| fail(workspace, Kind::Aborted, error.to_string());
+            let database = request.result().map_err(unreadable)?;
             Ok((database.unchecked_into(), made.get()))
         }
         Some(false) if made.get() && !create => Err(fail(workspace, Kind::Wiped, String::new())),

@@ -1,7 +1,7 @@
 //! A terminal: one of Kafka's command lines while it runs.
 
 use crate::network::FIRST_PORT;
-use crate::state::TerminalText;
+use crate::said::TerminalText;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
