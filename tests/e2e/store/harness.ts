@@ -130,3 +130,40 @@ export async function must<T = void>(
   if (answer.error) throw new Error(`${method}: ${JSON.stringify(answer.error)}`);
   return answer.value as T;
 }
+
+/** Leaves a database that none of our code knows, to tell later whether the browser kept this site's storage. */
+export const leaveWitness = (page: Page): Promise<void> =>
+  page.evaluate(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const request = indexedDB.open("witness");
+        request.onupgradeneeded = () => request.result.createObjectStore("seen");
+        request.onsuccess = () => {
+          request.result.close();
+          resolve();
+        };
+        request.onerror = () => reject(request.error);
+      }),
+  );
+
+/**
+ * Whether the witness is still there. Chromium that is killed within seconds of its start now and then comes
+ * back without anything that the site had stored, whoever stored it: nothing that a page does can help that.
+ */
+export const hasWitness = (page: Page): Promise<boolean> =>
+  page.evaluate(async () => (await indexedDB.databases()).some(({ name }) => name === "witness"));
+
+/** Counts the times that Chromium itself dropped everything, and fails when they are not rare. */
+export class Drops {
+  private times = 0;
+  constructor(private readonly kills: number) {}
+
+  count(): void {
+    this.times++;
+    console.log(
+      `Chromium dropped all that the site had stored, a database of nobody's included: ${this.times}`,
+    );
+    if (this.times > 3 + this.kills / 10)
+      throw new Error("Chromium drops all storage too often to test anything");
+  }
+}
