@@ -120,10 +120,7 @@ impl Controller {
     /// A controller over the metadata log as recovery left it.
     #[must_use]
     pub fn new(config: ControllerConfig, log: Log) -> Controller {
-        let mut image = Image::default();
-        for batch in batches(&log) {
-            apply(&mut image, &batch);
-        }
+        let image = image_of(&log);
         let epoch = LeaderEpoch(
             log.latest_epoch()
                 .map_or(1, |epoch| epoch.0.saturating_add(1)),
@@ -432,6 +429,17 @@ fn encode<M: Message>(header: &RequestHeader, message: &M) -> Bytes {
         Ok(encoded) => encoded.bytes,
         Err(why) => panic!("an answer of the controller does not fit its version: {why:?}"),
     }
+}
+
+/// What the records of a metadata log add up to: what a shell needs to know which logs to open, and
+/// what a controller goes on from. Records that cannot be read are left out.
+#[must_use]
+pub fn image_of(log: &Log) -> Image {
+    let mut image = Image::default();
+    for batch in batches(log) {
+        apply(&mut image, &batch);
+    }
+    image
 }
 
 fn apply(image: &mut Image, batch: &Bytes) {

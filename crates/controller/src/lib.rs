@@ -16,4 +16,4 @@ mod controller;
 mod elections;
 mod topics;
 
-pub use controller::{Controller, ControllerConfig, Effect, Event, RequestId};
+pub use controller::{Controller, ControllerConfig, Effect, Event, RequestId, image_of};

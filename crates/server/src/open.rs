@@ -9,12 +9,11 @@ use crate::files::Files;
 use crate::memory::MemoryStore;
 use crate::settings::Refusal;
 use crate::store::Store;
-use cluster::{BrokerConfig, ControllerConfig, Node, NodeConfig, Recovered, ReplicaName};
+use cluster::{BrokerConfig, ControllerConfig, Node, NodeConfig, Recovered, ReplicaName, image_of};
 use ids::{NodeId, Offset, PartitionIndex, Rng, Time, Uuid};
 use log::files::{MetaProperties, decode_partition_metadata, encode_partition_metadata};
-use log::{Log, LogConfig, LogFile, LogSlice, Recovery, StoreOp};
+use log::{Log, LogConfig, LogFile, Recovery, StoreOp};
 use metadata::{ConfigView, Image};
-use records::Batches;
 use sorted::SortedMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -406,28 +405,6 @@ impl Opening<'_> {
         }
         Ok(())
     }
-}
-
-/// What the metadata log adds up to.
-fn image_of(log: &Log) -> Image {
-    let mut image = Image::default();
-    for (segment, length) in log.segment_sizes() {
-        let slice = LogSlice {
-            segment,
-            position: 0,
-            length,
-        };
-        for piece in log.slice_pieces(&slice).unwrap_or_default() {
-            for (_, batch) in Batches::new(&piece) {
-                for (offset, record) in metadata::records_of(&piece.slice_ref(batch.bytes())) {
-                    if let Ok(record) = record {
-                        image.apply(offset, &record);
-                    }
-                }
-            }
-        }
-    }
-    image
 }
 
 /// The part of a topic's configs that matters to recovery: how indexes are rebuilt.

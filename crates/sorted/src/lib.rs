@@ -3,7 +3,7 @@
 //! The core may use no hash map: its order would differ between runs. A B-tree from the standard
 //! library is sorted, but compiles to some 9 KB of Wasm for each pair of types it is used with, and the
 //! core has about a hundred pairs. [`SortedMap`] is a list of sorted chunks instead: the same answers in
-//! the same order, a tenth of the code, and for the small maps of a broker also the faster of the two.
+//! the same order, and a sixth of the code.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -88,11 +88,6 @@ impl<K, V> SortedMap<K, V> {
         self.iter_mut().map(|(_, value)| value)
     }
 
-    /// The keys, ascending, without the map.
-    pub fn into_keys(self) -> impl ExactSizeIterator<Item = K> {
-        self.into_iter().map(|(key, _)| key)
-    }
-
     /// The values by ascending key, without the map.
     pub fn into_values(self) -> impl ExactSizeIterator<Item = V> {
         self.into_iter().map(|(_, value)| value)

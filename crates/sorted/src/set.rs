@@ -56,11 +56,6 @@ impl<K> SortedSet<K> {
         self.0.pop_first().map(|(key, ())| key)
     }
 
-    /// Takes out the highest element.
-    pub fn pop_last(&mut self) -> Option<K> {
-        self.0.pop_last().map(|(key, ())| key)
-    }
-
     /// Keeps the elements that `keep` says yes to.
     pub fn retain(&mut self, mut keep: impl FnMut(&K) -> bool) {
         self.0.retain(|key, ()| keep(key));
@@ -123,12 +118,6 @@ impl<K: Ord> SortedSet<K> {
     /// The elements that `other` has as well, ascending.
     pub fn intersection<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a K> {
         self.iter().filter(|key| other.contains(*key))
-    }
-
-    /// Whether `other` has every element of this set.
-    #[must_use]
-    pub fn is_subset(&self, other: &Self) -> bool {
-        self.iter().all(|key| other.contains(key))
     }
 }
 

@@ -2,11 +2,10 @@
 
 use bytes::Bytes;
 use ids::{NodeId, Offset, Time};
-use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Lookup, Recovery, Report};
-use metadata::Image;
+use log::{Checkpoints, Log, LogConfig, LogFile, Lookup, Recovery, Report};
 use records::{Batches, Stop};
 use sorted::SortedMap;
-use world::{LogName, RecoveredLog, ReplicaName, Scenario, World};
+use world::{LogName, RecoveredLog, ReplicaName, Scenario, World, image_of};
 
 use crate::owner::Owned;
 use crate::persist::{CLOCK, CLOCK_MS, Disk, METADATA, REPLICA, Replica, Row, WORLD};
@@ -381,28 +380,6 @@ fn end_of(value: &[u8]) -> Option<i64> {
     let mut batches = Batches::new(value);
     let last = batches.by_ref().last()?;
     (batches.stop() == Some(Stop::End)).then(|| last.1.next_offset().0)
-}
-
-/// What a metadata log adds up to.
-fn image_of(log: &Log) -> Image {
-    let mut image = Image::default();
-    for (segment, length) in log.segment_sizes() {
-        let slice = LogSlice {
-            segment,
-            position: 0,
-            length,
-        };
-        for piece in log.slice_pieces(&slice).into_iter().flatten() {
-            for (_, batch) in Batches::new(&piece) {
-                for (offset, record) in metadata::records_of(&piece.slice_ref(batch.bytes())) {
-                    if let Ok(record) = record {
-                        image.apply(offset, &record);
-                    }
-                }
-            }
-        }
-    }
-    image
 }
 
 /// Timestamp of a log's last batch.

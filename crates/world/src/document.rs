@@ -1,7 +1,7 @@
 //! JSON objects whose fields depend on one of them.
 //!
 //! A derived reader of such an object is compiled a second time, for values it has set aside until it
-//! knows the kind; for the commands that was a tenth of what the browser loads. Here the fields are
+//! knows the kind; for the commands that was a good part of what the browser loads. Here the fields are
 //! taken one by one, after the kind.
 
 use alloc::format;
