@@ -106,7 +106,8 @@ impl Direct {
         for found in &mut recovered {
             found.log.evict(hot_bytes);
         }
-        self.cluster.insert(Node::new(config, metadata, recovered));
+        self.cluster
+            .insert(Node::new(config, metadata.into(), recovered));
         self.step(Event::Start);
         for _ in 0..100 {
             if self.cluster.node(NODE).is_some_and(Node::is_serving) {

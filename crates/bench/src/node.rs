@@ -35,7 +35,7 @@ impl InProcess {
     pub(crate) fn start() -> InProcess {
         let metadata = Log::new(LogConfig::default(), Offset(0), NOW);
         let mut cluster = Cluster::new();
-        cluster.insert(Node::new(config(), metadata, Vec::new()));
+        cluster.insert(Node::new(config(), metadata.into(), Vec::new()));
         let mut node = InProcess {
             cluster,
             now: NOW,

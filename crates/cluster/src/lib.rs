@@ -19,5 +19,5 @@ pub use broker::{
     ReplicaView, Reply, ReplySlice,
 };
 pub use cluster::{Cluster, Effect, Event, LogId, Peer};
-pub use controller::{Controller, ControllerConfig, image_of};
+pub use controller::{Controller, ControllerConfig, MetadataLog};
 pub use node::{Node, NodeConfig};

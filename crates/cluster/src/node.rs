@@ -4,7 +4,7 @@ use crate::cluster::{Effect, Event, LogId, Peer, route};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use broker::{Broker, BrokerConfig, Recovered};
-use controller::{Controller, ControllerConfig, RequestId};
+use controller::{Controller, ControllerConfig, MetadataLog, RequestId};
 use ids::{NodeId, Time, Token};
 use log::Log;
 use sorted::SortedMap;
@@ -46,7 +46,7 @@ impl Node {
     /// A node over the logs that recovery left. `metadata` is the controller's log; it is
     /// used only when the node has the controller.
     #[must_use]
-    pub fn new(config: NodeConfig, metadata: Log, recovered: Vec<Recovered>) -> Node {
+    pub fn new(config: NodeConfig, metadata: MetadataLog, recovered: Vec<Recovered>) -> Node {
         Node {
             broker: Broker::new(config.broker, recovered),
             controller: config

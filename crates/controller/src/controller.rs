@@ -1,13 +1,15 @@
 //! The controller itself: requests in, records out.
 
+use crate::metadata_log::{MetadataLog, apply};
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Token, Uuid};
-use log::{Log, LogSlice, StoreOp};
+
+use log::{Log, StoreOp};
 use metadata::{Image, MetadataRecord};
-use records::{BatchBuilder, BatchOptions, BatchView, Batches};
+use records::{BatchBuilder, BatchOptions};
 use sorted::SortedMap;
 use wire::feature_level_record::FeatureLevelRecord;
 use wire::register_controller_record::RegisterControllerRecord;
@@ -98,7 +100,7 @@ struct Pending {
 #[derive(Clone, Debug)]
 pub struct Controller {
     pub(crate) config: ControllerConfig,
-    log: Log,
+    metadata: MetadataLog,
     /// With everything appended, stored or not: what the next request is judged by.
     pub(crate) image: Image,
     /// With what is stored: where to go back to when a write fails.
@@ -119,16 +121,14 @@ pub(crate) struct Decided {
 impl Controller {
     /// A controller over the metadata log as recovery left it.
     #[must_use]
-    pub fn new(config: ControllerConfig, log: Log) -> Controller {
-        let image = image_of(&log);
-        let epoch = LeaderEpoch(
-            log.latest_epoch()
-                .map_or(1, |epoch| epoch.0.saturating_add(1)),
-        );
+    pub fn new(config: ControllerConfig, metadata: MetadataLog) -> Controller {
+        let image = metadata.image();
+        let epoch = metadata.epoch();
+        let epoch = LeaderEpoch(epoch.map_or(1, |epoch| epoch.0.saturating_add(1)));
         Controller {
             rng: Rng::new(config.seed),
             config,
-            log,
+            metadata,
             committed: image.clone(),
             image,
             pending: VecDeque::new(),
@@ -162,7 +162,7 @@ impl Controller {
     /// The metadata log.
     #[must_use]
     pub fn log(&self) -> &Log {
-        &self.log
+        &self.metadata.log
     }
 
     /// The metadata as it is stored.
@@ -175,22 +175,18 @@ impl Controller {
         &self.committed
     }
 
-    /// All batches that are stored, for a broker that begins.
+    /// All batches that are stored, those of a snapshot first, for a broker that begins.
     #[must_use]
     pub fn committed_batches(&self) -> Vec<Bytes> {
-        let stored = self.log.stored_end();
-        batches(&self.log)
-            .into_iter()
-            .filter(|batch| last_offset(batch).is_some_and(|last| last < stored))
-            .collect()
+        self.metadata.batches(self.metadata.log.stored_end())
     }
 
     fn start(&mut self, now: Time, out: &mut Vec<Effect>) {
         let mut ops = Vec::new();
-        if self.log.log_end() == Offset(0) {
-            self.log.create(&mut ops);
+        if self.metadata.log.log_end() == Offset(0) {
+            self.metadata.log.create(&mut ops);
         }
-        self.log.become_leader(self.epoch, &mut ops);
+        self.metadata.log.become_leader(self.epoch, &mut ops);
         self.order_store(ops, Bytes::new(), Vec::new(), out);
         let mut records = Vec::new();
         if self.image.feature("metadata.version") == 0 {
@@ -319,7 +315,7 @@ impl Controller {
         }
         let valid = builder.into_valid();
         let mut ops = Vec::new();
-        let Ok(appended) = self.log.append(now, &valid, self.epoch, &mut ops) else {
+        let Ok(appended) = self.metadata.log.append(now, &valid, self.epoch, &mut ops) else {
             panic!("the metadata log refused the controller's own batch");
         };
         for (record, offset) in records.iter().zip(appended.base_offset.0..) {
@@ -344,7 +340,7 @@ impl Controller {
         let token = Token(self.tokens);
         self.pending.push_back(Pending {
             token,
-            end: self.log.log_end(),
+            end: self.metadata.log.log_end(),
             batch,
             replies,
         });
@@ -353,8 +349,8 @@ impl Controller {
 
     fn stored(&mut self, token: Token, out: &mut Vec<Effect>) {
         while let Some(pending) = self.pending.pop_front() {
-            self.log.stored(pending.end);
-            self.log.advance_high_watermark(pending.end);
+            self.metadata.log.stored(pending.end);
+            self.metadata.log.advance_high_watermark(pending.end);
             if !pending.batch.is_empty() {
                 apply(&mut self.committed, &pending.batch);
                 out.push(Effect::Committed {
@@ -382,7 +378,7 @@ impl Controller {
         self.pending.clear();
         let mut ops = Vec::new();
         // The metadata log is never evicted, so nothing of it is cold.
-        let _ = self.log.store_failed(now, &mut ops);
+        let _ = self.metadata.log.store_failed(now, &mut ops);
         self.image = self.committed.clone();
         self.order_store(ops, Bytes::new(), Vec::new(), out);
     }
@@ -414,7 +410,7 @@ impl Controller {
 
     /// The offset that the next record will get.
     pub(crate) fn next_offset(&self) -> Offset {
-        self.log.log_end()
+        self.metadata.log.log_end()
     }
 }
 
@@ -429,46 +425,4 @@ fn encode<M: Message>(header: &RequestHeader, message: &M) -> Bytes {
         Ok(encoded) => encoded.bytes,
         Err(why) => panic!("an answer of the controller does not fit its version: {why:?}"),
     }
-}
-
-/// What the records of a metadata log add up to: what a shell needs to know which logs to open, and
-/// what a controller goes on from. Records that cannot be read are left out.
-#[must_use]
-pub fn image_of(log: &Log) -> Image {
-    let mut image = Image::default();
-    for batch in batches(log) {
-        apply(&mut image, &batch);
-    }
-    image
-}
-
-fn apply(image: &mut Image, batch: &Bytes) {
-    for (offset, record) in metadata::records_of(batch) {
-        if let Ok(record) = record {
-            image.apply(offset, &record);
-        }
-    }
-}
-
-/// All batches of a log, in order; the metadata log is small and always in memory.
-fn batches(log: &Log) -> Vec<Bytes> {
-    let mut found = Vec::new();
-    for (base, size) in log.segment_sizes() {
-        let slice = LogSlice {
-            segment: base,
-            position: 0,
-            length: size,
-        };
-        for piece in log.slice_pieces(&slice).unwrap_or_default() {
-            let of_piece = Batches::new(&piece).map(|(_, view)| piece.slice_ref(view.bytes()));
-            found.extend(of_piece);
-        }
-    }
-    found
-}
-
-fn last_offset(batch: &Bytes) -> Option<Offset> {
-    BatchView::peek(batch)
-        .ok()
-        .map(|header| header.last_offset())
 }

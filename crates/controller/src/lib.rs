@@ -14,6 +14,8 @@ mod brokers;
 mod configs;
 mod controller;
 mod elections;
+mod metadata_log;
 mod topics;
 
-pub use controller::{Controller, ControllerConfig, Effect, Event, RequestId, image_of};
+pub use controller::{Controller, ControllerConfig, Effect, Event, RequestId};
+pub use metadata_log::MetadataLog;

@@ -20,6 +20,7 @@ mod config;
 mod image;
 mod properties;
 mod record;
+mod snapshot;
 mod view;
 
 pub use broker_config::{
@@ -32,6 +33,7 @@ pub use config::{
 pub use image::{BrokerEntry, Change, Configs, Image, Partition, Topic};
 pub use properties::parse_properties;
 pub use record::{MetadataRecord, NotARecord, records_of};
+pub use snapshot::{Snapshot, SnapshotId};
 pub use view::{ConfigView, DEFAULT_SOURCE, Resolved, Source};
 
 /// The metadata topic's name; it has one partition.

@@ -9,11 +9,13 @@ use crate::files::Files;
 use crate::memory::MemoryStore;
 use crate::settings::Refusal;
 use crate::store::Store;
-use cluster::{BrokerConfig, ControllerConfig, Node, NodeConfig, Recovered, ReplicaName, image_of};
+use cluster::{
+    BrokerConfig, ControllerConfig, MetadataLog, Node, NodeConfig, Recovered, ReplicaName,
+};
 use ids::{NodeId, Offset, PartitionIndex, Rng, Time, Uuid};
 use log::files::{MetaProperties, decode_partition_metadata, encode_partition_metadata};
 use log::{Log, LogConfig, LogFile, Recovery, StoreOp};
-use metadata::{ConfigView, Image};
+use metadata::{ConfigView, Image, Snapshot, SnapshotId};
 use sorted::SortedMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -94,7 +96,7 @@ pub fn open_memory(identity: &Identity, max_bytes: u64, now: Time) -> Opened {
     let config = identity.node_config(&mut rng, &meta);
     let metadata = Log::new(LogConfig::default(), Offset(0), now);
     Opened {
-        node: Node::new(config, metadata, Vec::new()),
+        node: Node::new(config, metadata.into(), Vec::new()),
         store: Store::Memory(MemoryStore::new(max_bytes)),
     }
 }
@@ -191,7 +193,7 @@ impl Opening<'_> {
         &mut self,
         node: NodeId,
         properties: &SortedMap<String, String>,
-    ) -> Opens<((Found, Log), Vec<(Found, Log)>)> {
+    ) -> Opens<((Found, MetadataLog), Vec<(Found, Log)>)> {
         let clean = self.take_clean_marker()?;
         let (checkpoints, damaged) = Checkpoints::read(self.files);
         for name in damaged {
@@ -200,7 +202,7 @@ impl Opening<'_> {
             ));
         }
         let metadata = self.metadata_log()?;
-        let image = image_of(&metadata.1);
+        let image = metadata.1.image();
         let view = ConfigView {
             image: &image,
             properties,
@@ -227,7 +229,7 @@ impl Opening<'_> {
         Ok(clean)
     }
 
-    fn metadata_log(&mut self) -> Opens<(Found, Log)> {
+    fn metadata_log(&mut self) -> Opens<(Found, MetadataLog)> {
         let name = ReplicaName {
             topic: Arc::from(metadata::METADATA_TOPIC),
             topic_id: Uuid::METADATA_TOPIC,
@@ -242,19 +244,48 @@ impl Opening<'_> {
             replace(self.files, METADATA_DIR, &file, &marker, true).map_err(failed)?;
             self.files.sync_dir("").map_err(failed)?;
             let log = Log::new(LogConfig::default(), Offset(0), self.now);
-            return Ok((Found::new(name), log));
+            return Ok((Found::new(name), log.into()));
         }
         // Small and precious: always checked whole, and all of it stays in memory.
         let (share, cache_bytes) = (self.share, self.cache_bytes);
         (self.share, self.cache_bytes) = (u64::MAX, u64::MAX);
         let opened = self.log(name, LogConfig::default(), log::Checkpoints::default());
         (self.share, self.cache_bytes) = (share, cache_bytes);
-        let (found, log) = opened?;
-        if log.log_start() > Offset(0) {
-            let why = "it begins with a snapshot, which Brooklet cannot read yet";
-            return Err(failed(io::Error::other(why)));
+        let (mut found, mut log) = opened?;
+        let snapshot = self.snapshot(log.log_start()).map_err(failed)?;
+        let end = snapshot.as_ref().map(|snapshot| snapshot.id().end);
+        if let Some(end) = end.filter(|&end| end > log.log_end()) {
+            // As Kafka does: what the snapshot holds was not all in the log.
+            let mut ops = Vec::new();
+            log.truncate_fully_and_start_at(end, self.now, &mut ops);
+            self.apply(METADATA_DIR, &ops).map_err(failed)?;
+            (found.segment, found.length) = (end, 0);
         }
-        Ok((found, log))
+        Ok((found, MetadataLog { snapshot, log }))
+    }
+
+    /// The newest snapshot of the metadata that is whole. A log that does not begin at 0 must
+    /// have one that reaches up to its `start`.
+    fn snapshot(&mut self, start: Offset) -> io::Result<Option<Snapshot>> {
+        let files = self.files.files(METADATA_DIR)?;
+        let ids = files.iter().filter_map(|(name, _)| SnapshotId::parse(name));
+        let mut ids: Vec<SnapshotId> = ids.filter(|id| id.end >= start).collect();
+        ids.sort_unstable();
+        for id in ids.into_iter().rev() {
+            let path = join(METADATA_DIR, &id.name());
+            let bytes = read_small(self.files, &path)?;
+            if let Some(snapshot) = Snapshot::decode(id, &bytes) {
+                return Ok(Some(snapshot));
+            }
+            self.console.say(format!("{path}: is damaged and not used"));
+        }
+        match start {
+            Offset(0) => Ok(None),
+            start => Err(io::Error::other(format!(
+                "the log begins at offset {start}, and no snapshot is whole that reaches up to there; \
+                 put the .checkpoint file back that belongs to it"
+            ))),
+        }
     }
 
     /// The partitions there are directories of; says which directories are left alone.

@@ -4,7 +4,8 @@
 
 mod common;
 
-use common::{Running, fresh_dir, in_dir};
+use brooklet_server::Server;
+use common::{Lines, Running, fresh_dir, in_dir};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -94,6 +95,97 @@ fn every_record_of_kafkas_own_directory_is_served() {
         cuts,
         Vec::<String>::new(),
         "a clean directory has nothing to cut"
+    );
+}
+
+/// A directory of which Kafka has trimmed the metadata log: it begins at offset 38 and has
+/// snapshots up to 62 and 63.
+fn trimmed(name: &str) -> PathBuf {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/trimmed-metadata");
+    let dir = fresh_dir(name);
+    copy(&from, &dir);
+    for part in ["__cluster_metadata-0", "after-0", "kept-0", "kept-1"] {
+        copy(&from.join(part), &dir.join(part));
+    }
+    dir
+}
+
+/// Its two topics are there; the one that was deleted after the first snapshot is not.
+fn has_both_topics(server: &Running) {
+    let mut client = server.client();
+    let values = [&b"one"[..], b"two", b"three"];
+    let kept = client
+        .read_all("kept", 0)
+        .into_iter()
+        .map(|record| record.1);
+    assert!(kept.eq(values));
+    let four = b"four".to_vec();
+    let after = [(0, four.clone()), (1, four)];
+    assert_eq!(client.read_all("after", 0), after);
+    assert_eq!(client.fetch("more", 0).0, 3, "UNKNOWN_TOPIC_OR_PARTITION");
+}
+
+const NEWEST: &str = "__cluster_metadata-0/00000000000000000063-0000000001.checkpoint";
+
+#[test]
+fn a_metadata_log_that_begins_with_a_snapshot_opens_and_goes_on() {
+    let dir = trimmed("trimmed-metadata");
+    let server = Running::start(&in_dir(&dir));
+    has_both_topics(&server);
+    let mut client = server.client();
+    client.create("new", &[]);
+    assert_eq!(client.produce("new", &[b"here"]), (0, 0));
+    assert_eq!(server.stop(), Vec::<String>::new());
+    let server = Running::start(&in_dir(&dir));
+    has_both_topics(&server);
+    assert_eq!(server.client().read_all("new", 0), [(0, b"here".to_vec())]);
+}
+
+#[test]
+fn a_damaged_snapshot_gives_way_to_the_one_before_it_and_the_log_after_that() {
+    let dir = trimmed("damaged-snapshot");
+    let mut bytes = fs::read(dir.join(NEWEST)).unwrap();
+    bytes[700] ^= 1;
+    fs::write(dir.join(NEWEST), bytes).unwrap();
+    let server = Running::start(&in_dir(&dir));
+    has_both_topics(&server);
+    assert_eq!(
+        server.stop(),
+        [format!("{NEWEST}: is damaged and not used")]
+    );
+}
+
+#[test]
+fn a_snapshot_beyond_the_logs_end_takes_the_logs_place() {
+    let dir = trimmed("lost-metadata");
+    // All that is left of the log is its first batch.
+    let log = dir.join("__cluster_metadata-0/00000000000000000038.log");
+    fs::File::options()
+        .write(true)
+        .open(log)
+        .unwrap()
+        .set_len(541)
+        .unwrap();
+    for _ in 0..2 {
+        let server = Running::start(&in_dir(&dir));
+        has_both_topics(&server);
+    }
+}
+
+#[test]
+fn a_trimmed_metadata_log_without_a_snapshot_is_refused_in_words() {
+    let dir = trimmed("no-snapshot");
+    for name in [
+        NEWEST,
+        "__cluster_metadata-0/00000000000000000062-0000000001.checkpoint",
+    ] {
+        fs::remove_file(dir.join(name)).unwrap();
+    }
+    let refused = Server::start(&in_dir(&dir), Lines::default().console());
+    let why = refused.err().unwrap().to_string();
+    assert!(
+        why.contains("begins at offset 38, and no snapshot is whole"),
+        "{why}"
     );
 }
 

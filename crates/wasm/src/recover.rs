@@ -5,7 +5,7 @@ use ids::{NodeId, Offset, Time};
 use log::{Checkpoints, Log, LogConfig, LogFile, Lookup, Recovery, Report};
 use records::{Batches, Stop};
 use sorted::SortedMap;
-use world::{LogName, RecoveredLog, ReplicaName, Scenario, World, image_of};
+use world::{LogName, MetadataLog, RecoveredLog, ReplicaName, Scenario, World};
 
 use crate::owner::Owned;
 use crate::persist::{CLOCK, CLOCK_MS, Disk, METADATA, REPLICA, Replica, Row, WORLD};
@@ -125,7 +125,7 @@ impl Reading {
     async fn read(&mut self, store: &Store) -> Result<(), Failure> {
         let (node, name) = METADATA;
         let metadata = self.replica(store, node, name).await?;
-        let image = image_of(&metadata);
+        let image = MetadataLog::from(metadata).image();
         for topic in image.topics() {
             for (partition, state) in &topic.partitions {
                 for node in &state.replicas {

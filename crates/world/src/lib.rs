@@ -34,7 +34,7 @@ mod view;
 mod world;
 
 pub use actors::ActorId;
-pub use cluster::{LogId, Note, ReplicaName, image_of};
+pub use cluster::{LogId, MetadataLog, Note, ReplicaName};
 pub use command::{
     Acks, Codec, Command, GroupChange, How, KeyMode, Line, PartitionerSpec, ProducerChange,
 };

@@ -74,7 +74,8 @@ impl State {
             controller_node: CONTROLLER,
             peers: peers.collect(),
         };
-        self.cluster.insert(Node::new(config, metadata, recovered));
+        self.cluster
+            .insert(Node::new(config, metadata.into(), recovered));
         self.tell_node(id, Event::Start);
     }
 
