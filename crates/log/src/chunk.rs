@@ -83,7 +83,7 @@ impl Hot {
             };
             runs::push(&mut runs, begin, after);
         }
-        let runs = Runs::from(runs.as_slice());
+        let runs = Runs::new(begin, &runs);
         Some(Hot { data, runs })
     }
 }

@@ -6,7 +6,6 @@
 
 use crate::chunks::{partition_near, share};
 use alloc::{sync::Arc, vec::Vec};
-use core::ops::Deref;
 
 /// Batches of one size and one span of offsets, one behind the other.
 ///
@@ -27,31 +26,88 @@ pub(crate) struct Mark {
     pub(crate) position: u32,
 }
 
-/// The runs of a chunk that does not grow any more. A single one lies in place.
+/// The batches of a chunk that does not grow any more.
 #[derive(Clone, Debug)]
 pub(crate) enum Runs {
+    /// All alike.
     One(Run),
+    /// Of one span of offsets and many sizes, as single records are: where each ends, from the
+    /// chunk's position on. Its number says where to look, so that a lookup in a log larger than
+    /// all caches misses them once, and compares nothing that it has to wait for.
+    Ends { span: u32, ends: Arc<[u16]> },
+    /// Any.
     Many(Arc<[Run]>),
 }
 
-impl From<&[Run]> for Runs {
-    fn from(runs: &[Run]) -> Runs {
-        match runs {
-            [run] => Runs::One(*run),
-            runs => Runs::Many(Arc::from(runs)),
+impl Runs {
+    /// The batches of these runs, the first of which begins at `begin`.
+    pub(crate) fn new(begin: Mark, runs: &[Run]) -> Runs {
+        if let [run] = runs {
+            return Runs::One(*run);
+        }
+        match ends(begin, runs) {
+            Some((span, ends)) => Runs::Ends {
+                span,
+                ends: Arc::from(ends),
+            },
+            None => Runs::Many(Arc::from(runs)),
+        }
+    }
+
+    /// Finds the first batch that reaches to `offset`; `end` is the offset behind the last one.
+    pub(crate) fn find(&self, begin: Mark, offset: u32, end: u32) -> Option<Spot> {
+        match self {
+            Runs::One(run) => find(core::slice::from_ref(run), begin, offset, end),
+            Runs::Many(runs) => find(runs, begin, offset, end),
+            Runs::Ends { span, ends } => {
+                let number = offset.saturating_sub(begin.offset) / span;
+                let end = u32::from(*ends.get(number as usize)?);
+                let before = number.checked_sub(1).and_then(|at| ends.get(at as usize));
+                let before = before.map_or(0, |&end| u32::from(end));
+                Some(Spot {
+                    position: begin.position + before,
+                    size: end - before,
+                    last: begin.offset + (number + 1) * span - 1,
+                })
+            }
+        }
+    }
+
+    /// The runs as they were when the chunk still grew.
+    pub(crate) fn to_vec(&self, begin: Mark) -> Vec<Run> {
+        match self {
+            Runs::One(run) => alloc::vec![*run],
+            Runs::Many(runs) => runs.to_vec(),
+            Runs::Ends { span, ends } => {
+                let (mut runs, mut offset) = (Vec::new(), begin.offset);
+                for &end in ends.iter() {
+                    offset += span;
+                    let position = begin.position + u32::from(end);
+                    push(&mut runs, begin, Mark { offset, position });
+                }
+                runs
+            }
         }
     }
 }
 
-impl Deref for Runs {
-    type Target = [Run];
-
-    fn deref(&self) -> &[Run] {
-        match self {
-            Runs::One(run) => core::slice::from_ref(run),
-            Runs::Many(runs) => runs,
+/// Where each batch ends, from the position of `begin` on, and how many offsets each of them
+/// spans; `None` when they differ in that, or when the runs themselves take less room.
+fn ends(begin: Mark, runs: &[Run]) -> Option<(u32, Vec<u16>)> {
+    let (first, _) = runs.first()?.each(begin);
+    let (mut before, mut ends) = (begin, Vec::new());
+    for run in runs {
+        let (span, size) = run.each(before);
+        if span != first || span == 0 {
+            return None;
         }
+        for number in 1..=run.batches {
+            let end = before.position + number * size - begin.position;
+            ends.push(u16::try_from(end).ok()?);
+        }
+        before = run.after;
     }
+    (size_of_val(&ends[..]) < size_of_val(runs)).then_some((first, ends))
 }
 
 /// A batch that was found.
@@ -144,7 +200,7 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mark, Spot, find, push, truncate};
+    use super::{Mark, Runs, Spot, find, push, truncate};
     use ids::Rng;
     use std::vec::Vec;
 
@@ -153,13 +209,13 @@ mod tests {
         position: 5000,
     };
 
-    /// Batches at random: last offset, position, size.
-    fn batches(rng: &mut Rng, kinds: u64) -> Vec<(u32, u32, u32)> {
+    /// Batches at random, of so many sizes and spans: last offset, position, size.
+    fn batches(rng: &mut Rng, sizes: u64, spans: u64) -> Vec<(u32, u32, u32)> {
         let (mut offset, mut position) = (BEGIN.offset, BEGIN.position);
         let mut all = Vec::new();
         for _ in 0..rng.below(60) {
-            let size = 70 + rng.below(kinds) as u32;
-            offset += 1 + rng.below(kinds) as u32;
+            let size = 70 + rng.below(sizes) as u32;
+            offset += 1 + rng.below(spans) as u32;
             all.push((offset - 1, position, size));
             position += size;
         }
@@ -170,7 +226,7 @@ mod tests {
     fn runs_find_what_a_walk_over_the_batches_finds() {
         let mut rng = Rng::new(7);
         for round in 0..600 {
-            let mut all = batches(&mut rng, 1 + round % 4);
+            let mut all = batches(&mut rng, 1 + round % 4, 1 + round / 4 % 3);
             let mut runs = Vec::new();
             let mark = |(last, position, size): (u32, u32, u32)| Mark {
                 offset: last + 1,
@@ -189,7 +245,10 @@ mod tests {
                         last,
                     });
                     assert_eq!(find(&runs, BEGIN, offset, end.offset), walked);
+                    let sealed = Runs::new(BEGIN, &runs);
+                    assert_eq!(sealed.find(BEGIN, offset, end.offset), walked);
                 }
+                assert_eq!(Runs::new(BEGIN, &runs).to_vec(BEGIN), runs);
                 // And again after a cut, with another batch behind it.
                 let keep = rng.below(all.len() as u64 + 1) as usize;
                 let at = all.get(keep).map_or(end.position, |batch| batch.1);
@@ -213,5 +272,17 @@ mod tests {
             push(&mut runs, BEGIN, after);
         }
         assert_eq!(runs.len(), 1);
+    }
+
+    #[test]
+    fn batches_of_one_record_and_many_sizes_take_two_bytes_each() {
+        let (mut runs, mut after) = (Vec::new(), BEGIN);
+        for number in 0..600 {
+            after.offset += 1;
+            after.position += 70 + number * 7 % 64;
+            push(&mut runs, BEGIN, after);
+        }
+        let sealed = Runs::new(BEGIN, &runs);
+        assert!(matches!(sealed, Runs::Ends { span: 1, ends } if ends.len() == 600));
     }
 }

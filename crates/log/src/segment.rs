@@ -117,6 +117,7 @@ impl Segment {
     pub(crate) fn push_chunk(&mut self, data: Bytes, stamp: u64) {
         let length = data.len() as u32;
         let mut next = Tail::new(self.tail.position + length, self.end);
+        let begin = self.mark(self.tail.base_offset, self.tail.position);
         let tail = &mut self.tail;
         let chunk = Chunk {
             position: tail.position,
@@ -125,7 +126,7 @@ impl Segment {
             max_timestamp: tail.max_timestamp,
             hot: Some(Hot {
                 data,
-                runs: Runs::from(tail.runs.as_slice()),
+                runs: Runs::new(begin, &tail.runs),
             }),
             stamp,
         };
@@ -197,7 +198,7 @@ impl Segment {
             let begin = self.mark(chunk.base_offset, chunk.position);
             let next = self.chunks.get(at + 1);
             let end = next.map_or(tail.offset, |next| self.relative_u32(next.base_offset));
-            if let Some(spot) = runs::find(&hot.runs, begin, relative, end) {
+            if let Some(spot) = hot.runs.find(begin, relative, end) {
                 return self.located(at, spot);
             }
         }
@@ -345,7 +346,8 @@ impl Segment {
         };
         if let Some(hot) = &chunk.hot {
             self.tail.data = hot.data.to_vec();
-            self.tail.runs = hot.runs.to_vec();
+            let begin = self.mark(chunk.base_offset, chunk.position);
+            self.tail.runs = hot.runs.to_vec(begin);
         }
     }
 

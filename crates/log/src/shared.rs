@@ -10,7 +10,7 @@ const BLOCK: usize = 256;
 /// Changing a shared block copies that block alone.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedVec<T> {
-    full: Vec<Arc<Vec<T>>>,
+    full: Vec<Arc<[T]>>,
     last: Vec<T>,
 }
 
@@ -31,7 +31,8 @@ impl<T: Clone> SharedVec<T> {
     pub(crate) fn push(&mut self, item: T) {
         self.last.push(item);
         if self.last.len() == BLOCK {
-            self.full.push(Arc::new(core::mem::take(&mut self.last)));
+            // Copied out, so that an item is one step from the list, and the room is used again.
+            self.full.push(self.last.drain(..).collect());
         }
     }
 
@@ -58,7 +59,7 @@ impl<T: Clone> SharedVec<T> {
 
     pub(crate) fn pop(&mut self) -> Option<T> {
         if self.last.is_empty() {
-            self.last = Arc::unwrap_or_clone(self.full.pop()?);
+            self.last = self.full.pop()?.to_vec();
         }
         self.last.pop()
     }
@@ -73,7 +74,7 @@ impl<T: Clone> SharedVec<T> {
         self.last = self
             .full
             .pop()
-            .map(Arc::unwrap_or_clone)
+            .map(|block| block.to_vec())
             .unwrap_or_default();
         self.last.truncate(len % BLOCK);
     }
@@ -83,7 +84,7 @@ impl<T: Clone> SharedVec<T> {
         let blocks = self
             .full
             .partition_point(|block| block.last().is_some_and(&holds));
-        let inner = self.full.get(blocks).map_or(&self.last, |block| block);
+        let inner = (self.full.get(blocks)).map_or(&self.last[..], |block| block);
         blocks * BLOCK + inner.partition_point(holds)
     }
 
