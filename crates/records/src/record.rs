@@ -4,7 +4,7 @@
 //! key, value, headers. All numbers are zigzag varints, lengths of -1 are null.
 
 use crate::header::{Header, TimestampType};
-use crate::varint::{Fault, Head, Slice, Source};
+use crate::varint::{Fault, Slice, Source, Walked};
 use crate::view::BatchView;
 use alloc::vec::Vec;
 use codecs::{Compression, Corrupt};
@@ -162,48 +162,34 @@ fn read<'a>(header: &Header, source: &mut Slice<'a>) -> Result<Record<'a>, Fault
     })
 }
 
-/// What validation needs to know of a record.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Walked {
-    pub(crate) timestamp_delta: i64,
-    pub(crate) offset_delta: i32,
-    pub(crate) has_key: bool,
-}
-
 /// Passes over one record, checking that its lengths add up.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn walk<S: Source>(source: &mut S) -> Result<Walked, Fault> {
-    let head = match source.head() {
-        Some(head) => head,
-        None => head(source)?,
-    };
-    let has_key = skip_bytes(source, head.key_length)?;
+    let length = length(source)?;
+    let end = source.position() + u64::from(length);
+    source.byte()?;
+    let timestamp_delta = source.varlong()?;
+    let offset_delta = source.varint()?;
+    let has_key = skip_field(source)?;
     skip_field(source)?;
-    for _ in 0..length(source)? {
-        skip_header(source)?;
-    }
-    if source.position() != head.end {
-        return Err(Fault::Malformed);
-    }
+    walk_headers(source, end)?;
     Ok(Walked {
-        timestamp_delta: head.timestamp_delta,
-        offset_delta: head.offset_delta,
+        timestamp_delta,
+        offset_delta,
         has_key,
     })
 }
 
-/// The first fields of a record, however long their numbers are.
-#[inline]
-fn head<S: Source>(source: &mut S) -> Result<Head, Fault> {
-    let length = length(source)?;
-    let end = source.position() + u64::from(length);
-    source.byte()?;
-    Ok(Head {
-        end,
-        timestamp_delta: source.varlong()?,
-        offset_delta: source.varint()?,
-        key_length: source.varint()?,
-    })
+/// Passes over the headers of a record, which must end at `end`.
+#[inline(never)]
+pub(crate) fn walk_headers<S: Source>(source: &mut S, end: u64) -> Result<(), Fault> {
+    for _ in 0..length(source)? {
+        skip_header(source)?;
+    }
+    match source.position() == end {
+        true => Ok(()),
+        false => Err(Fault::Malformed),
+    }
 }
 
 #[inline(always)]
@@ -214,14 +200,7 @@ fn length<S: Source>(source: &mut S) -> Result<u32, Fault> {
 /// Passes over a nullable field; whether it was there.
 #[inline(always)]
 fn skip_field<S: Source>(source: &mut S) -> Result<bool, Fault> {
-    let length = source.varint()?;
-    skip_bytes(source, length)
-}
-
-/// Passes over the bytes of a nullable field of this length; whether it was there.
-#[inline(always)]
-fn skip_bytes<S: Source>(source: &mut S, length: i32) -> Result<bool, Fault> {
-    match length {
+    match source.varint()? {
         -1 => Ok(false),
         length => {
             source.skip(u32::try_from(length).map_err(|_| Fault::Malformed)?)?;

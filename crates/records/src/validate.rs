@@ -7,10 +7,10 @@
 
 use crate::header::{HEADER_LEN, Header, HeaderError, LOG_OVERHEAD, TimestampType};
 use crate::invalid::{Invalid, MAX_REJECTIONS, Rejected, Rejection};
-use crate::record::{Walked, decompress, walk};
+use crate::record::decompress;
 use crate::stream::Stream;
 use crate::valid::{ValidBatch, check_crc};
-use crate::varint::{Fault, Slice, Source};
+use crate::varint::{Fault, Slice, Source, Walked};
 use crate::view::BatchView;
 use alloc::vec::Vec;
 use codecs::Compression;
@@ -216,7 +216,7 @@ fn walk_all<S: Source>(header: &Header, source: &mut S, rules: &Rules) -> Result
     };
     let mut refusals = Refusals::default();
     for index in 0..header.count {
-        let record = walk(source).map_err(Invalid::Unreadable)?;
+        let record = source.record().map_err(Invalid::Unreadable)?;
         if record.offset_delta != index && rules.origin == Origin::Client {
             return Err(Invalid::OffsetDelta {
                 index,
@@ -224,8 +224,10 @@ fn walk_all<S: Source>(header: &Header, source: &mut S, rules: &Rules) -> Result
             });
         }
         let timestamp = header.base_timestamp.wrapping_add(record.timestamp_delta);
-        if !check.passes(&record, timestamp) {
-            refusals.push(index, check.why(&record, timestamp));
+        if !check.passes(&record, timestamp)
+            && let Some(why) = check.refusal(&record, timestamp)
+        {
+            refusals.push(index, why);
         }
         if timestamp > found.max_timestamp {
             found.max_timestamp = timestamp;
@@ -238,61 +240,68 @@ fn walk_all<S: Source>(header: &Header, source: &mut S, rules: &Rules) -> Result
 /// The rules for single records, in the form that is quickest to ask.
 struct Check {
     needs_key: bool,
-    /// Timestamps are taken as they come: the broker sets its own.
-    any_timestamp: bool,
-    says_log_append_time: bool,
-    max_timestamp: i64,
+    /// The timestamps that need no second look; none when the batch is to be refused.
     earliest: i64,
     latest: i64,
+    /// The batch's highest timestamp, when it says that a broker gave the records theirs.
+    log_append_time: Option<i64>,
     rules: Rules,
 }
 
 impl Check {
     fn new(header: &Header, rules: &Rules) -> Check {
-        let now = rules.now_millis;
+        let claims = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
+        let (earliest, latest) = match claims {
+            true => (i64::MAX, i64::MIN),
+            false => accepted(rules),
+        };
         Check {
             needs_key: rules.compacted,
-            any_timestamp: rules.timestamp_type == TimestampType::LogAppendTime,
-            says_log_append_time: header.attributes.timestamp_type()
-                == TimestampType::LogAppendTime,
-            max_timestamp: header.max_timestamp,
-            earliest: now.saturating_sub(rules.timestamp_before_max_ms),
-            latest: now.saturating_add(rules.timestamp_after_max_ms),
+            earliest,
+            latest,
+            log_append_time: claims.then_some(header.max_timestamp),
             rules: *rules,
         }
     }
 
+    /// Whether a record is all right at first sight.
     #[inline(always)]
     fn passes(&self, record: &Walked, timestamp: i64) -> bool {
         (record.has_key || !self.needs_key)
-            && !self.says_log_append_time
-            && (self.any_timestamp || timestamp == -1 || self.in_range(timestamp))
+            && self.earliest <= timestamp
+            && timestamp <= self.latest
     }
 
-    #[inline(always)]
-    fn in_range(&self, timestamp: i64) -> bool {
-        self.earliest <= timestamp && timestamp <= self.latest
-    }
-
+    /// What is wrong with a record, if anything.
     #[cold]
-    fn why(&self, record: &Walked, timestamp: i64) -> Rejection {
+    fn refusal(&self, record: &Walked, timestamp: i64) -> Option<Rejection> {
         if self.needs_key && !record.has_key {
-            return Rejection::NoKey;
+            return Some(Rejection::NoKey);
         }
-        let timestamp = match self.says_log_append_time {
-            true => self.max_timestamp,
-            false => timestamp,
-        };
-        if self.any_timestamp || timestamp == -1 || self.in_range(timestamp) {
-            return Rejection::LogAppendTime;
+        let timestamp = self.log_append_time.unwrap_or(timestamp);
+        let (earliest, latest) = accepted(&self.rules);
+        if timestamp == -1 || (earliest <= timestamp && timestamp <= latest) {
+            return self.log_append_time.map(|_| Rejection::LogAppendTime);
         }
         // The bounds as Kafka prints them, where its subtraction wraps.
         let Rules { now_millis, .. } = self.rules;
-        Rejection::Timestamp {
+        Some(Rejection::Timestamp {
             timestamp,
             earliest: now_millis.wrapping_sub(self.rules.timestamp_before_max_ms),
             latest: now_millis.wrapping_add(self.rules.timestamp_after_max_ms),
-        }
+        })
+    }
+}
+
+/// The first and the last timestamp that a record may have: any, when the broker sets its own.
+fn accepted(rules: &Rules) -> (i64, i64) {
+    let now = rules.now_millis;
+    match rules.timestamp_type {
+        TimestampType::LogAppendTime => (i64::MIN, i64::MAX),
+        TimestampType::CreateTime => (
+            now.saturating_sub(rules.timestamp_before_max_ms),
+            now.saturating_add(rules.timestamp_after_max_ms),
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Zigzag varints, as records use them: at most 5 bytes for 32 bits, 10 for 64.
 
+use crate::record::{walk, walk_headers};
 use alloc::vec::Vec;
 
 /// Where a record's fields come from: a slice, or a decompressor's window.
@@ -11,11 +12,13 @@ pub(crate) trait Source {
     /// Bytes read or passed over so far.
     fn position(&self) -> u64;
 
-    /// The first fields of a record, when the source has them at hand and their numbers are short;
-    /// else nothing is read.
+    /// Passes over the next record, as [`walk`] does, but fast over what most are like.
     #[inline(always)]
-    fn head(&mut self) -> Option<Head> {
-        None
+    fn record(&mut self) -> Result<Walked, Fault>
+    where
+        Self: Sized,
+    {
+        walk(self)
     }
 
     /// A signed number of 32 bits.
@@ -31,7 +34,7 @@ pub(crate) trait Source {
             true => low,
             false => long_varint(self, low.into(), 5)? as u32,
         };
-        Ok((raw >> 1) as i32 ^ -((raw & 1) as i32))
+        Ok(signed(raw))
     }
 
     /// A signed number of 64 bits.
@@ -51,15 +54,12 @@ pub(crate) trait Source {
     }
 }
 
-/// The first fields of a record, up to the length of its key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
-    /// Where the record ends.
-    pub(crate) end: u64,
+/// What validation needs to know of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Walked {
     pub(crate) timestamp_delta: i64,
     pub(crate) offset_delta: i32,
-    /// Length of the key, or below 0.
-    pub(crate) key_length: i32,
+    pub(crate) has_key: bool,
 }
 
 /// The bytes of a varint after its second, on top of `low`; at most `most` in all. Nearly all
@@ -138,42 +138,80 @@ impl Source for Slice<'_> {
         self.at as u64
     }
 
-    /// Nearly all records have short numbers there. Read from a piece of fixed size, they need no
-    /// look at how many bytes are left.
     #[inline(always)]
-    fn head(&mut self) -> Option<Head> {
-        let piece: &[u8; HEAD_BYTES] = self.bytes.get(self.at..)?.first_chunk()?;
+    fn record(&mut self) -> Result<Walked, Fault> {
+        if let Some(record) = self.common_record() {
+            return Ok(record);
+        }
+        // Of a copy, so that the position itself can stay in a register.
+        let mut copy = *self;
+        let record = walk(&mut copy);
+        *self = copy;
+        record
+    }
+}
+
+impl Slice<'_> {
+    /// The next record, if it is whole and its numbers are short; else nothing is read.
+    ///
+    /// The first numbers are read from a piece of fixed size, without a look at how many bytes are
+    /// left. Where the next record begins follows from this one's length alone, and the other
+    /// numbers are only compared with it: so a processor works on several records at once.
+    #[inline(always)]
+    fn common_record(&mut self) -> Option<Walked> {
+        let rest = self.bytes.get(self.at..)?;
+        let piece: &[u8; HEAD_BYTES] = rest.first_chunk()?;
         let (length, at) = short(piece, 0)?;
-        let end = self.at + at + usize::try_from(length).ok()?;
+        let end = at + bytes_of(length)?;
         // One byte of attributes that nobody uses.
         let (timestamp_delta, at) = short(piece, at + 1)?;
         let (offset_delta, at) = short(piece, at)?;
         let (key_length, at) = short(piece, at)?;
-        self.at += at;
-        Some(Head {
-            end: end as u64,
-            timestamp_delta: timestamp_delta.into(),
-            offset_delta,
-            key_length,
+        let value = at + bytes_of(key_length)?;
+        let (value_length, at) = short::<2>(rest.get(value..)?.first_chunk()?, 0)?;
+        let headers = value + at + bytes_of(value_length)?;
+        if headers + 1 != end || *rest.get(headers)? != 0 {
+            let (bytes, at) = (self.bytes, self.at + headers);
+            walk_headers(&mut Slice { bytes, at }, (self.at + end) as u64).ok()?;
+        }
+        self.at += end;
+        Some(Walked {
+            timestamp_delta: signed(timestamp_delta).into(),
+            offset_delta: signed(offset_delta),
+            has_key: key_length != NULL,
         })
     }
 }
 
 /// More than four numbers of two bytes and one byte take; a power of two.
 const HEAD_BYTES: usize = 16;
+/// The length -1 as it is stored.
+const NULL: u32 = 1;
 
-/// A number of one or two bytes, and where it ends.
+/// A number of one or two bytes as it is stored, and where it ends. `N` is a power of two, and
+/// `at` is below it.
 #[inline(always)]
-fn short(piece: &[u8; HEAD_BYTES], at: usize) -> Option<(i32, usize)> {
-    // The positions are below the size; saying so spares the checks.
-    let byte = |at: usize| u32::from(piece[at % HEAD_BYTES]);
+fn short<const N: usize>(piece: &[u8; N], at: usize) -> Option<(u32, usize)> {
+    // Saying that the positions are below the size spares the checks.
+    let byte = |at: usize| u32::from(piece[at % N]);
     let (first, second) = (byte(at), byte(at + 1));
-    let (raw, end) = match first < 0x80 {
-        true => (first, at + 1),
-        false if second < 0x80 => (first & 0x7f | second << 7, at + 2),
-        false => return None,
-    };
-    Some(((raw >> 1) as i32 ^ -((raw & 1) as i32), end))
+    match first < 0x80 {
+        true => Some((first, at + 1)),
+        false if second < 0x80 => Some((first & 0x7f | second << 7, at + 2)),
+        false => None,
+    }
+}
+
+/// The number that is stored so.
+#[inline(always)]
+fn signed(raw: u32) -> i32 {
+    (raw >> 1) as i32 ^ -((raw & 1) as i32)
+}
+
+/// The bytes of a field whose length is stored so: none when it is null.
+#[inline(always)]
+fn bytes_of(raw: u32) -> Option<usize> {
+    (raw & 1 == 0 || raw == NULL).then_some(raw as usize >> 1)
 }
 
 /// Appends a number of 32 bits.
@@ -218,6 +256,52 @@ mod tests {
                 assert_eq!(Slice::new(&out).varint(), Ok(small));
             }
         }
+    }
+
+    #[test]
+    fn the_quick_way_over_a_record_finds_what_the_long_one_does() {
+        let mut rng = ids::Rng::new(3);
+        let mut passed = 0;
+        for round in 0..20_000 {
+            let mut record = Vec::new();
+            let mut field = |out: &mut Vec<u8>, most: u64| match rng.below(4) {
+                0 => put_varint(out, -1),
+                _ => {
+                    let length = rng.below(most);
+                    put_varint(out, length as i32);
+                    out.extend((0..length).map(|_| rng.below(256) as u8));
+                }
+            };
+            let headers = [0, 0, 0, 1, 300][round % 5];
+            record.push(0);
+            put_varlong(&mut record, [3, 300, -7, 1 << 40][round % 4]);
+            put_varint(&mut record, [0, 100, 100_000][round % 3]);
+            field(&mut record, 20);
+            field(&mut record, 200);
+            put_varint(&mut record, headers);
+            for _ in 0..2 * headers {
+                field(&mut record, 5);
+            }
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, record.len() as i32);
+            bytes.extend_from_slice(&record);
+            bytes.resize(bytes.len() + rng.below(20) as usize, 0);
+            // Most are spoiled somewhere, or cut.
+            let at = rng.below(bytes.len() as u64) as usize;
+            match rng.below(3) {
+                0 => bytes[at] = rng.below(256) as u8,
+                1 => bytes.truncate(at),
+                _ => {}
+            }
+            let (mut quick, mut long) = (Slice::new(&bytes), Slice::new(&bytes));
+            let (found, walked) = (quick.record(), walk(&mut long));
+            assert_eq!(found, walked, "{bytes:?}");
+            if found.is_ok() {
+                assert_eq!(quick.position(), long.position(), "{bytes:?}");
+                passed += 1;
+            }
+        }
+        assert!(passed > 5000, "{passed}");
     }
 
     #[test]
