@@ -3,7 +3,7 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import { lessons } from "./web/lessons/plugin.ts";
 
-/** The core is asked for as soon as the page's head is read, not only when its script runs. */
+/** The core's first half is asked for as soon as the page's head is read, not only when its script runs. */
 function preloadCore(): Plugin {
   return {
     name: "preload-core",
@@ -11,7 +11,7 @@ function preloadCore(): Plugin {
       order: "post",
       handler: (_, { bundle }) =>
         Object.keys(bundle ?? {})
-          .filter((file) => file.endsWith(".wasm"))
+          .filter((file) => /brooklet_wasm_bg.*\.wasm$/.test(file))
           .map((file) => ({
             tag: "link",
             attrs: { rel: "preload", as: "fetch", crossorigin: "", href: `./${file}` },

@@ -3,7 +3,8 @@
 import { mount } from "svelte";
 import { type BrookletApi, brookletApi } from "./engine/api";
 import { type Client, connectEngine } from "./engine/client";
-import { compileCore } from "./engine/core";
+import { deliver } from "./engine/core";
+import type { FrameView } from "./engine/frame";
 import { LESSONS } from "./lessons";
 import Page from "./screens/Page.svelte";
 import { App, SANDBOX } from "./state/app.svelte";
@@ -16,6 +17,16 @@ declare global {
 }
 
 const query = new URLSearchParams(location.search);
+
+/** How long after the first record is seen the first picture is complete, and how long at most to wait for one. */
+const SETTLED_MS = 250;
+const PATIENCE_MS = 2_000;
+
+/** Settles when there is something to see: what a visitor need not wait for is loaded then. */
+let show = () => {};
+const shown = new Promise<void>((resolve) => {
+  show = resolve;
+});
 
 async function engine(): Promise<Client> {
   if (import.meta.env.DEV && query.get("engine") === "fake") {
@@ -31,7 +42,7 @@ async function engine(): Promise<Client> {
   }
   return connectEngine(() => {
     const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
-    void compileCore().then((start) => worker.postMessage(start));
+    void deliver(worker, shown);
     return worker;
   });
 }
@@ -40,6 +51,17 @@ async function engine(): Promise<Client> {
 function wanted(): string {
   const slug = query.get("lesson") ?? LESSONS[0]?.slug ?? "none";
   return LESSONS.some((each) => each.slug === slug) ? `lesson-${slug}` : SANDBOX;
+}
+
+/** The first frame that is as wanted. */
+function framed(app: App, wanted: (frame: FrameView) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = app.world.frames((frame) => {
+      if (!wanted(frame)) return;
+      stop();
+      resolve();
+    });
+  });
 }
 
 async function start() {
@@ -51,12 +73,10 @@ async function start() {
   if (!target) return;
   // The page is built behind the first paint while the broker starts, and shown when it has something to show.
   const firstPaint = target.querySelector(".first-paint");
-  const living = new Promise<void>((resolve) => {
-    const stop = app.world.frames(() => {
-      stop();
-      resolve();
-    });
-  });
+  const living = framed(app, () => true);
+  void framed(app, ({ lanes }) => lanes.some(({ logEnd }) => logEnd > 0)).then(() =>
+    setTimeout(show, SETTLED_MS),
+  );
   mount(Page, { target, props: { app } });
   await opened
     .then(({ owner }) => (owner ? living : undefined))
@@ -66,6 +86,7 @@ async function start() {
         app.failure = errorText(why);
     });
   firstPaint?.remove();
+  setTimeout(show, PATIENCE_MS);
 }
 
 void start();

@@ -1,7 +1,8 @@
 /**
  * The worker: starts the wasm module and hands messages through. It decides nothing.
  *
- * The page compiles the module while this worker is still being loaded, and sends it as the first message.
+ * The page compiles the module while this worker is still being loaded, and sends it as the first message;
+ * the second half of the core follows. What calls into that half before it is there waits for it.
  * `web/wasm/` is built by `cargo xtask`; its bindings export `init` (default) and
  *
  *   class Host {
@@ -12,11 +13,11 @@
  * The host schedules its own turns. Whatever it throws is a trap: the page discards this worker.
  */
 
-import { NO_CORE, type Start } from "./core";
+import { type Delivery, NO_CORE, restUrl } from "./core";
 import type { Call, FromWorker } from "./rpc";
 
 interface HostModule {
-  default(options: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  default(options: { module_or_path: WebAssembly.Module }): Promise<WebAssembly.ModuleImports>;
   Host: new (post: (message: FromWorker, transfer: Transferable[]) => void) => { call(call: Call): void };
 }
 
@@ -25,7 +26,11 @@ const bindings = import.meta.glob<HostModule>("../wasm/brooklet_wasm.js", { eage
 
 const scope = globalThis as unknown as {
   postMessage(message: FromWorker, transfer: Transferable[]): void;
-  onmessage: ((event: MessageEvent<Call | Start>) => void) | null;
+  /** The running core: for a debugger, and for whoever measures it. */
+  core: WebAssembly.ModuleImports | undefined;
+  /** Called by the core when it needs its second half at once. */
+  fetchRest(): void;
+  onmessage: ((event: MessageEvent<Call | Delivery>) => void) | null;
 };
 const post = (message: FromWorker, transfer: Transferable[] = []) => scope.postMessage(message, transfer);
 
@@ -42,13 +47,39 @@ async function load() {
   const module = await compiled;
   const [code] = Object.values(bindings);
   if (!code) throw new Error(NO_CORE);
-  await code.default({ module_or_path: module });
+  scope.core = await code.default({ module_or_path: module });
   return new code.Host(post);
 }
+
+let complete = false;
+
+/** The second half works in the first one's memory, and fills the slots that the first one calls through. */
+function install(rest: WebAssembly.Module) {
+  if (complete || !scope.core) return;
+  new WebAssembly.Instance(rest, { first: scope.core });
+  complete = true;
+}
+
+scope.fetchRest = () => {
+  const url = restUrl();
+  if (url === undefined) throw new Error(NO_CORE);
+  const request = new XMLHttpRequest();
+  request.open("GET", url, false);
+  request.responseType = "arraybuffer";
+  try {
+    request.send();
+  } catch {
+    // Its status says that there is no answer.
+  }
+  if (request.status !== 200)
+    throw new Error(`the rest of the core could not be loaded (HTTP ${request.status}); check the connection`);
+  install(new WebAssembly.Module(request.response as ArrayBuffer));
+};
 
 scope.onmessage = async ({ data }) => {
   if ("failed" in data) return fail(new Error(data.failed));
   if ("module" in data) return start(data.module);
+  if ("rest" in data) return void host.then(() => install(data.rest)).catch(() => {});
   try {
     (await host).call(data);
   } catch (error) {

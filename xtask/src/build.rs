@@ -1,5 +1,6 @@
 //! The playground: the `brooklet-wasm` crate to `web/wasm/`, the page to `dist/`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use wasm_bindgen_cli_support::Bindgen;
@@ -7,6 +8,8 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::process::{command, must_run, target};
 use crate::root;
 use crate::setup;
+use crate::split::profile::{Noting, Profile};
+use crate::split::{self, Halves};
 use crate::steps::{Did, step, when_changed};
 use crate::trouble::{Outcome, Trouble};
 
@@ -22,7 +25,7 @@ const CORE: [Step; 3] = [
         setup::rust_target(BROWSER_TARGET)
     }),
     ("core to WebAssembly", compile),
-    ("its JavaScript bindings", bind),
+    ("its bindings, and split in two", bind),
 ];
 
 const PAGE: [Step; 2] = [("npm packages", setup::npm_packages), ("page (vite)", page)];
@@ -56,19 +59,61 @@ fn compile() -> Outcome<Did> {
         "--target",
         BROWSER_TARGET,
     ];
+    let mut cargo = command("cargo", &arguments);
+    // Names that tell the instances of a generic function apart: the profile goes by them.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Csymbol-mangling-version=v0");
     // Cargo knows best whether anything changed.
-    must_run("core", &mut command("cargo", &arguments)).map(|()| Did::Work)
+    must_run("core", &mut cargo).map(|()| Did::Work)
 }
 
-fn bind() -> Outcome<Did> {
-    let module = target()
+/// The core as cargo built it.
+fn built() -> PathBuf {
+    target()
         .join(BROWSER_TARGET)
-        .join("wasm/brooklet_wasm.wasm");
-    let folder = root().join("web/wasm");
-    let bound = folder.join("brooklet_wasm_bg.wasm");
-    when_changed("bindings", std::slice::from_ref(&module), &bound, || {
-        generate(&module, &folder)
+        .join("wasm/brooklet_wasm.wasm")
+}
+
+/// Where the page takes the core from: its bindings, and both of its halves.
+fn bound() -> PathBuf {
+    root().join("web/wasm")
+}
+
+const FIRST: &str = "brooklet_wasm_bg.wasm";
+const REST: &str = "brooklet_wasm_rest.wasm";
+
+fn bind() -> Outcome<Did> {
+    let inputs = [built(), Profile::path()];
+    let (first, rest) = (bound().join(FIRST), bound().join(REST));
+    when_changed("bindings", &inputs, &rest, || {
+        generate(&built(), &bound(), Names::Kept)?;
+        let halves: Halves = split::split(&read(&first)?, &Profile::read()?)?;
+        write(&first, &halves.first)?;
+        write(&rest, &halves.rest)
     })
+}
+
+/// The page with a core that notes what of it runs, in a folder of its own. The next build of the
+/// playground puts the usual core back.
+pub(crate) fn noting() -> Outcome<(Noting, PathBuf)> {
+    everything()?;
+    let (first, rest) = (bound().join(FIRST), bound().join(REST));
+    generate(&built(), &bound(), Names::Kept)?;
+    let noting = Noting::new(&read(&first)?)?;
+    write(&first, &noting.module)?;
+    // Its absence makes the next build bind anew.
+    fs::remove_file(&rest).map_err(|e| Trouble::io("remove", &rest, e))?;
+    let folder = target().join("xtask/noting");
+    let mut vite = command("npx", &["--no-install", "vite", "build", "--outDir"]);
+    must_run("vite", vite.arg(&folder))?;
+    Ok((noting, folder))
+}
+
+fn read(path: &Path) -> Outcome<Vec<u8>> {
+    fs::read(path).map_err(|e| Trouble::io("read", path, e))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Outcome {
+    fs::write(path, bytes).map_err(|e| Trouble::io("write", path, e))
 }
 
 /// The core with what only the store's browser tests call, and its bindings: the folder of both.
@@ -80,17 +125,24 @@ pub(crate) fn store_test() -> Outcome<PathBuf> {
         .join(BROWSER_TARGET)
         .join("debug/brooklet_wasm.wasm");
     let folder = target().join("store-test");
-    generate(&module, &folder).map(|()| folder)
+    generate(&module, &folder, Names::Removed).map(|()| folder)
 }
 
-fn generate(module: &Path, folder: &Path) -> Outcome {
+/// What happens to the names of functions in a bound core.
+#[derive(PartialEq)]
+enum Names {
+    Kept,
+    Removed,
+}
+
+fn generate(module: &Path, folder: &Path, names: Names) -> Outcome {
     let failed = |e| Trouble::Failed(format!("could not bind {}: {e:#}.", module.display()));
     let mut bindgen = Bindgen::new();
     bindgen
         .input_path(module)
         .typescript(true)
-        // Names of functions are a quarter of what a visitor would load.
-        .remove_name_section(true)
+        .demangle(false)
+        .remove_name_section(names == Names::Removed)
         .remove_producers_section(true)
         .omit_default_module_path(true);
     bindgen

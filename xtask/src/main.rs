@@ -6,10 +6,12 @@ mod bench_page;
 mod browser;
 mod build;
 mod codegen;
+mod first_load;
 mod play;
 mod process;
 mod serve;
 mod setup;
+mod split;
 mod steps;
 mod test;
 mod trouble;
@@ -26,6 +28,7 @@ usage: cargo xtask <command>
   test [--only PART[,PART]]     set up everything and run every test, or these parts
   build                         the playground: core to web/wasm/, page to dist/
   bench-page                    measure the stage: frames a second, and what one costs
+  first-load                    renew the profile of a first visit, which splits the core in two
   codegen                       renew crates/wire/src/generated from crates/wire/schema
   codegen-check                 say whether that is up to date
 ";
@@ -55,6 +58,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         "test" => test::run(rest),
         "build" => build::everything().map(|()| ExitCode::SUCCESS),
         "bench-page" => bench_page::run().map(|()| ExitCode::SUCCESS),
+        "first-load" => first_load::run().map(|()| ExitCode::SUCCESS),
         "codegen" => done(codegen::run()),
         "codegen-check" => done(codegen::check()),
         "help" | "--help" | "-h" => {

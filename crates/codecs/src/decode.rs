@@ -1,9 +1,9 @@
 //! Decompression as a stream, in bounded memory.
 
 use crate::Compression;
+use crate::gzip::Gzip;
 use crate::snappy::Snappy;
 use crate::zstd::Zstd;
-use flate2::bufread::MultiGzDecoder;
 use std::io::{self, Read};
 
 /// Why compressed bytes cannot be read (on).
@@ -26,15 +26,13 @@ pub struct Decoder<'a>(Kind<'a>);
 
 enum Kind<'a> {
     None(&'a [u8]),
-    Gzip(Box<MultiGzDecoder<&'a [u8]>>),
+    Gzip(Box<Gzip<'a>>),
     Snappy(Snappy<'a>),
     Lz4(Box<lz4_flex::frame::FrameDecoder<&'a [u8]>>),
     Zstd(Box<Zstd<'a>>),
     Failed(Corrupt),
 }
 
-/// How a member of gzip begins.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// How a frame of LZ4 begins; the older framing, which Kafka never used, is not taken.
 const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 
@@ -44,10 +42,7 @@ impl<'a> Decoder<'a> {
     pub fn new(codec: Compression, input: &'a [u8]) -> Decoder<'a> {
         Decoder(match codec {
             Compression::None => Kind::None(input),
-            Compression::Gzip if !input.starts_with(&GZIP_MAGIC) => {
-                Kind::Failed(Corrupt::Malformed)
-            }
-            Compression::Gzip => Kind::Gzip(Box::new(MultiGzDecoder::new(input))),
+            Compression::Gzip => Kind::Gzip(Box::new(Gzip::new(input))),
             Compression::Snappy => Kind::Snappy(Snappy::new(input)),
             Compression::Lz4 if input.starts_with(&LZ4_MAGIC) => {
                 Kind::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(input)))
@@ -67,7 +62,7 @@ impl<'a> Decoder<'a> {
         }
         let read = match &mut self.0 {
             Kind::None(rest) => rest.read(out).map_err(corrupt),
-            Kind::Gzip(gzip) => gzip.read(out).map_err(corrupt),
+            Kind::Gzip(gzip) => gzip.read(out),
             Kind::Snappy(snappy) => snappy.read(out),
             // Like Kafka's, this reads one frame: what follows the end mark is left alone.
             Kind::Lz4(lz4) => lz4.read(out).map_err(corrupt),
@@ -100,7 +95,7 @@ pub fn decompress(codec: Compression, input: &[u8], cap: u32) -> Result<Vec<u8>,
     }
 }
 
-fn corrupt(error: io::Error) -> Corrupt {
+pub(crate) fn corrupt(error: io::Error) -> Corrupt {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Corrupt::Truncated,
         _ => Corrupt::Malformed,

@@ -1,33 +1,26 @@
 //! Compression, framed as Kafka's Java producer frames it.
 
-use crate::{Compression, snappy, zstd};
-use flate2::GzBuilder;
+use crate::{Compression, gzip, snappy, zstd};
 use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
-use std::io::Write;
 
 /// `bytes` compressed. `level` is gzip's 1 to 9 (6 when absent or outside); others have one level.
 #[must_use]
 pub fn compress(codec: Compression, level: Option<i32>, bytes: &[u8]) -> Vec<u8> {
     match codec {
         Compression::None => bytes.to_vec(),
-        Compression::Gzip => gzip(level, bytes),
+        Compression::Gzip => gzip_member(level, bytes),
         Compression::Snappy => snappy::compress(bytes),
         Compression::Lz4 => lz4(bytes),
         Compression::Zstd => zstd::compress(bytes),
     }
 }
 
-fn gzip(level: Option<i32>, bytes: &[u8]) -> Vec<u8> {
+fn gzip_member(level: Option<i32>, bytes: &[u8]) -> Vec<u8> {
     let level = level
         .and_then(|level| u32::try_from(level).ok())
         .filter(|level| (1..=9).contains(level))
         .unwrap_or(6);
-    // Java names no operating system, so the head is 1f 8b 08 and six zeros and ff.
-    let mut encoder = GzBuilder::new()
-        .operating_system(0xff)
-        .write(Vec::new(), flate2::Compression::new(level));
-    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    written.expect("a vector takes every write")
+    gzip::compress(level, bytes)
 }
 
 /// The head of a frame as Java's producer writes it: version 1, independent blocks (Kafka's reader

@@ -9,6 +9,7 @@
 mod crc;
 mod decode;
 mod encode;
+mod gzip;
 mod snappy;
 mod zstd;
 

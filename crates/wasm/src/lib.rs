@@ -13,6 +13,7 @@ mod persist;
 mod ports;
 mod push;
 mod recover;
+pub mod rest;
 mod stage;
 pub mod store;
 mod turn;

@@ -279,7 +279,8 @@ impl Stage {
             if offset.is_none() && owner.is_none() {
                 continue;
             }
-            let committed = offset.and_then(|offset| offset.committed.as_ref()?.parse().ok());
+            let committed =
+                offset.and_then(|offset| offset.committed.as_ref()?.parse::<i64>().ok());
             let position = owner.and_then(|owner| owner.position);
             let position = position.map_or(-1.0, |position| position.0 as f64);
             let member = owner.and_then(|owner| {
@@ -297,7 +298,7 @@ impl Stage {
                 group: number as u32,
                 member: member.map_or(0, |index| index as u32 + 1),
                 position,
-                committed: committed.unwrap_or(-1.0),
+                committed: committed.map_or(-1.0, |offset| offset as f64),
                 rate,
             });
         }
