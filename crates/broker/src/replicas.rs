@@ -462,9 +462,13 @@ impl Broker {
             self.retry_list_offsets(fetcher, out);
         }
         self.coordinator_loaded(now, id, out);
+        // Other requests want other bytes, or try again.
+        if let Some(replica) = self.replicas.get_mut(id) {
+            replica.failed = false;
+        }
     }
 
-    /// Whether the last bytes asked for could not be read.
+    /// Whether the bytes that have just come are not those that were asked for.
     pub(crate) fn is_unreadable(&self, id: ReplicaId) -> bool {
         self.replicas.get(id).is_some_and(|replica| replica.failed)
     }

@@ -33,14 +33,19 @@ impl MaxTimestamp {
     }
 }
 
+/// The stamp of a chunk whose bytes nobody has seen yet, so that it is known from an index alone.
+pub(crate) const NEVER_HOT: u64 = 0;
+
 /// Whole batches in one piece, never across segments.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
     /// Where it begins in its segment.
     pub(crate) position: u32,
     pub(crate) length: u32,
-    /// Base offset of its first batch.
+    /// Base offset of its first batch. Known from an index alone: that batch's last offset, but
+    /// for a segment's first chunk.
     pub(crate) base_offset: Offset,
+    /// Known from an index alone: a bound, and an offset of the log that has this timestamp.
     pub(crate) max_timestamp: MaxTimestamp,
     /// The bytes; `None` while they are only in storage.
     pub(crate) hot: Option<Hot>,
@@ -52,6 +57,39 @@ impl Chunk {
     pub(crate) fn end(&self) -> u32 {
         self.position + self.length
     }
+
+    /// Whether only an index is known of it: its offset and its timestamp are not exact.
+    pub(crate) fn is_estimate(&self) -> bool {
+        self.stamp == NEVER_HOT
+    }
+
+    /// Puts what its bytes say in place of what an index has said; `None` when that was not true.
+    pub(crate) fn measure(&mut self, data: &[u8]) -> Option<()> {
+        let promised = self.base_offset;
+        let (_, first) = records::Batches::new(data).next()?;
+        let found = match self.position {
+            0 => first.base_offset,
+            _ => first.last_offset(),
+        };
+        if found != promised {
+            return None;
+        }
+        self.base_offset = first.base_offset;
+        self.max_timestamp = max_timestamp(first.base_offset, data);
+        Some(())
+    }
+}
+
+/// The highest timestamp of some batches.
+pub(crate) fn max_timestamp(base: Offset, data: &[u8]) -> MaxTimestamp {
+    let mut max = MaxTimestamp::none(base);
+    for (_, batch) in records::Batches::new(data) {
+        max.note(MaxTimestamp {
+            timestamp: batch.max_timestamp,
+            offset: batch.last_offset(),
+        });
+    }
+    max
 }
 
 /// What is in memory of a chunk.

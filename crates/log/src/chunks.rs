@@ -1,6 +1,6 @@
 //! The sealed chunks of a segment, found by offset or by position without looking at many of them.
 
-use crate::chunk::{Chunk, Hot};
+use crate::chunk::Chunk;
 use crate::shared::SharedVec;
 use ids::Offset;
 
@@ -30,6 +30,12 @@ impl Chunks {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Chunk> {
         self.list.iter()
+    }
+
+    /// Adds a chunk that is not in memory.
+    pub(crate) fn push_cold(&mut self, chunk: Chunk) {
+        self.list.push(chunk);
+        self.hot_from = self.len();
     }
 
     /// Adds a chunk that is in memory.
@@ -87,11 +93,10 @@ impl Chunks {
         hot.map_or(0, |hot| hot.data.len() as u64)
     }
 
-    /// Puts a chunk's bytes back into memory.
-    pub(crate) fn warm(&mut self, at: usize, hot: Hot, stamp: u64) {
+    /// Puts a chunk back that has its bytes again.
+    pub(crate) fn warm(&mut self, at: usize, hot: Chunk) {
         if let Some(chunk) = self.list.get_mut(at) {
-            chunk.hot = Some(hot);
-            chunk.stamp = stamp;
+            *chunk = hot;
         }
         if at + 1 == self.hot_from {
             self.hot_from = at;

@@ -6,11 +6,13 @@ use crate::epochs::Epochs;
 use crate::files::{self, LogFile};
 use crate::index::Indexes;
 use crate::log::{Log, LogConfig, StoreOp};
-use crate::producers::Producers;
+use crate::producers::{Producer, Producers};
+use crate::resume::Indexed;
 use crate::segment::Segment;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use bytes::Bytes;
-use ids::{Offset, Time};
+use core::cell::OnceCell;
+use ids::{Offset, ProducerId, Time};
 use records::{BatchView, HEADER_LEN, Header, HeaderError};
 use sorted::{SortedMap, SortedSet};
 
@@ -63,16 +65,27 @@ pub struct Checkpoints {
 /// are dropped. Any bytes give a log.
 #[derive(Debug)]
 pub struct Recovery {
-    checkpoints: Checkpoints,
-    files: SortedMap<LogFile, Bytes>,
-    log: Log,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) files: SortedMap<LogFile, Bytes>,
+    pub(crate) log: Log,
     /// A segment is being fed; the log's active one.
     feeding: bool,
+    /// That segment was taken from its index files.
+    pub(crate) resumed: bool,
+    /// What those say, of the segment that was asked about.
+    pub(crate) indexed: Option<Indexed>,
+    /// The newest snapshot of the producers that can be trusted.
+    pub(crate) trusted: OnceCell<Option<Offset>>,
+    /// Segments have not been read: the producers are not known before they are those of the
+    /// snapshot at this offset.
+    pub(crate) pending: Option<Offset>,
+    /// The segment's aborted transactions are known from its file.
+    knows_aborted: bool,
     /// The beginning of a batch whose rest has not been fed.
     carry: Vec<u8>,
     /// Set from the first bad byte on, with the cut that counts the bytes after it.
     cut: Option<Open>,
-    report: Report,
+    pub(crate) report: Report,
     now: Time,
 }
 
@@ -92,6 +105,11 @@ impl Recovery {
             checkpoints,
             files: SortedMap::new(),
             feeding: false,
+            resumed: false,
+            indexed: None,
+            trusted: OnceCell::new(),
+            pending: None,
+            knows_aborted: false,
             carry: Vec::new(),
             cut: None,
             report: Report::default(),
@@ -123,7 +141,7 @@ impl Recovery {
             return;
         }
         if self.feeding {
-            if base < self.log.end || base <= self.log.active.base {
+            if !self.may_begin(base) {
                 self.drop_segment(base, "it begins before the segment before it ends");
                 return;
             }
@@ -132,6 +150,17 @@ impl Recovery {
             self.begin(base);
         }
         self.feeding = true;
+        self.knows_aborted = self.pending.is_some();
+        if self.knows_aborted {
+            let aborted = self.files.get(&LogFile::TxnIndex(base));
+            let aborted = aborted.and_then(|bytes| files::decode_txn_index(bytes));
+            self.log.active.aborted = aborted.unwrap_or_default();
+        }
+    }
+
+    /// Whether a segment can begin here, after those that there have been.
+    pub(crate) fn may_begin(&self, base: Offset) -> bool {
+        !self.feeding || (base >= self.log.end && base > self.log.active.base)
     }
 
     /// Feeds the next bytes of the segment. Whole batches are kept without being copied; memory is
@@ -201,6 +230,7 @@ impl Recovery {
         }
         let mut ops = core::mem::take(&mut self.report.ops);
         self.adopt_active_indexes();
+        self.settle_end();
         let log = &mut self.log;
         log.active.unindexed = 0;
         log.active.reopen();
@@ -303,7 +333,20 @@ impl Recovery {
             log.epochs
                 .assign(batch.partition_leader_epoch, batch.base_offset);
         }
-        log.active.aborted.extend(log.producers.update(&batch));
+        self.settle_pending(batch.base_offset);
+        if self.pending.is_none() {
+            let log = &mut self.log;
+            let aborted = log.producers.update(&batch);
+            let news = aborted.filter(|_| !self.knows_aborted);
+            log.active.aborted.extend(news);
+        }
+    }
+
+    /// From the awaited snapshot's offset on the producers are known again.
+    fn settle_pending(&mut self, upto: Offset) {
+        if let Some(at) = self.pending.take_if(|at| *at <= upto) {
+            self.log.producers = self.producers_of(at);
+        }
     }
 
     fn keep(&mut self, data: Bytes) {
@@ -362,8 +405,7 @@ impl Recovery {
     fn begin(&mut self, base: Offset) {
         self.log.active = Segment::new(base, self.now);
         self.log.end = base;
-        self.log.producers = Producers::default();
-        self.log.producers.merge(self.snapshot(base));
+        self.log.producers = self.producers_of(base);
         self.log.checkpoints.clear();
         self.log.checkpoint_producers(base);
     }
@@ -372,7 +414,7 @@ impl Recovery {
     fn seal(&mut self, base: Offset) {
         self.log.active.note_time();
         let proven = self.checkpoints.clean || base <= self.checkpoints.recovery_point;
-        if !(proven && self.adopt_indexes()) {
+        if !(self.resumed || proven && self.adopt_indexes()) {
             self.put_rebuilt_indexes();
         }
         if !proven && !self.files.contains_key(&LogFile::Snapshot(base)) {
@@ -382,16 +424,22 @@ impl Recovery {
                 bytes: files::encode_snapshot(self.log.producers.iter()),
             });
         }
-        let log = &mut self.log;
-        let closed = core::mem::replace(&mut log.active, Segment::new(base, self.now));
-        log.sealed.push(Arc::new(closed));
-        log.end = base;
-        log.checkpoint_producers(base);
+        let closed = core::mem::replace(&mut self.log.active, Segment::new(base, self.now));
+        self.log.sealed.push(Arc::new(closed));
+        self.log.end = base;
+        self.resumed = false;
+        self.settle_pending(base);
+        if self.pending.is_some() {
+            self.log.producers = self.producers_of(base);
+        }
+        if self.pending.is_none() || self.decoded_snapshot(base).is_some() {
+            self.log.checkpoint_producers(base);
+        }
     }
 
     fn adopt_active_indexes(&mut self) {
         let proven = self.checkpoints.clean || self.log.end <= self.checkpoints.recovery_point;
-        if !(proven && self.adopt_indexes()) {
+        if !(self.resumed || proven && self.adopt_indexes()) {
             // As if the segment had been closed, which adds this entry.
             self.log.active.note_time();
         }
@@ -426,6 +474,20 @@ impl Recovery {
         self.report.ops.append(&mut ops);
     }
 
+    /// The producers after segments that have not been read, when no batch has told.
+    fn settle_end(&mut self) {
+        let end = self.log.end;
+        self.settle_pending(end);
+        if self.pending.take().is_some() {
+            // The log was cut before the snapshot: an older one has to do.
+            self.log.producers = Producers::default();
+        }
+        if self.resumed {
+            // A write that fails goes back to here, without loading anything.
+            self.log.checkpoint_producers(end);
+        }
+    }
+
     fn settle_epochs(&mut self, ops: &mut Vec<StoreOp>) {
         let log = &mut self.log;
         log.epochs.truncate_from_end(log.end);
@@ -441,7 +503,9 @@ impl Recovery {
     fn settle_producers(&mut self, ops: &mut Vec<StoreOp>) {
         let (start, end) = (self.log.start, self.log.end);
         let newest = self.log.snapshots.range(..=end).next_back().copied();
-        let known = newest.map(|at| self.snapshot(at)).unwrap_or_default();
+        let known = newest
+            .and_then(|at| self.decoded_snapshot(at))
+            .unwrap_or_default();
         let log = &mut self.log;
         log.producers.merge(known);
         log.producers.replicated_to(log.high_watermark);
@@ -454,9 +518,15 @@ impl Recovery {
     }
 
     /// The producers of a snapshot that was handed in; none when it is not there or damaged.
-    fn snapshot(&self, at: Offset) -> Vec<(ids::ProducerId, crate::Producer)> {
-        let bytes = self.files.get(&LogFile::Snapshot(at));
-        (bytes.and_then(|bytes| files::decode_snapshot(bytes))).unwrap_or_default()
+    fn producers_of(&self, at: Offset) -> Producers {
+        let mut producers = Producers::default();
+        producers.merge(self.decoded_snapshot(at).unwrap_or_default());
+        producers
+    }
+
+    pub(crate) fn decoded_snapshot(&self, at: Offset) -> Option<Vec<(ProducerId, Producer)>> {
+        let bytes = self.files.get(&LogFile::Snapshot(at))?;
+        files::decode_snapshot(bytes)
     }
 
     fn drop_segment(&mut self, base: Offset, why: &str) {

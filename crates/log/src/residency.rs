@@ -88,18 +88,22 @@ impl Log {
             return false;
         };
         let at = segment.chunk_at(slice.position);
-        let Some(chunk) = segment.chunks.get(at) else {
+        let Some(mut chunk) = segment.chunks.get(at).cloned() else {
             return false;
         };
         let named = chunk.position == slice.position && data.len() == chunk.length as usize;
         if !named || chunk.hot.is_some() {
             return false;
         }
+        if chunk.is_estimate() && chunk.measure(&data).is_none() {
+            return false;
+        }
         let begin = segment.mark(chunk.base_offset, chunk.position);
         let Some(hot) = Hot::new(data, segment.base, begin) else {
             return false;
         };
-        segment.chunks.warm(at, hot, stamp);
+        (chunk.hot, chunk.stamp) = (Some(hot), stamp);
+        segment.chunks.warm(at, chunk);
         self.residency.grew(slice.length);
         self.residency.sealed(slice.segment, slice.position, stamp);
         true

@@ -1,7 +1,7 @@
 //! One segment: its chunks, its indexes and what decides when it rolls.
 
 use crate::LogSlice;
-use crate::chunk::{CHUNK_BYTES, Chunk, Hot, MaxTimestamp, Step, Tail};
+use crate::chunk::{CHUNK_BYTES, Chunk, Hot, MaxTimestamp, Step, Tail, max_timestamp};
 use crate::chunks::Chunks;
 use crate::index::{Indexes, OffsetEntry, TimeEntry};
 use crate::producers::AbortedTxn;
@@ -293,6 +293,13 @@ impl Segment {
             .map(|chunk| self.slice(chunk.position, chunk.length))
     }
 
+    /// A chunk whose highest timestamp is needed for a cut at `end` and is not known exactly.
+    pub(crate) fn first_vague(&self, end: Offset) -> Option<LogSlice> {
+        let vague = |chunk: &&Chunk| chunk.is_estimate() && chunk.max_timestamp.offset >= end;
+        let chunk = self.chunks.iter().find(vague)?;
+        (chunk.base_offset < end).then(|| self.slice(chunk.position, chunk.length))
+    }
+
     /// Drops everything from `position` on, where a batch begins; `end` is the offset there.
     ///
     /// The chunk that is cut must be in memory; it becomes the tail. Gives the hot bytes freed.
@@ -309,7 +316,7 @@ impl Segment {
         runs::truncate(&mut self.tail.runs, begin, position);
         self.size = position;
         self.end = end;
-        self.tail.max_timestamp = self.tail_max_timestamp();
+        self.tail.max_timestamp = max_timestamp(self.tail.base_offset, &self.tail.data);
         self.max_timestamp = MaxTimestamp::none(self.base);
         for chunk in self.chunks.iter() {
             self.max_timestamp.note(chunk.max_timestamp);
@@ -349,17 +356,6 @@ impl Segment {
             let begin = self.mark(chunk.base_offset, chunk.position);
             self.tail.runs = hot.runs.to_vec(begin);
         }
-    }
-
-    fn tail_max_timestamp(&self) -> MaxTimestamp {
-        let mut max = MaxTimestamp::none(self.tail.base_offset);
-        for (_, batch) in records::Batches::new(&self.tail.data) {
-            max.note(MaxTimestamp {
-                timestamp: batch.max_timestamp,
-                offset: batch.last_offset(),
-            });
-        }
-        max
     }
 
     /// Bytes held in memory.

@@ -52,6 +52,9 @@ impl Log {
             Located::Cold(slice) => return Err(slice),
             Located::End => (segment.size, target.min(segment.end)),
         };
+        if let Some(slice) = segment.first_vague(end) {
+            return Err(slice);
+        }
         let producers = self.producers_at(end)?;
         self.drop_segments_after(at, ops);
         self.cut_active(position, end, now, ops);

@@ -33,6 +33,8 @@ struct Subject {
     log: Log,
     dir: Dir,
     model: Model,
+    /// Bytes that recoveries have not read.
+    unread: usize,
 }
 
 fn config() -> LogConfig {
@@ -46,7 +48,8 @@ fn config() -> LogConfig {
     }
 }
 
-fn batch(rng: &mut Rng) -> ValidBatch<'static> {
+/// A batch of some records, some milliseconds after `clock`.
+fn batch(rng: &mut Rng, clock: i64) -> ValidBatch<'static> {
     let mut builder = BatchBuilder::new(BatchOptions::default());
     let length = match rng.below(20) {
         0 => 70_000,
@@ -55,7 +58,7 @@ fn batch(rng: &mut Rng) -> ValidBatch<'static> {
     };
     for _ in 0..=rng.below(4) {
         let value: Vec<u8> = (0..rng.below(length)).map(|i| i as u8).collect();
-        let timestamp = 1_000_000 + rng.below(1_000) as i64;
+        let timestamp = 1_000_000 + clock + rng.below(200) as i64;
         builder.append(timestamp, None, Some(&value), &[]).unwrap();
     }
     builder.into_valid()
@@ -68,6 +71,7 @@ impl Subject {
             log,
             dir: Dir::default(),
             model: Model::default(),
+            unread: 0,
         };
         subject.step(|log, ops| log.create(ops));
         subject
@@ -90,7 +94,12 @@ impl Subject {
     }
 
     fn append(&mut self, rng: &mut Rng) {
-        let batch = batch(rng);
+        // Sometimes time goes on with the offsets, sometimes it does not.
+        let clock = match self.model.end / 1000 % 2 {
+            0 => self.model.end,
+            _ => rng.below(1000) as i64,
+        };
+        let batch = batch(rng, clock);
         let epoch = LeaderEpoch(rng.below(3) as i32 + self.log.latest_epoch().map_or(0, |e| e.0));
         let base = Offset(self.model.end);
         let mut bytes = Vec::new();
@@ -169,7 +178,7 @@ impl Subject {
     }
 
     fn look_up_timestamp(&mut self, rng: &mut Rng) {
-        let timestamp = 1_000_000 + rng.below(1_100) as i64;
+        let timestamp = 1_000_000 + rng.below(1_300) as i64;
         let from = self.model.start;
         let late = |batch: &&Stored| {
             batch.last >= from && BatchView::parse(&batch.bytes).unwrap().max_timestamp >= timestamp
@@ -232,6 +241,9 @@ impl Subject {
             log_start: Offset(self.model.start),
             high_watermark: Offset(self.model.high_watermark),
         };
+        if rng.below(2) == 0 {
+            return self.resume(checkpoints);
+        }
         let piece = 1 + rng.below(100_000) as usize;
         let (log, mut report) = self.dir.recover(&config(), checkpoints, Time(0), piece);
         assert_eq!(report.cuts, []);
@@ -240,6 +252,37 @@ impl Subject {
         assert_eq!(report.ops, [], "what is recovered needs no recovery");
         assert_eq!(again.log_end(), log.log_end());
         self.log = log;
+    }
+
+    /// Goes on from the indexes, after a clean stop or from the recovery point.
+    fn resume(&mut self, checkpoints: Checkpoints) {
+        if checkpoints.clean {
+            self.step(|log, ops| log.close(ops));
+        }
+        let (log, mut report, read) = self.dir.resume(&config(), checkpoints, Time(0));
+        assert_eq!(report.cuts, []);
+        self.dir.apply(&log, &mut report.ops);
+        self.unread += log.size() as usize - read;
+        self.log = log;
+    }
+
+    /// The highest timestamp, by the log and by the list.
+    fn look_up_max_timestamp(&mut self) {
+        let found = loop {
+            match self.log.max_timestamp_offset() {
+                Lookup::Cold(slice) => self.load(slice),
+                Lookup::None => break None,
+                Lookup::Batch(batch) => break Some(batch.header.base_offset.0),
+            }
+        };
+        let mut max = (-1, None);
+        for batch in &self.model.batches {
+            let timestamp = BatchView::parse(&batch.bytes).unwrap().max_timestamp;
+            if timestamp > max.0 {
+                max = (timestamp, Some(batch.base));
+            }
+        }
+        assert_eq!(found, max.1);
     }
 
     fn check(&self) {
@@ -295,7 +338,7 @@ impl Subject {
     }
 }
 
-fn run(seed: u64, steps: u32) {
+fn run(seed: u64, steps: u32) -> usize {
     let mut rng = Rng::new(seed);
     let mut subject = Subject::new();
     let mut kept: Vec<Subject> = Vec::new();
@@ -303,8 +346,9 @@ fn run(seed: u64, steps: u32) {
         match rng.below(100) {
             0..50 => subject.append(&mut rng),
             50..62 => subject.read(&mut rng),
-            62..70 => subject.look_up(&mut rng),
-            70..74 => subject.look_up_timestamp(&mut rng),
+            62..67 => subject.look_up(&mut rng),
+            67..73 => subject.look_up_timestamp(&mut rng),
+            73..74 => subject.look_up_max_timestamp(),
             74..78 => subject.truncate(&mut rng),
             78..88 => subject.advance(&mut rng),
             88..93 => {
@@ -327,14 +371,20 @@ fn run(seed: u64, steps: u32) {
         clone.check();
         clone.check_all_bytes();
     }
+    subject.unread
 }
 
 #[test]
 fn a_random_history_leaves_the_log_as_a_list_of_batches_would_be() {
-    for seed in 0..12 {
+    let mut unread = 0;
+    for seed in 0..24 {
         println!("seed {seed}");
-        run(seed, 400);
+        unread += run(seed, 400);
     }
+    assert!(
+        unread > 10_000_000,
+        "{unread} bytes were taken from indexes"
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use cluster::{
 };
 use ids::{NodeId, Offset, PartitionIndex, Rng, Time, Uuid};
 use log::files::{MetaProperties, decode_partition_metadata, encode_partition_metadata};
-use log::{Log, LogConfig, LogFile, Recovery, StoreOp};
+use log::{Log, LogConfig, LogFile, Recovery, SegmentFile, StoreOp};
 use metadata::{ConfigView, Image, Snapshot, SnapshotId};
 use sorted::SortedMap;
 use std::hash::{BuildHasher, RandomState};
@@ -23,6 +23,13 @@ use std::sync::Arc;
 
 /// Bytes read from a segment at a time.
 const PIECE_BYTES: usize = 256 << 10;
+/// Largest file beside the segments that is read; an index is 10 MiB at most, by default.
+const SMALL_BYTES: u64 = 16 << 20;
+/// Enough of a segment for its first batch's header.
+const HEAD_BYTES: usize = 64;
+/// What lies behind an index's last entry is read at once up to here: two batches, by default of
+/// 1 MiB at most, and a few more.
+const TAIL_BYTES: u64 = 4 << 20;
 
 /// Who the node is, apart from what a data directory says about it.
 #[derive(Clone, Debug)]
@@ -363,21 +370,23 @@ impl Opening<'_> {
                 Some(LogFile::Log(base)) => segments.push((base, length)),
                 Some(other) => {
                     let path = join(&dir, &file);
+                    let length = length.min(SMALL_BYTES) as usize;
                     // One that cannot be read is rebuilt, or cut with a word about it.
-                    if let Ok(bytes) = read_small(self.files, &path) {
+                    if let Ok(bytes) = self.files.read(&path, 0, length) {
                         recovery.file(other, bytes);
                     }
                 }
                 None => {}
             }
         }
-        for (base, length) in segments {
-            recovery.segment(base);
-            self.feed(
-                &mut recovery,
-                &join(&dir, &LogFile::Log(base).name()),
-                length,
-            )?;
+        let nexts = segments.iter().skip(1).map(|(base, _)| Some(*base));
+        for (&(base, length), next) in segments.iter().zip(nexts.chain([None])) {
+            let path = join(&dir, &LogFile::Log(base).name());
+            let file = SegmentFile { base, length, next };
+            if !self.resume(&mut recovery, &path, file)? {
+                recovery.segment(base);
+                self.feed(&mut recovery, &path, length)?;
+            }
         }
         let (mut log, report) = recovery.finish();
         for cut in &report.cuts {
@@ -399,6 +408,24 @@ impl Opening<'_> {
             recovery_point: recovery_point.min(log.log_end()),
         };
         Ok((found, log))
+    }
+
+    /// Takes a segment from its index files, where that can be done: little of it is read.
+    fn resume(&mut self, recovery: &mut Recovery, path: &str, file: SegmentFile) -> Opens<bool> {
+        let Some(at) = recovery.resume_at(file) else {
+            return Ok(false);
+        };
+        let length = file.length - u64::from(at).min(file.length);
+        if length > TAIL_BYTES {
+            return Ok(false);
+        }
+        let mut read = |at, length| {
+            let bytes = self.files.read(path, at, length);
+            bytes.map_err(|error| (path.to_owned(), error))
+        };
+        let head = read(0, HEAD_BYTES)?;
+        let tail = read(u64::from(at), length as usize)?;
+        Ok(recovery.resume(&head, tail))
     }
 
     fn feed(&mut self, recovery: &mut Recovery, path: &str, length: u64) -> Opens<()> {
