@@ -374,7 +374,7 @@ impl Recovery {
     }
 
     /// Settles the segment that has been fed, if any.
-    fn end_segment(&mut self) {
+    pub(crate) fn end_segment(&mut self) {
         if self.cut.is_none() && !self.carry.is_empty() {
             let have = self.carry.len();
             let carry = core::mem::take(&mut self.carry);

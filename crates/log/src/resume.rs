@@ -41,6 +41,7 @@ impl Recovery {
     /// producers are in no snapshot.
     #[must_use]
     pub fn resume_at(&mut self, file: SegmentFile) -> Option<u32> {
+        self.end_segment();
         let proven = self.checkpoints.clean || file.next? <= self.checkpoints.recovery_point;
         let follows = self.report.cuts.is_empty() && self.may_begin(file.base);
         let snapshot = self.trusted_snapshot()?;

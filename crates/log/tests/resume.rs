@@ -5,8 +5,9 @@
 mod support;
 
 use brooklet_log as log;
+use bytes::Bytes;
 use ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Rng, Time};
-use log::{Checkpoints, Log, LogConfig, Refused, StoreOp};
+use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Lookup, Read, Refused, StoreOp};
 use records::{BatchBuilder, BatchOptions, EndTxnMarker, ValidBatch};
 use std::collections::BTreeMap;
 use support::{Dir, snapshot};
@@ -259,4 +260,69 @@ fn what_an_index_has_not_promised_is_not_taken_over() {
     // Damage behind the last index entry is found, as it always was after a clean stop: by its form.
     let (found, cuts, _) = damage(".log", |bytes| bytes.truncate(bytes.len() - 1));
     assert!(found < end && cuts > 0);
+}
+
+#[test]
+fn damaged_files_give_a_log_that_can_be_read_without_a_panic() {
+    let mut subject = Subject::new();
+    subject.step(|log, ops| log.become_leader(EPOCH, ops));
+    subject.random(&mut Rng::new(4), 200);
+    subject.step(|log, ops| log.close(ops));
+    let mut rng = Rng::new(5);
+    for round in 0..400 {
+        let mut dir = subject.dir.clone();
+        dir.0.iter_mut().for_each(|file| damage(&mut rng, file));
+        let (mut log, mut report, _) = dir.resume(&config(), clean(), NOW);
+        dir.apply(&log, &mut report.ops);
+        read_everything(&mut log, &dir, &mut rng);
+        let target = Offset(rng.below(log.log_end().0 as u64 + 1) as i64);
+        while let Err(cold) = log.truncate_to(target, NOW, &mut report.ops) {
+            if !load(&mut log, &dir, &cold) {
+                break;
+            }
+        }
+        assert!(log.log_end() <= subject.log.log_end(), "round {round}");
+    }
+}
+
+/// Changes some bytes of an index, or seldom of another file, and seldom cuts it.
+fn damage(rng: &mut Rng, (name, bytes): (&String, &mut Vec<u8>)) {
+    for _ in 0..rng.below(4) {
+        if !bytes.is_empty() && (name.ends_with("index") || rng.below(30) == 0) {
+            let at = rng.below(bytes.len() as u64) as usize;
+            bytes[at] = bytes[at].wrapping_add(1 << rng.below(8));
+        }
+    }
+    if rng.below(20) == 0 {
+        bytes.truncate(rng.below(bytes.len() as u64 + 1) as usize);
+    }
+}
+
+fn load(log: &mut Log, dir: &Dir, slice: &LogSlice) -> bool {
+    let file = &dir.0[&LogFile::Log(slice.segment).name()];
+    let from = slice.position as usize;
+    let bytes = &file[from..from + slice.length as usize];
+    log.install(slice, Bytes::copy_from_slice(bytes))
+}
+
+/// Looks for every third offset and for some timestamps, as far as the bytes can be loaded.
+fn read_everything(log: &mut Log, dir: &Dir, rng: &mut Rng) {
+    for offset in (log.log_start().0..log.log_end().0).step_by(3) {
+        while let Ok(Read::Cold(slice)) = log.read(Offset(offset), 100_000, Offset(i64::MAX), true)
+        {
+            if !load(log, dir, &slice) {
+                break;
+            }
+        }
+        if rng.below(50) == 0 {
+            log.evict(0);
+        }
+    }
+    for timestamp in [-5, 0, 1_899_999, 1_900_000, 1_900_001, i64::MAX] {
+        while let Lookup::Cold(slice) = log.offset_for_timestamp(timestamp, log.log_start()) {
+            if !load(log, dir, &slice) {
+                break;
+            }
+        }
+    }
 }
