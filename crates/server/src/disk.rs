@@ -2,11 +2,12 @@
 
 use crate::checkpoints::{self, Checkpoints, dir_name, join, key, replace};
 use crate::files::Files;
+use crate::flusher::{Flush, Flushed};
 use bytes::Bytes;
 use cluster::{Cluster, LogId, ReplicaName};
 use ids::{NodeId, Offset, Uuid};
 use log::{Log, LogFile, LogSlice, StoreOp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::io;
 
@@ -16,7 +17,8 @@ pub(crate) const METADATA_DIR: &str = "__cluster_metadata-0";
 /// When bytes are forced to the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Fsync {
-    /// As Kafka does it: when a segment is closed and on a clean stop.
+    /// As Kafka does it: when a segment has been closed, while the server goes on, and on a
+    /// clean stop.
     #[default]
     OnRoll,
     /// Before anything is acknowledged.
@@ -32,6 +34,9 @@ pub struct DiskStore {
     unclaimed: BTreeMap<String, Found>,
     /// Logs with bytes that `commit` has to fsync.
     dirty: BTreeSet<LogId>,
+    /// Whose segments are being flushed, by the flush's number.
+    flushes: BTreeMap<u64, LogId>,
+    next_flush: u64,
 }
 
 /// A log's place in the file system.
@@ -42,6 +47,16 @@ struct Place {
     /// The file that grows.
     active: Active,
     recovery_point: Offset,
+    flushes: Flushes,
+}
+
+/// A log's closed segments whose flush has not ended.
+#[derive(Debug, Default)]
+struct Flushes {
+    /// The flushes' numbers, and where the segments end.
+    begun: VecDeque<(u64, Offset)>,
+    /// One has failed: nobody knows any more what the disk has of the log.
+    failed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -87,6 +102,8 @@ impl DiskStore {
                 .map(|found| (dir_name(&found.name), found))
                 .collect(),
             dirty: BTreeSet::new(),
+            flushes: BTreeMap::new(),
+            next_flush: 0,
         }
     }
 
@@ -154,7 +171,18 @@ impl DiskStore {
         };
         for op in ops {
             match op {
-                StoreOp::Roll { segment } => place.roll(files, *segment, always)?,
+                StoreOp::Roll { segment } if always => {
+                    place.sync(files, *segment, log)?;
+                    place.begin(files, *segment)?;
+                    files.sync_dir(&place.dir)?;
+                }
+                StoreOp::Roll { segment } => {
+                    if place.flush(files, *segment, log, self.next_flush)? {
+                        self.flushes.insert(self.next_flush, id);
+                        self.next_flush += 1;
+                    }
+                    place.begin(files, *segment)?;
+                }
                 StoreOp::Append {
                     segment,
                     position,
@@ -208,6 +236,21 @@ impl DiskStore {
         }
     }
 
+    /// Takes in which flushes have ended, all of them with `wait`. Gives those that failed, with
+    /// the directory.
+    pub(crate) fn note_flushed(&mut self, wait: bool) -> Vec<(String, io::Error)> {
+        let mut failed = Vec::new();
+        for flushed in self.files.flushed(wait) {
+            let id = self.flushes.remove(&flushed.number);
+            // A log that was removed meanwhile needs none.
+            if let Some(place) = id.and_then(|id| self.logs.get_mut(&id)) {
+                place.flushed(&flushed);
+                failed.extend(flushed.result.err().map(|error| (place.dir.clone(), error)));
+            }
+        }
+        failed
+    }
+
     /// Writes the high watermarks, which Kafka does every 5 s.
     pub(crate) fn note_high_watermarks(
         &mut self,
@@ -237,7 +280,8 @@ impl DiskStore {
         checkpoints::write(files, checkpoints::LOG_START, &all.log_starts, sync)
     }
 
-    /// Stops cleanly: closes every log, fsyncs everything, leaves Kafka's marker.
+    /// Stops cleanly: closes every log, fsyncs everything, leaves Kafka's marker. Where a flush has
+    /// failed there is no marker, so that the next start looks at the logs.
     pub(crate) fn close(
         &mut self,
         node: NodeId,
@@ -245,6 +289,7 @@ impl DiskStore {
         broker_epoch: i64,
     ) -> io::Result<()> {
         let ids: Vec<LogId> = self.logs.keys().copied().collect();
+        let failed = |place: &Place| place.flushes.failed;
         for id in ids {
             let Some(mut log) = cluster.log(node, id).cloned() else {
                 continue;
@@ -252,13 +297,15 @@ impl DiskStore {
             let mut ops = Vec::new();
             log.close(&mut ops);
             self.carry_out(id, &ops, &log)?;
-            if let Some(place) = self.logs.get_mut(&id) {
-                self.files.sync(&place.active.path)?;
-                place.recovery_point = log.log_end();
+            if let Some(place) = self.logs.get_mut(&id).filter(|place| !failed(place)) {
+                place.sync(&mut *self.files, log.log_end(), &log)?;
             }
         }
         self.note_high_watermarks(node, cluster)?;
         self.note_points(node, cluster)?;
+        if self.logs.values().any(failed) {
+            return Ok(());
+        }
         let marker = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
         replace(
             &mut *self.files,
@@ -315,24 +362,90 @@ impl Place {
             dir,
             name: found.name,
             recovery_point: found.recovery_point,
+            flushes: Flushes::default(),
         }
     }
 
-    fn roll(&mut self, files: &mut dyn Files, segment: Offset, always: bool) -> io::Result<()> {
-        if self.active.length > 0 {
-            files.sync(&self.active.path)?;
-            self.recovery_point = segment;
+    /// The segments that lie below `end` and have not been flushed yet, or not be begun with:
+    /// one, as a rule, and after a kill perhaps more.
+    fn unflushed(&self, log: &Log, end: Offset) -> Vec<Offset> {
+        let begun = self.flushes.begun.back().map(|(_, end)| *end);
+        let from = begun.unwrap_or(self.recovery_point);
+        let bases: Vec<Offset> = log.segment_sizes().map(|(base, _)| base).collect();
+        let ends = bases.iter().skip(1).copied().chain([Offset(i64::MAX)]);
+        let pairs = bases.iter().copied().zip(ends);
+        pairs
+            .filter(|(base, next)| *base < end && *next > from)
+            .map(|(base, _)| base)
+            .collect()
+    }
+
+    /// Makes everything below `end`, where no segment grows, survive a power cut.
+    fn sync(&mut self, files: &mut dyn Files, end: Offset, log: &Log) -> io::Result<()> {
+        for segment in self.unflushed(log, end) {
+            files.sync(&join(&self.dir, &LogFile::Log(segment).name()))?;
         }
+        self.recovery_point = self.recovery_point.max(end);
+        Ok(())
+    }
+
+    /// Begins to do so, in the flush of this number, with what belongs to the segments; says
+    /// whether there was need for it.
+    fn flush(
+        &mut self,
+        files: &mut dyn Files,
+        end: Offset,
+        log: &Log,
+        number: u64,
+    ) -> io::Result<bool> {
+        let segments = self.unflushed(log, end);
+        if segments.is_empty() {
+            return Ok(false);
+        }
+        let mut belonging = vec![LogFile::Snapshot(end), LogFile::LeaderEpochs];
+        for segment in segments {
+            belonging.extend([
+                LogFile::Log(segment),
+                LogFile::Index(segment),
+                LogFile::TimeIndex(segment),
+                LogFile::TxnIndex(segment),
+            ]);
+        }
+        let paths = belonging.iter().map(|file| join(&self.dir, &file.name()));
+        files.flush(Flush {
+            number,
+            dir: self.dir.clone(),
+            paths: paths.collect(),
+        })?;
+        self.flushes.begun.push_back((number, end));
+        Ok(true)
+    }
+
+    /// A segment begins.
+    fn begin(&mut self, files: &mut dyn Files, segment: Offset) -> io::Result<()> {
         self.active = Active {
             segment,
             path: join(&self.dir, &LogFile::Log(segment).name()),
             length: 0,
         };
-        files.create(&self.active.path)?;
-        if always {
-            files.sync_dir(&self.dir)?;
+        files.create(&self.active.path)
+    }
+
+    /// A flush has ended; after one that failed the recovery point stays where it is.
+    fn flushed(&mut self, flushed: &Flushed) {
+        let begun = &mut self.flushes.begun;
+        // It is not there if the segment has become the one that grows again.
+        let Some(at) = begun
+            .iter()
+            .position(|(number, _)| *number == flushed.number)
+        else {
+            return;
+        };
+        let end = begun.remove(at).map(|(_, end)| end);
+        self.flushes.failed |= flushed.result.is_err();
+        if let Some(end) = end.filter(|_| !self.flushes.failed) {
+            self.recovery_point = self.recovery_point.max(end);
         }
-        Ok(())
     }
 
     fn append(&mut self, files: &mut dyn Files, slice: &LogSlice, log: &Log) -> io::Result<()> {
@@ -369,6 +482,7 @@ impl Place {
         self.active.length = length;
         // Once new bytes lie there, the old ones below the recovery point are no proof any more.
         self.recovery_point = self.recovery_point.min(segment);
+        self.flushes.begun.retain(|(_, end)| *end <= segment);
         if always {
             files.sync(&self.active.path)?;
         }

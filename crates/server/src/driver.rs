@@ -151,9 +151,60 @@ impl Driver {
         self.keep_bound();
     }
 
-    /// The store, and the cluster it belongs to.
-    pub(crate) fn store(&mut self) -> (&mut Store, &Cluster) {
-        (&mut self.store, &self.cluster)
+    /// Directories of partitions that the metadata does not know.
+    pub(crate) fn unclaimed(&self) -> Vec<&str> {
+        match &self.store {
+            Store::Disk(disk) => disk.unclaimed().collect(),
+            Store::Memory(_) => Vec::new(),
+        }
+    }
+
+    /// Writes Kafka's checkpoint files: that of the high watermarks, those of the recovery points
+    /// and log starts.
+    pub fn checkpoint(&mut self, high_watermarks: bool, points: bool) {
+        self.note_flushed(false);
+        let Store::Disk(disk) = &mut self.store else {
+            return;
+        };
+        let mut done = Ok(());
+        if high_watermarks {
+            done = disk.note_high_watermarks(self.node, &self.cluster);
+        }
+        if points {
+            done = done.and_then(|()| disk.note_points(self.node, &self.cluster));
+        }
+        if let Err(error) = done {
+            self.console
+                .say(format!("the checkpoint files cannot be written: {error}"));
+        }
+    }
+
+    /// Stops cleanly: every log is closed and flushed, and the next start finds Kafka's marker.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn close(&mut self) -> io::Result<()> {
+        self.note_flushed(true);
+        let Store::Disk(disk) = &mut self.store else {
+            return Ok(());
+        };
+        let image = (self.cluster.node(self.node)).map(|node| node.broker().image());
+        let epoch = image
+            .and_then(|image| image.brokers().get(&self.node))
+            .map_or(-1, |entry| entry.epoch);
+        disk.close(self.node, &self.cluster, epoch)
+    }
+
+    fn note_flushed(&mut self, wait: bool) {
+        let Store::Disk(disk) = &mut self.store else {
+            return;
+        };
+        for (dir, error) in disk.note_flushed(wait) {
+            self.console.say(format!(
+                "{dir}: a closed segment cannot be flushed: {error}. It may not survive a power \
+                 cut; the next start checks it"
+            ));
+        }
     }
 
     fn carry_out(&mut self, effect: Effect, events: &mut VecDeque<Event>) {

@@ -1,5 +1,6 @@
 //! The file layer: everything the server does to its data directory goes through [`Files`].
 
+use crate::flusher::{Flush, Flushed, Flusher};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -40,6 +41,13 @@ pub trait Files: Send {
     fn sync(&mut self, path: &str) -> io::Result<()>;
     /// Makes the names in a directory survive a power cut.
     fn sync_dir(&mut self, dir: &str) -> io::Result<()>;
+    /// Begins to make files survive a power cut, and goes on meanwhile.
+    ///
+    /// # Errors
+    /// It cannot be begun.
+    fn flush(&mut self, flush: Flush) -> io::Result<()>;
+    /// The flushes that have ended since the last call, in order; with `wait`, all that were begun.
+    fn flushed(&mut self, wait: bool) -> Vec<Flushed>;
 }
 
 /// A directory of the machine's file system.
@@ -48,6 +56,8 @@ pub struct RealFiles {
     root: PathBuf,
     open: BTreeMap<String, Open>,
     uses: u64,
+    /// Begun with the first flush.
+    flusher: Option<Flusher>,
     /// Held while the server runs; the operating system frees it with the process.
     _lock: File,
 }
@@ -78,6 +88,7 @@ impl RealFiles {
             root: root.to_path_buf(),
             open: BTreeMap::new(),
             uses: 0,
+            flusher: None,
             _lock: lock,
         })
     }
@@ -217,5 +228,17 @@ impl Files for RealFiles {
 
     fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
         File::open(self.root.join(dir))?.sync_all()
+    }
+
+    fn flush(&mut self, flush: Flush) -> io::Result<()> {
+        match &mut self.flusher {
+            Some(flusher) => flusher.order(flush),
+            none => none.insert(Flusher::start(self.root.clone())?).order(flush),
+        }
+    }
+
+    fn flushed(&mut self, wait: bool) -> Vec<Flushed> {
+        let flusher = self.flusher.as_mut();
+        flusher.map_or_else(Vec::new, |flusher| flusher.ended(wait))
     }
 }

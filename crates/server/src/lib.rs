@@ -1,6 +1,6 @@
 //! The native shell around the core: TCP, Kafka's files on disk, the wall clock.
 //!
-//! One thread does everything. [`Driver`] tells the cluster what has happened and carries out its
+//! One thread does everything, but for flushing the segments that are closed. [`Driver`] tells the cluster what has happened and carries out its
 //! orders on a [`Store`]; [`Server`] adds sockets, signals and time. The file layer is the trait
 //! [`Files`], so that a test can see every write and every fsync.
 
@@ -13,6 +13,7 @@ mod console;
 mod disk;
 mod driver;
 mod files;
+mod flusher;
 mod frames;
 mod memory;
 mod open;
@@ -27,6 +28,7 @@ pub use console::Console;
 pub use disk::{DiskStore, Fsync};
 pub use driver::{Driver, Out};
 pub use files::{Files, RealFiles};
+pub use flusher::{Flush, Flushed};
 pub use frames::{FrameError, Frames};
 pub use open::{Identity, Opened, open_dir, open_memory};
 pub use server::{Server, Stopper};

@@ -8,7 +8,6 @@ use crate::driver::{Driver, Out};
 use crate::files::RealFiles;
 use crate::open::{Identity, open_dir, open_memory};
 use crate::settings::{Refusal, Settings, Storage};
-use crate::store::Store;
 use cluster::{Closing, Event};
 use ids::{ConnId, Time};
 use mio::event::Source;
@@ -211,14 +210,12 @@ impl Server {
             self.driver.tell(now, Event::Tick);
             self.driver.commit(now);
         }
-        if let (Store::Disk(disk), _) = self.driver.store() {
-            let unknown: Vec<&str> = disk.unclaimed().collect();
-            if !unknown.is_empty() {
-                self.console.say(format!(
-                    "{}: the metadata knows no such partitions; the directories are kept and not used",
-                    unknown.join(", ")
-                ));
-            }
+        let unknown = self.driver.unclaimed();
+        if !unknown.is_empty() {
+            self.console.say(format!(
+                "{}: the metadata knows no such partitions; the directories are kept and not used",
+                unknown.join(", ")
+            ));
         }
         Ok(())
     }
@@ -425,20 +422,8 @@ impl Server {
         if points {
             self.due.points = now.plus_millis(POINTS_MS);
         }
-        let node = self.driver.node();
-        let (Store::Disk(disk), cluster) = self.driver.store() else {
-            return;
-        };
-        let mut done = Ok(());
-        if watermarks {
-            done = disk.note_high_watermarks(node, cluster);
-        }
-        if points {
-            done = done.and_then(|()| disk.note_points(node, cluster));
-        }
-        if let Err(error) = done {
-            self.console
-                .say(format!("the checkpoint files cannot be written: {error}"));
+        if watermarks || points {
+            self.driver.checkpoint(watermarks, points);
         }
     }
 
@@ -477,15 +462,7 @@ impl Server {
             self.driver.commit(now);
         }
         self.send_out(now);
-        let node = self.driver.node();
-        let (Store::Disk(disk), cluster) = self.driver.store() else {
-            return Ok(());
-        };
-        let image = cluster.node(node).map(|node| node.broker().image());
-        let epoch = image
-            .and_then(|image| image.brokers().get(&node))
-            .map_or(-1, |entry| entry.epoch);
-        disk.close(node, cluster, epoch)
+        self.driver.close()
     }
 }
 

@@ -113,6 +113,14 @@ impl Node {
         answer.responses[0].partition_responses[0].error_code
     }
 
+    /// The recovery point of `orders-0`, once the checkpoint files have been written.
+    fn recovery_point(&mut self, files: &Recorder) -> i64 {
+        self.driver.checkpoint(true, true);
+        let text = files.text("recovery-point-offset-checkpoint").unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("orders 0 "));
+        line.unwrap().parse().unwrap()
+    }
+
     /// The log end of a topic's only partition; -1 when there is no such topic.
     fn end(&self, topic: &str) -> i64 {
         let node = self.driver.cluster().node(self.driver.node()).unwrap();
@@ -181,6 +189,86 @@ fn without_the_fsync_the_same_check_finds_the_loss() {
     let files = Recorder::without_fsync();
     let acknowledged = run(&files);
     assert!(first_loss(&files, &acknowledged).is_some());
+}
+
+/// Segments of `orders-0` that a power cut would take bytes from.
+fn at_risk(files: &Recorder) -> Vec<String> {
+    let mut names = files.at_risk();
+    names.retain(|name| name.starts_with("orders-0/"));
+    names
+}
+
+#[test]
+fn a_closed_segment_is_flushed_while_the_server_goes_on() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    node.create("orders");
+    for _ in 0..12 {
+        assert_eq!(node.produce("orders", "a record of no great length"), 0);
+    }
+    let segments = at_risk(&files);
+    assert!(
+        segments.len() > 2,
+        "nothing has been flushed yet: {segments:?}"
+    );
+    assert_eq!(node.recovery_point(&files), 0);
+    // One flush after the other moves the recovery point to the end of its segment.
+    for (number, next) in segments.iter().enumerate().skip(1) {
+        assert!(files.flush_one());
+        assert_eq!(at_risk(&files), segments[number..]);
+        let end: i64 = next["orders-0/".len()..][..20].parse().unwrap();
+        assert_eq!(node.recovery_point(&files), end);
+    }
+    assert!(!files.flush_one());
+    assert_eq!(node.produce("orders", "one more"), 0);
+    node.driver.close().unwrap();
+    assert_eq!(at_risk(&files), Vec::<String>::new());
+    assert_eq!(node.recovery_point(&files), 13);
+    assert!(files.text(".kafka_cleanshutdown").is_some());
+}
+
+#[test]
+fn a_flush_covers_the_segments_that_a_killed_server_had_not_flushed() {
+    let files = Recorder::default();
+    let mut killed = Node::start(&files, Fsync::OnRoll);
+    killed.create("orders");
+    for _ in 0..12 {
+        assert_eq!(killed.produce("orders", "a record of no great length"), 0);
+    }
+    files.forget_flushes();
+    drop(killed);
+    for fsync in [Fsync::OnRoll, Fsync::Always] {
+        let files = files.copy();
+        let mut node = Node::start(&files, fsync);
+        let closed = at_risk(&files).len();
+        while at_risk(&files).len() == closed {
+            assert_eq!(node.produce("orders", "a record of no great length"), 0);
+            while files.flush_one() {}
+        }
+        let left = at_risk(&files).len();
+        assert!(closed > 2 && left <= 1, "{fsync:?}: {:?}", at_risk(&files));
+    }
+}
+
+#[test]
+fn after_a_flush_that_failed_nothing_is_taken_for_flushed() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    node.create("orders");
+    files.break_flushes();
+    for _ in 0..12 {
+        assert_eq!(node.produce("orders", "a record of no great length"), 0);
+    }
+    assert!(files.flush_one());
+    assert_eq!(node.recovery_point(&files), 0);
+    let said = node.lines.all();
+    assert!(
+        said[0].starts_with("orders-0: a closed segment cannot be flushed: "),
+        "{said:?}"
+    );
+    node.driver.close().unwrap();
+    assert_eq!(node.recovery_point(&files), 0);
+    assert_eq!(files.text(".kafka_cleanshutdown"), None);
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 #![allow(unreachable_pub, reason = "a module of several test programs")]
 
-use brooklet_server::Files;
+use brooklet_server::{Files, Flush, Flushed};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
@@ -143,6 +143,11 @@ struct Recorded {
     deaf: bool,
     /// Writes fail from now on.
     full: bool,
+    /// Flushes that have been begun and not carried out.
+    flushes: VecDeque<Flush>,
+    flushed: Vec<Flushed>,
+    /// Flushes fail from now on.
+    broken: bool,
 }
 
 /// The file layer; clones share the disk.
@@ -165,6 +170,67 @@ impl Recorder {
     /// The disk is full, or is not any more.
     pub fn set_full(&self, full: bool) {
         self.0.lock().unwrap().full = full;
+    }
+
+    /// Flushes fail from now on.
+    pub fn break_flushes(&self) {
+        self.0.lock().unwrap().broken = true;
+    }
+
+    /// Flushes that have been begun are never carried out, as after a kill.
+    pub fn forget_flushes(&self) {
+        self.0.lock().unwrap().flushes.clear();
+    }
+
+    /// Another disk with the same files, as safe or unsafe as they are.
+    pub fn copy(&self) -> Recorder {
+        Recorder::over(self.0.lock().unwrap().disk.clone())
+    }
+
+    /// Carries out the oldest flush that was begun; says whether there was one.
+    pub fn flush_one(&self) -> bool {
+        let mut recorded = self.0.lock().unwrap();
+        let Some(flush) = recorded.flushes.pop_front() else {
+            return false;
+        };
+        let broken = recorded.broken;
+        drop(recorded);
+        let names = flush.paths.into_iter();
+        let there: Vec<String> = names.filter(|path| self.is_there(path)).collect();
+        for path in there.into_iter().filter(|_| !broken) {
+            self.do_op(Op::Sync(path)).unwrap();
+        }
+        self.do_op(Op::SyncDir(flush.dir)).unwrap();
+        let result = match broken {
+            true => Err(ErrorKind::Other.into()),
+            false => Ok(()),
+        };
+        let number = flush.number;
+        let flushed = Flushed { number, result };
+        self.0.lock().unwrap().flushed.push(flushed);
+        true
+    }
+
+    fn is_there(&self, path: &str) -> bool {
+        self.0.lock().unwrap().disk.names.contains_key(path)
+    }
+
+    /// The log files that a power cut would take bytes from.
+    pub fn at_risk(&self) -> Vec<String> {
+        let recorded = self.0.lock().unwrap();
+        let disk = &recorded.disk;
+        let risky = |at: usize| disk.inodes[at].bytes != disk.inodes[at].lasting;
+        let logs = disk.names.iter().filter(|(name, _)| name.ends_with(".log"));
+        logs.filter(|(_, at)| risky(**at))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// A file's text.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let recorded = self.0.lock().unwrap();
+        let at = *recorded.disk.names.get(path)?;
+        String::from_utf8(recorded.disk.inodes[at].bytes.clone()).ok()
     }
 
     /// For each number of operations, from 0 on: the file layer as a power cut right after them
@@ -260,5 +326,15 @@ impl Files for Recorder {
 
     fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
         self.do_op(Op::SyncDir(dir.to_owned()))
+    }
+
+    fn flush(&mut self, flush: Flush) -> io::Result<()> {
+        self.0.lock().unwrap().flushes.push_back(flush);
+        Ok(())
+    }
+
+    fn flushed(&mut self, wait: bool) -> Vec<Flushed> {
+        while wait && self.flush_one() {}
+        std::mem::take(&mut self.0.lock().unwrap().flushed)
     }
 }
