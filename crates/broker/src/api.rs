@@ -21,7 +21,6 @@ pub(crate) mod sasl_handshake;
 
 use crate::broker::{Broker, Cx, Handled};
 use crate::event::Closing;
-use bytes::Bytes;
 use wire::{Message, Reader};
 
 /// Kafka's sentence for error 42 where it has none of its own.
@@ -41,13 +40,8 @@ fn with<M: Message>(
     }
 }
 
-/// Hands a request to its API. `frame` is the whole request, for those the controller answers.
-pub(crate) fn dispatch(
-    broker: &mut Broker,
-    cx: &mut Cx<'_>,
-    body: Reader,
-    frame: Bytes,
-) -> Handled {
+/// Hands a request to its API; the controller gets the frame as it came.
+pub(crate) fn dispatch(broker: &mut Broker, cx: &mut Cx<'_>, body: Reader) -> Handled {
     let (api_key, version) = (cx.caller.api_key, cx.caller.version);
     let spoken = api_versions::spoken(api_key);
     if api_key == 18 && spoken.is_none_or(|api| !(api.min..=api.max).contains(&version)) {
@@ -65,7 +59,7 @@ pub(crate) fn dispatch(
         10 => with(cx, body, |cx, m| find_coordinator::handle(broker, cx, &m)),
         17 => sasl_handshake::handle(cx),
         18 => with(cx, body, |cx, m| api_versions::handle(broker, cx, &m)),
-        19 | 20 | 33 | 37 | 43 | 44 => broker.forward(cx, frame),
+        19 | 20 | 33 | 37 | 43 | 44 => broker.forward(cx, body.into_inner()),
         21 => with(cx, body, |cx, m| delete_records::handle(broker, cx, &m)),
         22 => with(cx, body, |cx, m| init_producer_id::handle(broker, cx, &m)),
         23 => with(cx, body, |cx, m| {

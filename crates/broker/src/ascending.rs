@@ -39,8 +39,11 @@ impl<K: Ord + Copy, V: Copy> Ascending<K, V> {
     }
 
     pub(crate) fn remove(&mut self, key: K) -> Option<V> {
-        let at = self.place(key).ok()?;
-        self.entries.remove(at).map(|(_, value)| value)
+        let entry = match self.place(key).ok()? {
+            0 => self.entries.pop_front(),
+            at => self.entries.remove(at),
+        };
+        entry.map(|(_, value)| value)
     }
 
     /// The least key.
@@ -49,8 +52,9 @@ impl<K: Ord + Copy, V: Copy> Ascending<K, V> {
     }
 
     fn place(&self, key: K) -> Result<usize, usize> {
-        match self.entries.back() {
-            Some((last, _)) if *last == key => Ok(self.entries.len() - 1),
+        match (self.entries.front(), self.entries.back()) {
+            (Some((first, _)), _) if *first == key => Ok(0),
+            (_, Some((last, _))) if *last == key => Ok(self.entries.len() - 1),
             _ => self.entries.binary_search_by_key(&key, |(key, _)| *key),
         }
     }

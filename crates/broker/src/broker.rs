@@ -245,8 +245,7 @@ impl Broker {
     }
 
     fn release(&mut self, conn: ConnId) {
-        self.connections.idle(conn);
-        if self.connections.queued(conn) > 0 {
+        if self.connections.idle(conn) > 0 {
             self.ready.push_back(conn);
         }
     }
@@ -271,17 +270,23 @@ impl Broker {
     /// Handles frames until every connection is busy or has none left.
     fn run_ready(&mut self, now: Time, out: &mut Vec<Effect>) {
         while let Some(conn) = self.ready.pop_front() {
-            while let Some(frame) = self.connections.next_frame(conn) {
-                if !self.request(now, conn, frame, out) {
-                    break;
-                }
+            self.serve(now, conn, out);
+        }
+    }
+
+    /// Handles a connection's frames. Not inlined: most steps end with nobody to serve.
+    #[inline(never)]
+    fn serve(&mut self, now: Time, conn: ConnId, out: &mut Vec<Effect>) {
+        while let Some(frame) = self.connections.next_frame(conn) {
+            if !self.request(now, conn, frame, out) {
+                break;
             }
         }
     }
 
     /// Handles one frame; `false` when the connection cannot take another now.
     fn request(&mut self, now: Time, conn: ConnId, frame: Bytes, out: &mut Vec<Effect>) -> bool {
-        let handled = match RequestFrame::decode(frame.clone()) {
+        let handled = match RequestFrame::decode(frame) {
             Err(_) => Handled::Close(Closing::Malformed),
             Ok(request) => {
                 let caller = Caller {
@@ -296,7 +301,7 @@ impl Broker {
                     client_id: request.header.client_id,
                     out,
                 };
-                api::dispatch(self, &mut cx, request.body, frame)
+                api::dispatch(self, &mut cx, request.body)
             }
         };
         match handled {

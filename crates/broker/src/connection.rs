@@ -90,11 +90,13 @@ impl Connections {
         }
     }
 
-    /// The request of a connection has been answered.
-    pub(crate) fn idle(&mut self, conn: ConnId) {
-        if let Some(connection) = self.open.get_mut(&conn) {
-            connection.state = State::Idle;
-        }
+    /// The request of a connection has been answered; says how many frames waited behind it.
+    pub(crate) fn idle(&mut self, conn: ConnId) -> usize {
+        let Some(connection) = self.open.get_mut(&conn) else {
+            return 0;
+        };
+        connection.state = State::Idle;
+        connection.queue.len()
     }
 
     /// Frames that wait behind the request being handled.

@@ -1,7 +1,6 @@
 //! The cluster: events for a node in, orders of nodes out.
 
 use crate::node::{Local, Node};
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use broker::{Closing, Note, ReplicaId, ReplicaName, Reply};
@@ -211,10 +210,12 @@ impl Cluster {
             return;
         };
         // A node's parts talk to each other at once, until nothing is left to say.
-        let mut talk = VecDeque::new();
+        let mut talk = Vec::new();
         node.take(now, event, &mut talk, out);
-        while let Some(local) = talk.pop_front() {
-            node.hear(now, local, &mut talk, out);
+        while !talk.is_empty() {
+            for local in core::mem::take(&mut talk) {
+                node.hear(now, local, &mut talk, out);
+            }
         }
     }
 
@@ -230,11 +231,11 @@ pub(crate) fn route(
     own: NodeId,
     to: NodeId,
     message: Peer,
-    talk: &mut VecDeque<Local>,
+    talk: &mut Vec<Local>,
     out: &mut Vec<Effect>,
 ) {
     if own == to {
-        talk.push_back(Local { from: own, message });
+        talk.push(Local { from: own, message });
     } else {
         out.push(Effect::Send { to, message });
     }

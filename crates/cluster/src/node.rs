@@ -1,7 +1,6 @@
 //! One node: a broker, and on one of them the controller.
 
 use crate::cluster::{Effect, Event, LogId, Peer, route};
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use broker::{Broker, BrokerConfig, Recovered};
 use controller::{Controller, ControllerConfig, MetadataLog, RequestId};
@@ -111,7 +110,7 @@ impl Node {
         &mut self,
         now: Time,
         event: Event,
-        talk: &mut VecDeque<Local>,
+        talk: &mut Vec<Local>,
         out: &mut Vec<Effect>,
     ) {
         use broker::Event as ToBroker;
@@ -148,7 +147,7 @@ impl Node {
             Event::StoreFailed { token, .. } => {
                 self.tell_broker(now, ToBroker::StoreFailed { token }, talk, out)
             }
-            Event::Peer { from, message } => talk.push_back(Local { from, message }),
+            Event::Peer { from, message } => talk.push(Local { from, message }),
             Event::Shutdown => {
                 let mut said = core::mem::take(&mut self.said);
                 self.broker.begin_shutdown(now, &mut said);
@@ -166,7 +165,7 @@ impl Node {
         &mut self,
         now: Time,
         local: Local,
-        talk: &mut VecDeque<Local>,
+        talk: &mut Vec<Local>,
         out: &mut Vec<Effect>,
     ) {
         match local.message {
@@ -185,7 +184,7 @@ impl Node {
         }
     }
 
-    fn start(&mut self, now: Time, talk: &mut VecDeque<Local>, out: &mut Vec<Effect>) {
+    fn start(&mut self, now: Time, talk: &mut Vec<Local>, out: &mut Vec<Effect>) {
         // The broker learns what is already committed before it registers, so that it knows
         // its replicas by then.
         let batches = self
@@ -204,7 +203,7 @@ impl Node {
         &mut self,
         now: Time,
         event: broker::Event,
-        talk: &mut VecDeque<Local>,
+        talk: &mut Vec<Local>,
         out: &mut Vec<Effect>,
     ) {
         let mut said = core::mem::take(&mut self.said);
@@ -215,7 +214,7 @@ impl Node {
     fn carry(
         &mut self,
         mut said: Vec<broker::Effect>,
-        talk: &mut VecDeque<Local>,
+        talk: &mut Vec<Local>,
         out: &mut Vec<Effect>,
     ) {
         use broker::Effect as Said;
@@ -263,7 +262,7 @@ impl Node {
         &mut self,
         now: Time,
         event: controller::Event,
-        talk: &mut VecDeque<Local>,
+        talk: &mut Vec<Local>,
         out: &mut Vec<Effect>,
     ) {
         use controller::Effect as Said;

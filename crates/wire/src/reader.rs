@@ -35,6 +35,12 @@ impl Reader {
         self.end - self.at
     }
 
+    /// All the bytes it was made of, whatever has been read of them.
+    #[must_use]
+    pub fn into_inner(self) -> Bytes {
+        self.bytes
+    }
+
     /// Takes what is left.
     pub fn rest(&mut self) -> Bytes {
         let rest = self.bytes.slice(self.at..self.end);
@@ -52,10 +58,10 @@ impl Reader {
     }
 
     fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let range = self.advance(N)?;
-        self.bytes[range]
-            .try_into()
-            .map_err(|_| Malformed::Truncated)
+        let left = self.bytes.get(self.at..self.end).unwrap_or_default();
+        let next = *left.first_chunk().ok_or(Malformed::Truncated)?;
+        self.at += N;
+        Ok(next)
     }
 
     /// The next `len` bytes, not copied.
@@ -80,6 +86,17 @@ impl Reader {
     /// # Errors
     /// It does not fit 32 bits, or the bytes end.
     pub fn uvarint(&mut self) -> Result<u32, Malformed> {
+        // Nearly all take one byte.
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte < 0x80 && self.at < self.end => {
+                self.at += 1;
+                Ok(u32::from(byte))
+            }
+            _ => self.long_uvarint(),
+        }
+    }
+
+    fn long_uvarint(&mut self) -> Result<u32, Malformed> {
         let mut value = 0u32;
         for shift in [0, 7, 14, 21, 28] {
             let [byte] = self.fixed()?;

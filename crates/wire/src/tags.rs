@@ -51,7 +51,18 @@ impl Reader {
         unknown: &mut Tags,
         known: &mut dyn FnMut(u32, &mut Reader) -> Result<bool, Malformed>,
     ) -> Result<(), Malformed> {
-        let count = self.uvarint()?;
+        match self.uvarint()? {
+            0 => Ok(()),
+            count => self.some_tags(count, unknown, known),
+        }
+    }
+
+    fn some_tags(
+        &mut self,
+        count: u32,
+        unknown: &mut Tags,
+        known: &mut dyn FnMut(u32, &mut Reader) -> Result<bool, Malformed>,
+    ) -> Result<(), Malformed> {
         let mut last = None;
         for _ in 0..count {
             let tag = self.uvarint()?;
@@ -104,6 +115,9 @@ impl KnownTags {
 impl Writer {
     /// Writes known and unknown tagged fields in ascending order.
     pub(crate) fn tags(&mut self, known: KnownTags, unknown: &Tags) {
+        if known.tags.is_empty() && known.status.is_ok() {
+            return self.unknown_tags(unknown);
+        }
         self.check(known.status);
         let mut all = known.tags;
         for tag in unknown.as_slice() {

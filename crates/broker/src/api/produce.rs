@@ -73,11 +73,13 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceReque
     }
     let id = broker.waiting.next_id();
     let mut pending = PendingProduce {
-        response: ProduceResponse::default(),
+        response: ProduceResponse {
+            responses: Vec::with_capacity(request.topic_data.len()),
+            ..ProduceResponse::default()
+        },
         spots: Vec::new(),
         open: 0,
     };
-    pending.response.responses.reserve(request.topic_data.len());
     let (acks, timeout_ms) = (request.acks, request.timeout_ms);
     let single = matches!(&request.topic_data[..], [topic] if topic.partition_data.len() == 1);
     for topic in request.topic_data {
