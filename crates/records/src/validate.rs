@@ -208,6 +208,8 @@ fn check_records(
     }
 }
 
+/// Not inlined, so that the loop has the registers to itself.
+#[inline(never)]
 fn walk_all<S: Source>(header: &Header, source: &mut S, rules: &Rules) -> Result<Found, Invalid> {
     let check = Check::new(header, rules);
     let mut found = Found {

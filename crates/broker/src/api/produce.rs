@@ -73,19 +73,17 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceReque
     }
     let id = broker.waiting.next_id();
     let mut pending = PendingProduce {
-        response: ProduceResponse {
-            responses: Vec::with_capacity(request.topic_data.len()),
-            ..ProduceResponse::default()
-        },
+        response: ProduceResponse::default(),
         spots: Vec::new(),
         open: 0,
     };
     let (acks, timeout_ms) = (request.acks, request.timeout_ms);
     let single = matches!(&request.topic_data[..], [topic] if topic.partition_data.len() == 1);
-    for topic in request.topic_data {
-        let ask = Ask { acks, id, single };
-        append_topic(broker, cx, ask, topic, &mut pending);
-    }
+    let ask = Ask { acks, id, single };
+    let topics = request.topic_data.into_iter().zip(0..);
+    pending.response.responses = topics
+        .map(|(topic, at)| append_topic(broker, cx, ask, (at, topic), &mut pending))
+        .collect();
     if acks == 0 {
         let failed = |topic: &TopicProduceResponse| {
             topic
@@ -118,9 +116,9 @@ fn append_topic(
     broker: &mut Broker,
     cx: &mut Cx<'_>,
     Ask { acks, id, single }: Ask,
-    topic: TopicProduceData,
+    (at, topic): (u32, TopicProduceData),
     pending: &mut PendingProduce,
-) {
+) -> TopicProduceResponse {
     let place = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
     let name = name_of(broker, cx.caller.version, &topic);
     let slot = name
@@ -149,19 +147,19 @@ fn append_topic(
         };
         if !single {
             pending.spots.push(Spot {
-                topic: place(pending.response.responses.len()),
+                topic: at,
                 partition: place(answers.len()),
                 settled,
             });
         }
         answers.push(answer);
     }
-    pending.response.responses.push(TopicProduceResponse {
+    TopicProduceResponse {
         name: topic.name,
         topic_id: topic.topic_id,
         partition_responses: answers,
         ..TopicProduceResponse::default()
-    });
+    }
 }
 
 /// The name of a topic that clients may produce to.
