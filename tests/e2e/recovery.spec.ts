@@ -111,6 +111,26 @@ for (const [how, words] of [
 
 type Ack = { partition: number; offset: number; value: string };
 
+test("a browser that lost all of the site's databases is told from a first visit", async ({ page }) => {
+  const dropped = by(page, "notice-dropped");
+  await open(page);
+  await eventually(page, (s) => appended(s, "orders")).toBeGreaterThan(0);
+  await page.reload();
+  await ready(page);
+  await expect(dropped).toHaveCount(0);
+  await away(page);
+  await page.evaluate(async () => {
+    for (const { name = "" } of await indexedDB.databases()) indexedDB.deleteDatabase(name);
+  });
+  await open(page);
+  await expect(dropped).toContainText("lost everything that this site had stored");
+  await eventually(page, (s) => appended(s, "orders")).toBeGreaterThan(0);
+  // It is said once, and not of a workspace that was deleted on purpose.
+  await page.reload();
+  await ready(page);
+  await expect(dropped).toHaveCount(0);
+});
+
 test("SIGKILL at random moments of a continuous produce loses nothing acknowledged", async ({ baseURL }) => {
   const kills = Number(process.env.BROOKLET_KILLS ?? 5);
   test.setTimeout(60_000 + kills * 30_000);

@@ -1,6 +1,7 @@
 // Everything on the stage by hand: added, changed, taken away, and taken back.
 
 import type { Page } from "@playwright/test";
+import type { Snapshot } from "../../web/engine/rpc.ts";
 import {
   addGroup,
   addProducer,
@@ -235,7 +236,11 @@ test.describe("with a finger", () => {
     await by(page, "less-producer-checkout").tap();
     await by(page, "less-producer-checkout").tap();
     await eventually(page, (s) => s.producers.find((p) => p.name === "checkout")?.rate).toBe(0);
+    const position = (s: Snapshot) =>
+      Number(groupOf(s, "billing")?.offsets.find((o) => o.partition === 0)?.position);
+    await eventually(page, position).toBeGreaterThan(10);
     await eventually(page, (s) => lag(s, "billing")).toBe(0);
+    const before = position(await snapshot(page));
 
     const marker = await by(page, "marker-billing-orders-0-position").boundingBox();
     if (!marker) throw new Error("there is no marker");
@@ -243,12 +248,12 @@ test.describe("with a finger", () => {
     await expect(by(page, "marker-steps")).toBeVisible();
     await by(page, "step--10").tap();
     await expect(by(page, "step-apply")).toContainText("10 records will be read again");
-    await page.evaluate(() => window.brooklet.pause());
+    // Slowly, so that it is seen on its way back.
+    await page.evaluate(() => window.brooklet.speed(0.2));
     await by(page, "step-apply").tap();
-    await eventually(page, (s) =>
-      Number(groupOf(s, "billing")?.offsets.find((o) => o.partition === 0)?.position),
-    ).toBeLessThan(13);
-    await page.evaluate(() => window.brooklet.resume());
+    await eventually(page, position).toBeLessThan(before);
+    await page.evaluate(() => window.brooklet.speed(1));
+    await eventually(page, position).toBe(before);
     await by(page, "panel-inspect").tap();
     await createTopic(page, "tapped", 1);
     await expect(by(page, "workspaces")).toHaveText("A log remembers");

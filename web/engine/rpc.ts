@@ -354,6 +354,7 @@ export type NoticeCode =
   | "history-begins" // {} after a reload the timeline begins here
   | "history-trimmed" // {} the oldest part of the history was let go
   | "past-closed" // {connections} continuing from the past closed connections from outside
+  | "dropped" // {} the browser lost every database of the site: the workspace begins anew (sent by the page)
   | "memory" // {} this browser keeps no storage: the world lives in memory only
   | "outdated" // {} another tab runs a newer version: reload
   | "down"; // {why} the worker failed again and again and is not started any more (sent by the client)

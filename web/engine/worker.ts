@@ -72,7 +72,9 @@ scope.fetchRest = () => {
     // Its status says that there is no answer.
   }
   if (request.status !== 200)
-    throw new Error(`the rest of the core could not be loaded (HTTP ${request.status}); check the connection`);
+    throw new Error(
+      `the rest of the core could not be loaded (HTTP ${request.status}); check the connection`,
+    );
   install(new WebAssembly.Module(request.response as ArrayBuffer));
 };
 

@@ -1,7 +1,9 @@
 /** The page's state, one object, made once. */
 
 import type { Client } from "../engine/client";
+import type { Opened } from "../engine/rpc";
 import { LESSONS } from "../lessons";
+import { forget, isKept, keep } from "./kept";
 import { LessonProgress } from "./lesson.svelte";
 import { Selection } from "./selection.svelte";
 import { StageView } from "./stage.svelte";
@@ -61,7 +63,27 @@ export class App {
     this.world.did = null;
     this.workspace = id;
     // The sandbox begins with the first lesson's small world.
-    return this.world.open(id, found?.start ?? LESSONS[0]?.start ?? null, fresh);
+    const opened = await this.world.open(id, found?.start ?? LESSONS[0]?.start ?? null, fresh);
+    this.remember(opened, fresh);
+    return opened;
+  }
+
+  async deleteWorkspace(id: string) {
+    await this.world.client.deleteWorkspace(id);
+    forget(id);
+  }
+
+  /** Says so when the browser has lost what this workspace held, and notes once it holds something. */
+  private remember({ workspace, restored, owner }: Opened, fresh: boolean) {
+    if (!owner || this.world.notices.some(({ code }) => code === "memory")) return;
+    if (!restored && !fresh && isKept(workspace)) this.world.tell({ code: "dropped", params: {} });
+    if (!restored) forget(workspace);
+    // What a frame shows is stored.
+    const stop = this.world.frames(({ lanes }) => {
+      if (this.workspace === workspace && !lanes.some(({ logEnd }) => logEnd > 0)) return;
+      if (this.workspace === workspace) keep(workspace);
+      stop();
+    });
   }
 
   /** Selecting a record fills the inspector, and on a phone goes there. */

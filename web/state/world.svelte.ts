@@ -142,7 +142,7 @@ export class World {
         this.events = [...this.events.slice(-EVENTS_MAX + 1), { ...push.event, id: ++this.serial }];
         return;
       case "notice":
-        this.takeNotice(push.notice);
+        this.tell(push.notice);
         return;
       case "stdout":
       case "stderr":
@@ -161,7 +161,8 @@ export class World {
     for (const listen of this.onFrame) listen(frame);
   }
 
-  private takeNotice(notice: Notice) {
+  /** Shows a notice. */
+  tell(notice: Notice) {
     const rest = this.notices.filter((n) => n.code !== notice.code && !superseded(n.code, notice.code));
     this.notices = [...rest.slice(-NOTICES_MAX + 1), { ...notice, id: ++this.serial }];
   }

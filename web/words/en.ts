@@ -366,6 +366,8 @@ export const en = {
     "history-begins": () => "The page was loaded again: history begins here. The records are all there.",
     "history-trimmed": () => "The oldest part of the history was let go to keep memory small.",
     "past-closed": (p) => `Continuing from the past closed ${p.connections} connections from outside.`,
+    dropped: () =>
+      "The browser has lost everything that this site had stored. It does that rarely, when it is killed. This workspace begins anew.",
     memory: () => "This browser keeps nothing for this page: the records are gone when the tab closes.",
     outdated: () => "A newer version runs in another tab. Reload this one.",
     down: (p) => `The broker does not start: ${p.why}.`,
