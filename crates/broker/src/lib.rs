@@ -18,6 +18,7 @@ extern crate std;
 mod api;
 mod ascending;
 mod broker;
+mod by_id;
 mod connection;
 mod coordinator;
 mod event;

@@ -2,6 +2,7 @@
 
 use crate::ascending::Ascending;
 use crate::broker::Broker;
+use crate::by_id::ById;
 use crate::event::{Effect, Note, ReplicaId, ReplicaName};
 use crate::waiting::WaitId;
 use alloc::boxed::Box;
@@ -76,8 +77,7 @@ pub struct ReplicaView<'a> {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Replicas {
-    /// By id, which is never used again: those that are gone leave a word each.
-    by_id: Vec<Option<Box<Replica>>>,
+    by_id: ById<Replica>,
     /// In the order of the topics' names.
     by_name: Vec<Topic>,
     tokens: Ascending<Token, ReplicaId>,
@@ -115,11 +115,11 @@ const FIRST_RETENTION_MS: u64 = 30_000;
 
 impl Replicas {
     pub(crate) fn get(&self, id: ReplicaId) -> Option<&Replica> {
-        self.by_id.get(id.0 as usize)?.as_deref()
+        self.by_id.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: ReplicaId) -> Option<&mut Replica> {
-        self.by_id.get_mut(id.0 as usize)?.as_deref_mut()
+        self.by_id.get_mut(id)
     }
 
     /// The replica of a partition, if this broker has one.
@@ -143,14 +143,11 @@ impl Replicas {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ReplicaId, &Replica)> {
-        (0..)
-            .map(ReplicaId)
-            .zip(&self.by_id)
-            .filter_map(|(id, replica)| Some((id, replica.as_deref()?)))
+        self.by_id.iter()
     }
 
     fn iter_mut(&mut self) -> impl Iterator<Item = &mut Replica> {
-        self.by_id.iter_mut().filter_map(Option::as_deref_mut)
+        self.by_id.iter_mut()
     }
 
     pub(crate) fn of_topic(&self, topic: &str) -> Vec<ReplicaId> {
@@ -166,7 +163,7 @@ impl Replicas {
         log: Log,
         rules: AppendRules,
     ) -> ReplicaId {
-        let id = ReplicaId(u32::try_from(self.by_id.len()).unwrap_or(u32::MAX));
+        let id = self.by_id.next_id();
         self.note_name(&name, id);
         let replica = Replica {
             name,
@@ -183,7 +180,7 @@ impl Replicas {
             loads: SortedMap::new(),
             failed: false,
         };
-        self.by_id.push(Some(Box::new(replica)));
+        self.by_id.push(Box::new(replica));
         self.retention_due
             .get_or_insert(now.plus_millis(FIRST_RETENTION_MS));
         id
@@ -209,7 +206,7 @@ impl Replicas {
     }
 
     pub(crate) fn remove(&mut self, id: ReplicaId) -> Option<Box<Replica>> {
-        let replica = self.by_id.get_mut(id.0 as usize)?.take()?;
+        let replica = self.by_id.remove(id)?;
         for (token, _) in &replica.stores {
             self.tokens.remove(*token);
         }
