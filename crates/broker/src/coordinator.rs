@@ -307,6 +307,10 @@ impl Broker {
                     let then = Then::Group { id, life, ticket };
                     self.write(now, partition, &records, then, out);
                 }
+                Output::TimedOut { client_id } => {
+                    let group = id.clone();
+                    out.push(Effect::Note(Note::MemberTimedOut { group, client_id }));
+                }
             }
         }
     }

@@ -205,6 +205,13 @@ pub enum Note {
         /// How many members it has.
         members: u32,
     },
+    /// A group gave a member up that was silent or late.
+    MemberTimedOut {
+        /// The group.
+        group: Arc<str>,
+        /// The member's `client.id`.
+        client_id: Arc<str>,
+    },
     /// The broker refused to write; nothing acknowledged is lost.
     StoreRefused {
         /// Whose log.

@@ -135,6 +135,11 @@ pub enum Output {
         /// What to write.
         state: GroupState,
     },
+    /// A member was given up, because it was silent or late. Nothing is to be done.
+    TimedOut {
+        /// Its `client.id`.
+        client_id: Arc<str>,
+    },
 }
 
 /// Why the group does not do what was asked.

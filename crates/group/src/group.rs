@@ -283,6 +283,15 @@ impl Group {
         }
     }
 
+    /// Removes a member that was silent or late.
+    pub(crate) fn give_up(&mut self, member_id: &str, out: &mut Vec<Output>) {
+        if let Some(member) = self.members.get(member_id) {
+            let client_id = member.client_id.clone();
+            out.push(Output::TimedOut { client_id });
+        }
+        self.remove(member_id, &Refusal::UnknownMember, out);
+    }
+
     pub(crate) fn end_sync_phase_if_all_came(&mut self) {
         if self.members.values().all(|member| !member.owes_sync) {
             self.sync_deadline = None;

@@ -297,7 +297,7 @@ impl Group {
             .map(|m| m.id.clone())
             .collect();
         for id in absent {
-            self.remove(&id, &Refusal::UnknownMember, out);
+            self.give_up(&id, out);
         }
         if !self.members.is_empty() && !self.elect_leader() {
             // Only absent static members are left: their sessions decide.

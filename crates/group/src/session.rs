@@ -185,7 +185,7 @@ impl Group {
             member.session_deadline = None;
             return;
         }
-        self.remove(id, &Refusal::UnknownMember, out);
+        self.give_up(id, out);
         self.after_removal(now, out);
     }
 
@@ -199,7 +199,7 @@ impl Group {
             .map(|member| member.id.clone())
             .collect();
         for id in &late {
-            self.remove(id, &Refusal::UnknownMember, out);
+            self.give_up(id, out);
         }
         if !late.is_empty() {
             self.prepare_rebalance(now, out);

@@ -117,6 +117,7 @@ fn a_member_that_does_not_rejoin_is_removed_and_its_leadership_passes_on() {
     let answer = s.joins[&newcomer].clone().unwrap();
     assert_eq!(answer.generation.0, 2);
     assert_eq!(answer.leader, answer.member_id);
+    assert_eq!(s.timed_out, [id("app")]);
     assert_eq!(s.heartbeat(&members[0], 2), Err(Refusal::UnknownMember));
 }
 

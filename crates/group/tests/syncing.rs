@@ -73,7 +73,9 @@ fn a_member_that_does_not_sync_within_the_rebalance_timeout_is_removed() {
         assert!(s.heartbeat(&members[0], 2).is_ok());
         assert!(s.heartbeat(&members[1], 2).is_ok());
     }
+    assert_eq!(s.timed_out, []);
     s.pass(5_000);
+    assert_eq!(s.timed_out, [id("app")]);
     assert_eq!(s.heartbeat(&members[1], 2), Err(Refusal::UnknownMember));
     assert_eq!(
         s.heartbeat(&members[0], 2),
@@ -133,8 +135,10 @@ fn a_member_without_heartbeats_is_removed_and_the_rest_rebalances() {
     let generation = s.group.generation().0;
     s.pass(9_999);
     assert!(s.heartbeat(&members[0], generation).is_ok());
+    assert_eq!(s.timed_out, []);
     s.pass(1);
     assert_eq!(s.group.member_count(), 1);
+    assert_eq!(s.timed_out, [id("app")]);
     assert_eq!(
         s.heartbeat(&members[0], generation),
         Err(Refusal::RebalanceInProgress)

@@ -413,6 +413,11 @@ impl Session {
                 let params = Params::from([("group", group.to_string()), generation]);
                 ("group", "rebalance", params)
             }
+            Note::MemberTimedOut { group, client_id } => {
+                let name = ("name", client_id.to_string());
+                let params = Params::from([("group", group.to_string()), name]);
+                ("group", "member-timed-out", params)
+            }
             Note::StoreRefused { name } => {
                 let params = Params::from([("topic", name.topic.to_string())]);
                 ("storage", "store-refused", params)

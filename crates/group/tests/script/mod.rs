@@ -18,6 +18,8 @@ pub struct Script {
     pub syncs: BTreeMap<u64, Result<SyncAnswer, Refusal>>,
     /// Records ordered and not confirmed yet.
     pub records: Vec<(u64, GroupState)>,
+    /// Client ids of members that were given up.
+    pub timed_out: Vec<Arc<str>>,
     rng: Rng,
     waiters: u64,
 }
@@ -68,6 +70,7 @@ impl Script {
             joins: BTreeMap::new(),
             syncs: BTreeMap::new(),
             records: Vec::new(),
+            timed_out: Vec::new(),
             rng: Rng::new(42),
             waiters: 0,
         }
@@ -90,6 +93,7 @@ impl Script {
                     );
                 }
                 Output::Persist { ticket, state } => self.records.push((ticket, state)),
+                Output::TimedOut { client_id } => self.timed_out.push(client_id),
             }
         }
     }

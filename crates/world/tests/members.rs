@@ -1,0 +1,47 @@
+//! What is said of the members of a group.
+
+use brooklet_world as world;
+use world::{Command, How, Input, Note, Said, Scenario, World};
+
+/// The members that were given up so far, with their group.
+fn timed_out(world: &mut World) -> Vec<(String, String)> {
+    let said = world.take_said().into_iter();
+    said.filter_map(|said| match said {
+        Said::Note {
+            note: Note::MemberTimedOut { group, client_id },
+            ..
+        } => Some((group.to_string(), client_id.to_string())),
+        _ => None,
+    })
+    .collect()
+}
+
+fn run(world: &mut World, millis: u64) {
+    let until = world.now().plus_millis(millis);
+    while world.run_until(until, 10_000) > 0 {}
+}
+
+fn remove(world: &mut World, name: &str, how: How) {
+    world.input(Input::Command(Command::RemoveMember {
+        group_id: "billing".to_owned(),
+        name: name.to_owned(),
+        how,
+    }));
+}
+
+#[test]
+fn a_member_that_stops_without_a_word_is_said_to_have_timed_out() {
+    let text = include_str!("orders.json");
+    let mut world = World::new(Scenario::parse(text).expect("a scenario")).expect("it is fine");
+    run(&mut world, 5_000);
+    remove(&mut world, "billing-1", How::Leave);
+    run(&mut world, 15_000);
+    assert_eq!(timed_out(&mut world), [], "one that leaves says so itself");
+    remove(&mut world, "billing-2", How::Kill);
+    // Its session of 10 s began with its last heartbeat.
+    run(&mut world, 6_000);
+    assert_eq!(timed_out(&mut world), []);
+    run(&mut world, 5_000);
+    let expected = ("billing".to_owned(), "billing-2".to_owned());
+    assert_eq!(timed_out(&mut world), [expected]);
+}
