@@ -1,14 +1,14 @@
 /**
  * One frame: what the stage shows at one moment, as one transferable buffer, at most 60 times a second.
  *
- * Little-endian; every section starts at a multiple of 8. Sections: header, lanes, producers, flights, then
+ * Little-endian; every section starts at a multiple of 8. Sections: header, lanes, producers, then
  * markers, cells and times wherever the lane says.
  *
  *   header 64 bytes
  *      0 u32 magic 0x31575642 ("BVW1")     4 u32 layout id
  *      8 f64 world time, ms               16 f64 journal length
  *     24 u32 decade                       28 u32 lanes
- *     32 u32 producers                    36 u32 flights
+ *     32 u32 producers                    36 u32 reserved
  *     40 u32 flags: 1 running, 2 looking at the past
  *     44 u32 reserved                     48 f64 speed          56 f64 reserved
  *   lane 64 bytes each, in the order of the layout
@@ -18,9 +18,7 @@
  *     40 f32 appended per second          44 f32 fetched per second
  *     48 u32 markers                      52 u32 where the markers are
  *     56 u32 where the times are, 0 = none  60 u32 reserved
- *   producer 16 bytes each: 0 f64 sent in all, 8 f32 sent per second, 12 u32 records in flight
- *   flight 16 bytes each, at most 200, a sample of records under way:
- *      0 u32 producer  4 u32 lane  8 f32 progress 0..1  12 u32 key class
+ *   producer 16 bytes each: 0 f64 sent in all, 8 f32 sent per second, 12 u32 reserved
  *   marker 32 bytes each, by group:
  *      0 u32 group  4 u32 member index + 1, 0 = nobody owns the partition
  *      8 f64 position, -1 = none  16 f64 committed, -1 = none
@@ -35,7 +33,6 @@ export const MAGIC = 0x31575642;
 export const HEADER = 64;
 export const LANE = 64;
 export const PRODUCER = 16;
-export const FLIGHT = 16;
 export const MARKER = 32;
 export const CLASS_NONE = 0;
 export const CLASS_COLD = 254;
@@ -66,13 +63,6 @@ export interface LaneView {
   markers: Marker[];
 }
 
-export interface Flight {
-  producer: number;
-  lane: number;
-  progress: number;
-  class: number;
-}
-
 export interface FrameView {
   layout: number;
   worldTime: number;
@@ -82,8 +72,7 @@ export interface FrameView {
   past: boolean;
   speed: number;
   lanes: LaneView[];
-  producers: { sent: number; rate: number; inFlight: number }[];
-  flights: Flight[];
+  producers: { sent: number; rate: number }[];
 }
 
 /** The hue (1..=6) of a key class, 0 for none. */
@@ -97,9 +86,8 @@ export function readFrame(buffer: ArrayBuffer): FrameView {
   if (d.byteLength < HEADER || d.getUint32(0, true) !== MAGIC) throw new RangeError("not a frame");
   const decade = d.getUint32(24, true);
   const flags = d.getUint32(40, true);
-  const [lanes, producers, flights] = [d.getUint32(28, true), d.getUint32(32, true), d.getUint32(36, true)];
+  const [lanes, producers] = [d.getUint32(28, true), d.getUint32(32, true)];
   const producersAt = HEADER + lanes * LANE;
-  const flightsAt = producersAt + producers * PRODUCER;
   return {
     layout: d.getUint32(4, true),
     worldTime: d.getFloat64(8, true),
@@ -110,7 +98,6 @@ export function readFrame(buffer: ArrayBuffer): FrameView {
     speed: d.getFloat64(48, true),
     lanes: times(lanes, (i) => readLane(d, HEADER + i * LANE, decade)),
     producers: times(producers, (i) => readProducer(d, producersAt + i * PRODUCER)),
-    flights: times(flights, (i) => readFlight(d, flightsAt + i * FLIGHT)),
   };
 }
 
@@ -145,20 +132,7 @@ function readMarker(d: DataView, at: number): Marker {
 }
 
 function readProducer(d: DataView, at: number) {
-  return {
-    sent: d.getFloat64(at, true),
-    rate: d.getFloat32(at + 8, true),
-    inFlight: d.getUint32(at + 12, true),
-  };
-}
-
-function readFlight(d: DataView, at: number): Flight {
-  return {
-    producer: d.getUint32(at, true),
-    lane: d.getUint32(at + 4, true),
-    progress: d.getFloat32(at + 8, true),
-    class: d.getUint32(at + 12, true),
-  };
+  return { sent: d.getFloat64(at, true), rate: d.getFloat32(at + 8, true) };
 }
 
 /** Packs a frame, byte for byte what `readFrame` reads. The worker's Rust does the same; this one serves the
@@ -166,7 +140,7 @@ function readFlight(d: DataView, at: number): Flight {
 export function writeFrame(f: FrameView): ArrayBuffer {
   const align = (n: number) => (n + 7) & ~7;
   const width = f.decade === 0 ? 1 : 16;
-  let size = HEADER + f.lanes.length * LANE + f.producers.length * PRODUCER + f.flights.length * FLIGHT;
+  let size = HEADER + f.lanes.length * LANE + f.producers.length * PRODUCER;
   const places = f.lanes.map((lane) => {
     const markers = size;
     const cells = markers + lane.markers.length * MARKER;
@@ -182,7 +156,7 @@ export function writeFrame(f: FrameView): ArrayBuffer {
   });
   d.setFloat64(8, f.worldTime, true);
   d.setFloat64(16, f.journalLength, true);
-  [f.decade, f.lanes.length, f.producers.length, f.flights.length].forEach((v, i) => {
+  [f.decade, f.lanes.length, f.producers.length].forEach((v, i) => {
     d.setUint32(24 + i * 4, v, true);
   });
   d.setUint32(40, (f.running ? 1 : 0) | (f.past ? 2 : 0), true);
@@ -195,15 +169,7 @@ export function writeFrame(f: FrameView): ArrayBuffer {
   for (const p of f.producers) {
     d.setFloat64(at, p.sent, true);
     d.setFloat32(at + 8, p.rate, true);
-    d.setUint32(at + 12, p.inFlight, true);
     at += PRODUCER;
-  }
-  for (const flight of f.flights) {
-    d.setUint32(at, flight.producer, true);
-    d.setUint32(at + 4, flight.lane, true);
-    d.setFloat32(at + 8, flight.progress, true);
-    d.setUint32(at + 12, flight.class, true);
-    at += FLIGHT;
   }
   return buffer;
 }

@@ -51,10 +51,8 @@ export function frameOf(
       return {
         sent: producer?.sent ?? 0,
         rate: producer?.spec.paused ? 0 : (producer?.spec.rate ?? 0),
-        inFlight: 0,
       };
     }),
-    flights: [],
   };
   return writeFrame(view);
 }
