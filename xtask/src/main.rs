@@ -27,7 +27,7 @@ usage: cargo xtask <command>
   play [--port N] [--no-open]   set up and build everything, serve the playground, open it
   test [--only PART[,PART]]     set up everything and run every test, or these parts
   build                         the playground: core to web/wasm/, page to dist/
-  bench-page                    measure the stage: frames a second, and what one costs
+  bench-page                    measure the world in WebAssembly, and the stage's frames
   first-load                    renew the profile of a first visit, which splits the core in two
   codegen                       renew crates/wire/src/generated from crates/wire/schema
   codegen-check                 say whether that is up to date

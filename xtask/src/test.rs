@@ -5,7 +5,7 @@
 
 mod clients;
 mod count;
-mod imports;
+pub(crate) mod imports;
 mod rust;
 mod web;
 

@@ -4,6 +4,8 @@
 
 pub use world;
 
+use ids::Time;
+use std::cell::RefCell;
 use std::sync::OnceLock;
 use world::{Scenario, World};
 
@@ -27,6 +29,26 @@ pub extern "C" fn run_scenario(millis: u64) -> u32 {
 pub extern "C" fn hash_after(event: u32) -> u64 {
     let hashes = HASHES.get().map(Vec::as_slice).unwrap_or_default();
     hashes.get(event as usize).copied().unwrap_or_default()
+}
+
+/// The world that `brooklet bench` measures natively.
+const BUSY: &str = include_str!("../../../crates/bench/src/world.json");
+
+thread_local! {
+    static BUSY_WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+}
+
+/// Lets the busy world of the benchmark go on for so many events; gives how many happened.
+#[expect(unsafe_code, reason = "the host finds an export by its plain name")]
+#[unsafe(no_mangle)]
+pub extern "C" fn run_busy(events: u64) -> u64 {
+    BUSY_WORLD.with_borrow_mut(|world| {
+        if world.is_none() {
+            *world = Scenario::parse(BUSY).ok().and_then(|s| World::new(s).ok());
+        }
+        let world = world.as_mut();
+        world.map_or(0, |world| world.run_until(Time(u64::MAX), events))
+    })
 }
 
 static HASHES: OnceLock<Vec<u64>> = OnceLock::new();

@@ -1,5 +1,7 @@
 //! The core as a WebAssembly module: it asks nothing of its host, and does what the native one does.
 
+use std::path::PathBuf;
+
 use super::count::Tally;
 use crate::build::BROWSER_TARGET;
 use crate::process::{Ended, command, must_run, run_logged, target};
@@ -17,14 +19,7 @@ const EVENT: &str = "event ";
 
 /// Two cases: the module imports nothing, and a scenario leaves the same trace in it as natively.
 pub(crate) fn imports() -> Outcome<Tally> {
-    setup::rust_target(BROWSER_TARGET)?;
-    let mut build = command("cargo", &["build", "--locked", "-p", PACKAGE]);
-    build.args(["--target", BROWSER_TARGET, "--profile", PROFILE]);
-    must_run("imports", &mut build)?;
-    let module = target()
-        .join(BROWSER_TARGET)
-        .join(PROFILE)
-        .join(format!("{}.wasm", PACKAGE.replace('-', "_")));
+    let module = core_alone()?;
     let mut node = command("node", &["tests/core-imports/trace.mjs"]);
     let wasm = run_logged("imports-wasm", node.arg(&module).arg(MILLIS))?;
     if !wasm.status.success() {
@@ -45,6 +40,18 @@ pub(crate) fn imports() -> Outcome<Tally> {
     }
     compare(&native, &wasm)?;
     Ok(Tally::passed(2))
+}
+
+/// The whole core as one module, built as the page's is.
+pub(crate) fn core_alone() -> Outcome<PathBuf> {
+    setup::rust_target(BROWSER_TARGET)?;
+    let mut build = command("cargo", &["build", "--locked", "-p", PACKAGE]);
+    build.args(["--target", BROWSER_TARGET, "--profile", PROFILE]);
+    must_run("imports", &mut build)?;
+    Ok(target()
+        .join(BROWSER_TARGET)
+        .join(PROFILE)
+        .join(format!("{}.wasm", PACKAGE.replace('-', "_"))))
 }
 
 /// The first event after which the two traces differ is the failure.
