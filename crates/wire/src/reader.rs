@@ -85,6 +85,7 @@ impl Reader {
     ///
     /// # Errors
     /// It does not fit 32 bits, or the bytes end.
+    #[inline]
     pub fn uvarint(&mut self) -> Result<u32, Malformed> {
         // Nearly all take one byte.
         match self.bytes.get(self.at) {

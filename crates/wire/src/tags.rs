@@ -1,4 +1,4 @@
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -6,9 +6,11 @@ use crate::{Malformed, Reader, Writer};
 
 /// Tagged fields (KIP-482) that the schema does not know, kept so that they can be sent on.
 /// Takes one word when empty, which it nearly always is.
+///
+/// It is shared only because what drops an `Arc` is short enough to stand wherever a message is
+/// dropped, which a `Box` of a list is not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::box_collection)] // One word, not three, in every struct.
-pub struct Tags(Option<Box<Vec<Tag>>>);
+pub struct Tags(Option<Arc<Vec<Tag>>>);
 
 /// One tagged field as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +39,7 @@ impl Tags {
 
     /// Adds a field, keeping the order.
     pub fn push(&mut self, tag: u32, value: Bytes) {
-        let tags = self.0.get_or_insert_default();
+        let tags = Arc::make_mut(self.0.get_or_insert_default());
         let at = tags.partition_point(|t| t.tag <= tag);
         tags.insert(at, Tag { tag, value });
     }
@@ -129,6 +131,9 @@ impl Writer {
     /// Writes tagged fields as they are.
     pub(crate) fn unknown_tags(&mut self, tags: &Tags) {
         let tags = tags.as_slice();
+        if tags.is_empty() {
+            return self.i8(0);
+        }
         self.uvarint_len(tags.len(), 0);
         for tag in tags {
             self.uvarint(tag.tag);

@@ -214,7 +214,8 @@ fn append(
             return Outcome::Now(answer);
         }
     };
-    let mut ops = Vec::new();
+    // Seldom more than one: to append.
+    let mut ops = Vec::with_capacity(1);
     let epoch = replica.epoch;
     let result = replica.log.append(cx.now, &batch, epoch, &mut ops);
     let mut answer = PartitionProduceResponse {
