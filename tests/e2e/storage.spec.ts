@@ -4,6 +4,7 @@ import type { Page } from "@playwright/test";
 import { database } from "./database.ts";
 import {
   addProducer,
+  appended,
   by,
   createTopic,
   drop,
@@ -13,6 +14,7 @@ import {
   PATIENT,
   partition,
   quieten,
+  ready,
   snapshot,
   test,
 } from "./page.ts";
@@ -101,4 +103,24 @@ test("storage that is emptied under the page is said in words, and the page goes
   await expect(by(page, "notice-storage-lost")).toBeVisible(PATIENT);
   await expect.poll(() => create(page, "after"), PATIENT).toBe("created");
   await eventually(page, (s) => s.topics.map((topic) => topic.name)).toContain("after");
+});
+
+test("a browser that keeps nothing is said so, and the page works in memory", async ({ page }) => {
+  await page.route("**/worker-*.js", async (route) => {
+    const response = await route.fetch();
+    const body = `Object.defineProperty(self, "indexedDB", { value: undefined });${await response.text()}`;
+    await route.fulfill({ response, body });
+  });
+  await open(page);
+  await expect(by(page, "notice-memory")).toContainText("keeps nothing");
+  await createTopic(page, "fleeting", 1);
+  await addProducer(page, "hand", "fleeting");
+  await drop(page, "hand", "lines.txt", "one\ntwo\nthree");
+  await eventually(page, (s) => appended(s, "fleeting")).toBe(3);
+  await page.reload();
+  await ready(page);
+  // It is what was said, so it is no loss.
+  await expect(by(page, "notice-memory")).toBeVisible();
+  await expect(by(page, "notice-dropped")).toHaveCount(0);
+  expect(await names(page)).not.toContain("fleeting");
 });
