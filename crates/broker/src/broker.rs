@@ -64,6 +64,8 @@ pub struct Broker {
     pub(crate) registration: Registration,
     /// Logs found at the start that no partition of the metadata has claimed yet.
     pub(crate) unclaimed: SortedMap<ReplicaName, Log>,
+    /// Whether it has been told to start.
+    pub(crate) begun: bool,
     /// Connections that may have a frame to handle.
     ready: VecDeque<ConnId>,
     tokens: u64,
@@ -147,6 +149,7 @@ impl Broker {
                 .map(|found| (found.name, found.log))
                 .collect(),
             ready: VecDeque::new(),
+            begun: false,
             tokens: 0,
         }
     }
@@ -154,7 +157,7 @@ impl Broker {
     /// Tells the broker one fact; its orders are appended to `out`.
     pub fn step(&mut self, now: Time, event: Event, out: &mut Vec<Effect>) {
         match event {
-            Event::Start => self.begin_registration(now, out),
+            Event::Start => self.begin(now, out),
             Event::Connected { conn, host } => self.connections.open(conn, host),
             Event::Disconnected { conn } => self.disconnected(now, conn, out),
             Event::Request { conn, frame } => self.queue(conn, frame, out),
@@ -167,6 +170,13 @@ impl Broker {
         }
         self.run_ready(now, out);
         self.expire(now, out);
+    }
+
+    /// Takes up the replicas that the metadata gives it, and registers.
+    fn begin(&mut self, now: Time, out: &mut Vec<Effect>) {
+        self.begun = true;
+        self.follow_image(now, out);
+        self.begin_registration(now, out);
     }
 
     /// The next moment at which [`Event::Tick`] has something to do.

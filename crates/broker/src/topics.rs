@@ -13,11 +13,14 @@ use metadata::{BROKER, Change, ConfigView, TOPIC};
 use records::{Compression, TimestampType};
 
 impl Broker {
+    /// Applies a batch of the metadata log. What comes before the start is history: only what it
+    /// adds up to is followed.
     pub(crate) fn apply_metadata(&mut self, now: Time, batch: &Bytes, out: &mut Vec<Effect>) {
         for (offset, record) in metadata::records_of(batch) {
             match record {
                 Ok(record) => {
-                    if let Some(change) = self.image.apply(offset, &record) {
+                    let change = self.image.apply(offset, &record);
+                    if let Some(change) = change.filter(|_| self.begun) {
                         self.follow(now, change, out);
                     }
                 }
@@ -25,6 +28,16 @@ impl Broker {
             }
         }
         self.metadata_applied(now, out);
+    }
+
+    /// Follows the image as a whole, at the start.
+    pub(crate) fn follow_image(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let topics: Vec<_> = self.image.topics().cloned().collect();
+        for topic in topics {
+            for partition in topic.partitions.keys() {
+                self.partition_changed(now, &topic.name, *partition, out);
+            }
+        }
     }
 
     fn follow(&mut self, now: Time, change: Change, out: &mut Vec<Effect>) {

@@ -455,7 +455,8 @@ impl Opening<'_> {
                     self.files.sync(&path)?;
                 }
                 StoreOp::Put { file, bytes } => {
-                    replace(self.files, dir, &file.name(), bytes, true)?;
+                    // If a power cut takes it, the next recovery makes it again.
+                    replace(self.files, dir, &file.name(), bytes, false)?;
                 }
                 StoreOp::Delete { file } => self.files.remove(&join(dir, &file.name()))?,
                 StoreOp::Append { .. } => {}

@@ -58,6 +58,16 @@ impl Node {
         node
     }
 
+    /// Stops in order: leaderships go first, as the server does it.
+    fn stop(&mut self) {
+        self.tell(Event::Shutdown);
+        while !self.driver.may_stop() {
+            self.now = self.driver.next_deadline().unwrap().max(self.now);
+            self.tell(Event::Tick);
+        }
+        self.driver.close().unwrap();
+    }
+
     fn tell(&mut self, event: Event) {
         self.driver.tell(self.now, event);
         self.driver.commit(self.now);
@@ -269,6 +279,25 @@ fn after_a_flush_that_failed_nothing_is_taken_for_flushed() {
     node.driver.close().unwrap();
     assert_eq!(node.recovery_point(&files), 0);
     assert_eq!(files.text(".kafka_cleanshutdown"), None);
+}
+
+#[test]
+fn a_start_does_no_more_for_a_topic_however_often_there_was_one_before() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    node.create("orders");
+    assert_eq!(node.produce("orders", "a record"), 0);
+    node.stop();
+    let mut work = Vec::new();
+    for _ in 0..4 {
+        let before = files.len();
+        let mut node = Node::start(&files, Fsync::OnRoll);
+        work.push(files.len() - before);
+        assert_eq!(node.end("orders"), 1);
+        node.stop();
+    }
+    // The second start takes back a leader epoch of the first, in which nothing was written.
+    assert!(work[1..].iter().all(|ops| *ops == work[1]), "{work:?}");
 }
 
 #[test]

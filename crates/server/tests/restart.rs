@@ -43,6 +43,40 @@ fn segments(dir: &Path) -> Vec<PathBuf> {
     logs
 }
 
+#[test]
+fn a_topic_that_was_deleted_and_made_again_keeps_its_records_over_a_restart() {
+    let dir = fresh_dir("restart-again");
+    let server = Running::start(&in_dir(&dir));
+    let mut client = server.client();
+    for value in [&b"gone"[..], b"gone, too", b"kept"] {
+        client.create("orders", &[]);
+        assert_eq!(client.produce("orders", &[value]), (0, 0));
+        if value != b"kept" {
+            client.delete("orders");
+        }
+    }
+    client.create("deleted", &[]);
+    client.delete("deleted");
+    assert_eq!(server.stop(), Vec::<String>::new());
+    let names = |dir: &Path| {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = names(&dir);
+    let server = Running::start(&in_dir(&dir));
+    let mut client = server.client();
+    assert_eq!(client.read_all("orders", 0), [(0, b"kept".to_vec())]);
+    assert_eq!(client.produce("orders", &[b"more"]), (0, 1));
+    assert_eq!(server.stop(), Vec::<String>::new());
+    assert_eq!(names(&dir), before);
+    let server = Running::start(&in_dir(&dir));
+    assert_eq!(server.client().read_all("orders", 0).len(), 2);
+}
+
 /// Puts zeros where a segment's third to fifth batch were, which nobody can read over.
 fn blind(segment: &Path) {
     let file = fs::File::options().write(true).open(segment).unwrap();

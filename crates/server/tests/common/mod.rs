@@ -17,6 +17,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use wire::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use wire::create_topics_response::CreateTopicsResponse;
+use wire::delete_topics_request::DeleteTopicsRequest;
+use wire::delete_topics_response::DeleteTopicsResponse;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use wire::fetch_response::FetchResponse;
 use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
@@ -179,6 +181,16 @@ impl Client {
         };
         let answer: CreateTopicsResponse = self.ask(7, &request);
         assert_eq!(answer.topics[0].error_code, 0, "{:?}", answer.topics[0]);
+    }
+
+    pub fn delete(&mut self, name: &str) {
+        let request = DeleteTopicsRequest {
+            topic_names: vec![Str::from(name)],
+            timeout_ms: 5000,
+            ..DeleteTopicsRequest::default()
+        };
+        let answer: DeleteTopicsResponse = self.ask(4, &request);
+        assert_eq!(answer.responses[0].error_code, 0);
     }
 
     /// Produces one batch; error code and base offset.
