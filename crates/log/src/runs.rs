@@ -55,10 +55,10 @@ impl Runs {
     }
 
     /// Finds the first batch that reaches to `offset`; `end` is the offset behind the last one.
-    pub(crate) fn find(&self, begin: Mark, offset: u32, end: u32) -> Option<Spot> {
+    pub(crate) fn find(&self, begin: Mark, offset: u32, end: impl FnOnce() -> u32) -> Option<Spot> {
         match self {
-            Runs::One(run) => find(core::slice::from_ref(run), begin, offset, end),
-            Runs::Many(runs) => find(runs, begin, offset, end),
+            Runs::One(run) => run.find(begin, offset),
+            Runs::Many(runs) => find(runs, begin, offset, end()),
             Runs::Ends { span, ends } => {
                 let number = offset.saturating_sub(begin.offset) / span;
                 let end = u32::from(*ends.get(number as usize)?);
@@ -150,15 +150,7 @@ pub(crate) fn find(runs: &[Run], begin: Mark, offset: u32, end: u32) -> Option<S
     let at = partition_near(runs.len(), guess, |at| {
         runs.get(at).is_some_and(|run| run.after.offset <= offset)
     });
-    let run = runs.get(at)?;
-    let before = mark_before(runs, begin, at);
-    let (span, size) = run.each(before);
-    let number = offset.saturating_sub(before.offset) / span.max(1);
-    Some(Spot {
-        position: before.position + number * size,
-        size,
-        last: before.offset + (number + 1) * span - 1,
-    })
+    runs.get(at)?.find(mark_before(runs, begin, at), offset)
 }
 
 /// Drops the batches from `position` on, where one begins.
@@ -187,6 +179,20 @@ fn mark_before(runs: &[Run], begin: Mark, at: usize) -> Mark {
 }
 
 impl Run {
+    /// Finds its first batch that reaches to `offset`, when it begins at `before`.
+    fn find(&self, before: Mark, offset: u32) -> Option<Spot> {
+        if offset >= self.after.offset {
+            return None;
+        }
+        let (span, size) = self.each(before);
+        let number = offset.saturating_sub(before.offset) / span.max(1);
+        Some(Spot {
+            position: before.position + number * size,
+            size,
+            last: before.offset + (number + 1) * span - 1,
+        })
+    }
+
     /// Offsets and bytes of each of its batches, when it begins at `before`.
     fn each(&self, before: Mark) -> (u32, u32) {
         let offsets = self.after.offset - before.offset;
@@ -246,7 +252,7 @@ mod tests {
                     });
                     assert_eq!(find(&runs, BEGIN, offset, end.offset), walked);
                     let sealed = Runs::new(BEGIN, &runs);
-                    assert_eq!(sealed.find(BEGIN, offset, end.offset), walked);
+                    assert_eq!(sealed.find(BEGIN, offset, || end.offset), walked);
                 }
                 assert_eq!(Runs::new(BEGIN, &runs).to_vec(BEGIN), runs);
                 // And again after a cut, with another batch behind it.

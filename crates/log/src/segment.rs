@@ -186,22 +186,23 @@ impl Segment {
             return Located::End;
         }
         let relative = self.relative_u32(offset);
-        let tail = self.mark(self.tail.base_offset, self.tail.position);
+        let mut at = self.chunk_of(offset);
         // The offset may be in a gap behind the chunk's last batch; then the next chunk has it.
-        for at in self.chunk_of(offset)..self.chunks.len() {
-            let Some(chunk) = self.chunks.get(at) else {
-                break;
-            };
+        while let Some(chunk) = self.chunks.get(at) {
             let Some(hot) = &chunk.hot else {
                 return Located::Cold(self.slice(chunk.position, chunk.length));
             };
             let begin = self.mark(chunk.base_offset, chunk.position);
-            let next = self.chunks.get(at + 1);
-            let end = next.map_or(tail.offset, |next| self.relative_u32(next.base_offset));
+            let end = || {
+                let next = self.chunks.get(at + 1).map(|next| next.base_offset);
+                self.relative_u32(next.unwrap_or(self.tail.base_offset))
+            };
             if let Some(spot) = hot.runs.find(begin, relative, end) {
                 return self.located(at, spot);
             }
+            at += 1;
         }
+        let tail = self.mark(self.tail.base_offset, self.tail.position);
         let end = self.relative_u32(self.end);
         match runs::find(&self.tail.runs, tail, relative, end) {
             Some(spot) => self.located(self.chunks.len(), spot),
