@@ -8,6 +8,7 @@ import type { FrameView } from "./engine/frame";
 import { LESSONS } from "./lessons";
 import Page from "./screens/Page.svelte";
 import { App, SANDBOX } from "./state/app.svelte";
+import { isKept } from "./state/kept";
 import { errorText } from "./words";
 
 declare global {
@@ -42,7 +43,8 @@ async function engine(): Promise<Client> {
   }
   return connectEngine(() => {
     const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
-    void deliver(worker, shown);
+    // Who comes back has logs to recover, which is in the rest.
+    void deliver(worker, isKept(wanted()) ? "now" : shown);
     return worker;
   });
 }

@@ -47,19 +47,18 @@ async function compile(url: string | undefined): Promise<WebAssembly.Module> {
 const first = once(() => Object.values(firsts)[0]);
 const rest = once(restUrl);
 
-/** Sends a worker its core: the first module at once, the other when `wanted`. */
-export async function deliver(worker: Worker, wanted: Promise<unknown>) {
+/** Sends a worker its core: the first module at once, the rest when `wanted`, or with the first if that is `now`. */
+export async function deliver(worker: Worker, wanted: Promise<unknown> | "now") {
   const send = (delivery: Delivery) => worker.postMessage(delivery);
+  // What cannot be loaded now the worker asks for itself when it needs it, and says so if it fails.
+  const second = () => (restUrl() === undefined ? undefined : rest().catch(() => undefined));
+  const early = wanted === "now" ? second() : undefined;
   try {
     send({ module: await first() });
   } catch (why) {
     return send({ failed: why instanceof Error ? why.message : String(why) });
   }
-  await wanted;
-  // What cannot be loaded now the worker asks for itself when it needs it, and says so if it fails.
-  if (restUrl() !== undefined)
-    await rest().then(
-      (module) => send({ rest: module }),
-      () => {},
-    );
+  if (wanted !== "now") await wanted;
+  const module = await (early ?? second());
+  if (module) send({ rest: module });
 }
