@@ -91,11 +91,9 @@ impl Broker {
         replica.epoch = epoch;
         replica.isr = isr;
         replica.replication = replication;
-        let mut ops = Vec::new();
         if elected {
-            replica.log.become_leader(epoch, &mut ops);
+            replica.log.become_leader(epoch);
         }
-        self.order_store(id, ops, out);
         self.settle(now, id, out);
         if elected {
             self.coordinator_elected(now, id, out);

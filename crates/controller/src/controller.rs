@@ -186,7 +186,7 @@ impl Controller {
         if self.metadata.log.log_end() == Offset(0) {
             self.metadata.log.create(&mut ops);
         }
-        self.metadata.log.become_leader(self.epoch, &mut ops);
+        self.metadata.log.become_leader(self.epoch);
         self.order_store(ops, Bytes::new(), Vec::new(), out);
         let mut records = Vec::new();
         if self.image.feature("metadata.version") == 0 {

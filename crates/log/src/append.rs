@@ -158,10 +158,9 @@ impl Log {
         ops: &mut Vec<StoreOp>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Appended {
-        if self
-            .epochs
-            .assign(header.partition_leader_epoch, header.base_offset)
-        {
+        let news = (self.epochs).assign(header.partition_leader_epoch, header.base_offset);
+        if news || self.epochs_unsaved {
+            self.epochs_unsaved = false;
             self.put_epochs(ops);
         }
         if self.must_roll(header, now) {
@@ -253,11 +252,15 @@ impl Log {
         }
     }
 
-    /// Stops cleanly: writes the active segment's indexes and a producer snapshot at the log end.
+    /// Stops cleanly: writes the active segment's indexes, a producer snapshot at the log end, and
+    /// the leader epochs where they are not written yet.
     pub fn close(&mut self, ops: &mut Vec<StoreOp>) {
         self.active.note_time();
         put_indexes(&self.active, ops);
         self.put_snapshot(self.end, ops);
+        if core::mem::take(&mut self.epochs_unsaved) {
+            self.put_epochs(ops);
+        }
     }
 
     /// Writes a producer snapshot, unless the state at `end` is one that need not be written.

@@ -96,6 +96,8 @@ pub struct Log {
     pub(crate) end: Offset,
     pub(crate) stored: Offset,
     pub(crate) epochs: Epochs,
+    /// The epochs' file lacks one in which nothing has been appended yet, or has one too many.
+    pub(crate) epochs_unsaved: bool,
     pub(crate) producers: Producers,
     /// Producer snapshots that are stored.
     pub(crate) snapshots: SortedSet<Offset>,
@@ -121,6 +123,7 @@ impl Log {
             end: start,
             stored: start,
             epochs: Epochs::default(),
+            epochs_unsaved: false,
             producers: Producers::default(),
             snapshots: SortedSet::new(),
             snapshot_floor: start,
@@ -233,10 +236,11 @@ impl Log {
     }
 
     /// Notes that this replica leads from here on, even if it never appends (KIP-101).
-    pub fn become_leader(&mut self, epoch: LeaderEpoch, ops: &mut Vec<StoreOp>) {
-        if self.epochs.assign(epoch, self.end) {
-            self.put_epochs(ops);
-        }
+    ///
+    /// It is written with the first append, or when the log is closed: recovery would drop an
+    /// epoch without records.
+    pub fn become_leader(&mut self, epoch: LeaderEpoch) {
+        self.epochs_unsaved |= self.epochs.assign(epoch, self.end);
     }
 
     /// The producers it remembers, in order of their ids.

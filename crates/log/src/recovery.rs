@@ -240,7 +240,7 @@ impl Recovery {
         log.start = log_start.clamp(log.segment(0).base, log.end);
         log.stored = log.end;
         log.high_watermark = high_watermark.clamp(log.start, log.end);
-        self.settle_epochs(&mut ops);
+        self.settle_epochs();
         self.settle_producers(&mut ops);
         self.report.ops = ops;
         (self.log, self.report)
@@ -488,15 +488,13 @@ impl Recovery {
         }
     }
 
-    fn settle_epochs(&mut self, ops: &mut Vec<StoreOp>) {
+    fn settle_epochs(&mut self) {
         let log = &mut self.log;
         log.epochs.truncate_from_end(log.end);
         log.epochs.truncate_from_start(log.start);
         let bytes = files::encode_leader_epochs(log.epochs.entries());
         let stored = self.files.get(&LogFile::LeaderEpochs);
-        if stored.is_none_or(|stored| *stored != bytes) {
-            log.put_epochs(ops);
-        }
+        log.epochs_unsaved = stored.is_none_or(|stored| *stored != bytes);
     }
 
     /// Adds producers whose records are gone, forgets silent ones, drops snapshots out of range.

@@ -294,7 +294,7 @@ fn a_follower_takes_batches_as_they_are_and_only_at_its_end() {
 fn a_failed_leaders_empty_epoch_is_forgotten_when_nothing_is_truncated() {
     let mut log = new_log(LogConfig::default());
     fill(&mut log, 2, 1000);
-    log.become_leader(LeaderEpoch(5), &mut Vec::new());
+    log.become_leader(LeaderEpoch(5));
     let mut ops = Vec::new();
     assert_eq!(log.truncate_to(Offset(2), Time(0), &mut ops), Ok(false));
     assert_eq!(log.latest_epoch(), Some(LeaderEpoch(0)));

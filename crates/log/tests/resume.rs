@@ -154,7 +154,7 @@ fn producers_and_transactions_are_those_of_the_snapshot_and_of_what_came_after_i
     for seed in 0..20 {
         let mut rng = Rng::new(seed);
         let mut subject = Subject::new();
-        subject.step(|log, ops| log.become_leader(EPOCH, ops));
+        subject.log.become_leader(EPOCH);
         subject.random(&mut rng, 400);
         let bases: Vec<Offset> = subject.log.segment_sizes().map(|(base, _)| base).collect();
         assert!(bases.len() > 4);
@@ -204,7 +204,7 @@ fn producers_and_transactions_are_those_of_the_snapshot_and_of_what_came_after_i
 #[test]
 fn without_a_snapshot_of_its_producers_a_segment_is_read() {
     let mut subject = Subject::new();
-    subject.step(|log, ops| log.become_leader(EPOCH, ops));
+    subject.log.become_leader(EPOCH);
     subject.random(&mut Rng::new(1), 300);
     subject.step(|log, ops| log.close(ops));
     subject.dir.0.retain(|name, _| !name.ends_with(".snapshot"));
@@ -216,7 +216,7 @@ fn without_a_snapshot_of_its_producers_a_segment_is_read() {
 #[test]
 fn leader_epochs_that_no_file_tells_are_read() {
     let mut subject = Subject::new();
-    subject.step(|log, ops| log.become_leader(EPOCH, ops));
+    subject.log.become_leader(EPOCH);
     subject.random(&mut Rng::new(3), 300);
     subject.step(|log, ops| log.close(ops));
     subject.dir.0.remove("leader-epoch-checkpoint").unwrap();
@@ -229,7 +229,7 @@ fn leader_epochs_that_no_file_tells_are_read() {
 #[test]
 fn what_an_index_has_not_promised_is_not_taken_over() {
     let mut subject = Subject::new();
-    subject.step(|log, ops| log.become_leader(EPOCH, ops));
+    subject.log.become_leader(EPOCH);
     subject.random(&mut Rng::new(2), 300);
     subject.step(|log, ops| log.close(ops));
     let size = subject.log.size();
@@ -265,7 +265,7 @@ fn what_an_index_has_not_promised_is_not_taken_over() {
 #[test]
 fn damaged_files_give_a_log_that_can_be_read_without_a_panic() {
     let mut subject = Subject::new();
-    subject.step(|log, ops| log.become_leader(EPOCH, ops));
+    subject.log.become_leader(EPOCH);
     subject.random(&mut Rng::new(4), 200);
     subject.step(|log, ops| log.close(ops));
     let mut rng = Rng::new(5);

@@ -210,7 +210,7 @@ fn reading_a_closed_directory_and_closing_it_again_changes_no_file() {
         let mut ops = Vec::new();
         // The last start was the leadership that the checkpoint ends with.
         let epochs = log::files::decode_leader_epochs(&dir.0["leader-epoch-checkpoint"]).unwrap();
-        log.become_leader(epochs.last().unwrap().epoch, &mut ops);
+        log.become_leader(epochs.last().unwrap().epoch);
         log.close(&mut ops);
         after.apply(&log, &mut ops);
         after.assert_same(&dir, case);
@@ -229,7 +229,7 @@ fn what_a_kill_or_damage_left_is_recovered_as_kafka_recovers_it() {
             let mut after = before.clone();
             after.apply(&log, &mut report.ops);
             let mut ops = Vec::new();
-            log.become_leader(LeaderEpoch(2), &mut ops);
+            log.become_leader(LeaderEpoch(2));
             log.close(&mut ops);
             after.apply(&log, &mut ops);
             after.assert_same(&expected, case);
@@ -296,7 +296,7 @@ impl Writer {
         assert_eq!(report.cuts, []);
         self.log = log;
         self.dir.apply(&self.log, &mut report.ops);
-        self.step(|log, ops| log.become_leader(epoch, ops));
+        self.log.become_leader(epoch);
     }
 }
 
@@ -322,7 +322,7 @@ fn the_same_batches_give_the_same_files_as_kafka_wrote() {
             config,
         };
         writer.step(|log, ops| log.create(ops));
-        writer.step(|log, ops| log.become_leader(LeaderEpoch(0), ops));
+        writer.log.become_leader(LeaderEpoch(0));
         for bytes in &batches {
             let batch = records::ValidBatch::from_log(bytes).unwrap();
             let epoch = batch.header().partition_leader_epoch;
