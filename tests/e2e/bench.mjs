@@ -22,7 +22,7 @@ const asset = (pattern) => {
   if (!found) throw new Error(`dist/assets has no ${pattern}: run cargo xtask build`);
   return new URL(`assets/${found}`, url).href;
 };
-const [worker, core] = [asset(/^worker-.*\.js$/), asset(/\.wasm$/)];
+const [worker, first, rest] = [/^worker-.*\.js$/, /_bg-.*\.wasm$/, /_rest-.*\.wasm$/].map(asset);
 
 const folder = mkdtempSync(join(tmpdir(), "brooklet-bench-"));
 const context = await chromium.launchPersistentContext(folder, {
@@ -38,7 +38,7 @@ try {
     page.on("console", (message) => console.error(`  ${message.text()}`));
     // Any file of the same origin will do: the page itself would start a world of its own.
     await page.goto(new URL("icon.svg", url).href);
-    results.push(...(await page.evaluate(measure, { name, worker, core })));
+    results.push(...(await page.evaluate(measure, { name, worker, first, rest })));
     await page.close();
   }
 } finally {

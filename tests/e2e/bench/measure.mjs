@@ -1,7 +1,7 @@
 // What runs inside the browser: one function, so that it can be sent there whole.
 
 /** Runs one measurement by name; gives `{name, value, unit, note}` for each figure. */
-export async function measure({ name, worker: workerUrl, core }) {
+export async function measure({ name, worker: workerUrl, first, rest }) {
   const SECONDS = 8;
   const RECORD = 1024;
   const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -9,7 +9,8 @@ export async function measure({ name, worker: workerUrl, core }) {
   const at = (all, part) => [...all].sort((a, b) => a - b)[Math.floor((all.length - 1) * part)];
   const round = (number, digits = 0) => Number(number.toFixed(digits));
 
-  const module = await WebAssembly.compileStreaming(fetch(core));
+  const compiled = (url) => WebAssembly.compileStreaming(fetch(url));
+  const halves = [{ module: await compiled(first) }, { rest: await compiled(rest) }];
   const engine = start();
   const measurements = { producers, bulk, lone };
   const figures = await measurements[name]();
@@ -29,7 +30,7 @@ export async function measure({ name, worker: workerUrl, core }) {
       if (data.ok) resolve(data.value);
       else reject(new Error(`${data.code}: ${data.message}`));
     };
-    worker.postMessage({ module });
+    for (const half of halves) worker.postMessage(half);
     const call = (method, ...args) =>
       new Promise((resolve, reject) => {
         const id = next++;
