@@ -152,7 +152,8 @@ impl Source for Slice<'_> {
 }
 
 impl Slice<'_> {
-    /// The next record, if it is whole and its numbers are short; else nothing is read.
+    /// The next record, if it is whole, its numbers are short and it has a value; else nothing is
+    /// read.
     ///
     /// The first numbers are read from a piece of fixed size, without a look at how many bytes are
     /// left. Where the next record begins follows from this one's length alone, and the other
@@ -162,14 +163,17 @@ impl Slice<'_> {
         let rest = self.bytes.get(self.at..)?;
         let piece: &[u8; HEAD_BYTES] = rest.first_chunk()?;
         let (length, at) = short(piece, 0)?;
-        let end = at + bytes_of(length)?;
+        let end = at + even(length)?;
         // One byte of attributes that nobody uses.
         let (timestamp_delta, at) = short(piece, at + 1)?;
         let (offset_delta, at) = short(piece, at)?;
         let (key_length, at) = short(piece, at)?;
-        let value = at + bytes_of(key_length)?;
+        let value = match key_length {
+            NULL => at,
+            length => at + even(length)?,
+        };
         let (value_length, at) = short::<2>(rest.get(value..)?.first_chunk()?, 0)?;
-        let headers = value + at + bytes_of(value_length)?;
+        let headers = value + at + even(value_length)?;
         if headers + 1 != end || *rest.get(headers)? != 0 {
             let (bytes, at) = (self.bytes, self.at + headers);
             walk_headers(&mut Slice { bytes, at }, (self.at + end) as u64).ok()?;
@@ -208,10 +212,10 @@ fn signed(raw: u32) -> i32 {
     (raw >> 1) as i32 ^ -((raw & 1) as i32)
 }
 
-/// The bytes of a field whose length is stored so: none when it is null.
+/// The length that is stored so, unless it is below 0.
 #[inline(always)]
-fn bytes_of(raw: u32) -> Option<usize> {
-    (raw & 1 == 0 || raw == NULL).then_some(raw as usize >> 1)
+fn even(raw: u32) -> Option<usize> {
+    (raw & 1 == 0).then_some(raw as usize >> 1)
 }
 
 /// Appends a number of 32 bits.
