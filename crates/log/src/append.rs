@@ -158,6 +158,7 @@ impl Log {
         ops: &mut Vec<StoreOp>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Appended {
+        self.closed = false;
         let news = (self.epochs).assign(header.partition_leader_epoch, header.base_offset);
         if news || self.epochs_unsaved {
             self.epochs_unsaved = false;
@@ -210,6 +211,7 @@ impl Log {
 
     /// Closes the active segment and begins a new one at `base`.
     pub(crate) fn roll(&mut self, base: Offset, now: Time, ops: &mut Vec<StoreOp>) {
+        self.closed = false;
         self.active.note_time();
         let stamp = self.residency.stamp();
         let tail_length = self.active.tail.length();
@@ -253,11 +255,14 @@ impl Log {
     }
 
     /// Stops cleanly: writes the active segment's indexes, a producer snapshot at the log end, and
-    /// the leader epochs where they are not written yet.
+    /// the leader epochs where they are not written yet. A log that has not changed since the last
+    /// clean stop needs nothing but these.
     pub fn close(&mut self, ops: &mut Vec<StoreOp>) {
-        self.active.note_time();
-        put_indexes(&self.active, ops);
-        self.put_snapshot(self.end, ops);
+        if !self.closed {
+            self.active.note_time();
+            put_indexes(&self.active, ops);
+            self.put_snapshot(self.end, ops);
+        }
         if core::mem::take(&mut self.epochs_unsaved) {
             self.put_epochs(ops);
         }

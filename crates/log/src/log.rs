@@ -98,6 +98,8 @@ pub struct Log {
     pub(crate) epochs: Epochs,
     /// The epochs' file lacks one in which nothing has been appended yet, or has one too many.
     pub(crate) epochs_unsaved: bool,
+    /// It was closed cleanly before this start, and nothing has changed since.
+    pub(crate) closed: bool,
     pub(crate) producers: Producers,
     /// Producer snapshots that are stored.
     pub(crate) snapshots: SortedSet<Offset>,
@@ -124,6 +126,7 @@ impl Log {
             stored: start,
             epochs: Epochs::default(),
             epochs_unsaved: false,
+            closed: false,
             producers: Producers::default(),
             snapshots: SortedSet::new(),
             snapshot_floor: start,

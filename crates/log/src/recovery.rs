@@ -229,7 +229,7 @@ impl Recovery {
             });
         }
         let mut ops = core::mem::take(&mut self.report.ops);
-        self.adopt_active_indexes();
+        let adopted = self.adopt_active_indexes();
         self.settle_end();
         let log = &mut self.log;
         log.active.unindexed = 0;
@@ -242,6 +242,11 @@ impl Recovery {
         log.high_watermark = high_watermark.clamp(log.start, log.end);
         self.settle_epochs();
         self.settle_producers(&mut ops);
+        let log = &mut self.log;
+        let epochs = self.files.get(&LogFile::LeaderEpochs);
+        let epochs = epochs.and_then(|bytes| files::decode_leader_epochs(bytes));
+        let untouched = self.checkpoints.clean && ops.is_empty() && adopted;
+        log.closed = untouched && epochs.is_some() && log.snapshot_floor >= log.end;
         self.report.ops = ops;
         (self.log, self.report)
     }
@@ -437,12 +442,15 @@ impl Recovery {
         }
     }
 
-    fn adopt_active_indexes(&mut self) {
+    /// Says whether the index files of the active segment are as closing would leave them.
+    fn adopt_active_indexes(&mut self) -> bool {
         let proven = self.checkpoints.clean || self.log.end <= self.checkpoints.recovery_point;
-        if !(self.resumed || proven && self.adopt_indexes()) {
+        let adopted = self.resumed || proven && self.adopt_indexes();
+        if !adopted {
             // As if the segment had been closed, which adds this entry.
             self.log.active.note_time();
         }
+        adopted
     }
 
     /// Takes the index files of the active segment over, if they fit its batches: they may hold

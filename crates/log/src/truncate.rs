@@ -56,6 +56,7 @@ impl Log {
             return Err(slice);
         }
         let producers = self.producers_at(end)?;
+        self.closed = false;
         self.drop_segments_after(at, ops);
         self.cut_active(position, end, now, ops);
         self.end = end;
@@ -82,6 +83,7 @@ impl Log {
             delete_segment(segment, ops);
         }
         self.sealed.clear();
+        self.closed = false;
         self.active = Segment::new(start, now);
         self.residency.shrank(self.hot_bytes());
         self.start = start;

@@ -371,6 +371,9 @@ impl Place {
     fn unflushed(&self, log: &Log, end: Offset) -> Vec<Offset> {
         let begun = self.flushes.begun.back().map(|(_, end)| *end);
         let from = begun.unwrap_or(self.recovery_point);
+        if from >= end {
+            return Vec::new();
+        }
         let bases: Vec<Offset> = log.segment_sizes().map(|(base, _)| base).collect();
         let ends = bases.iter().skip(1).copied().chain([Offset(i64::MAX)]);
         let pairs = bases.iter().copied().zip(ends);

@@ -282,6 +282,29 @@ fn after_a_flush_that_failed_nothing_is_taken_for_flushed() {
 }
 
 #[test]
+fn starts_and_stops_write_no_more_than_the_leader_epoch_of_a_log_that_nothing_comes_to() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    node.create("orders");
+    assert_eq!(node.produce("orders", "a record"), 0);
+    node.stop();
+    let mut before = files.ops_in("orders-0");
+    for _ in 0..3 {
+        let mut node = Node::start(&files, Fsync::OnRoll);
+        assert_eq!(files.ops_in("orders-0"), before);
+        node.stop();
+        // One file is made, written and named.
+        assert_eq!(files.ops_in("orders-0"), before + 3);
+        before += 3;
+    }
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    assert_eq!(node.produce("orders", "another"), 0);
+    node.stop();
+    assert!(files.ops_in("orders-0") > before + 4);
+    assert_eq!(Node::start(&files, Fsync::OnRoll).end("orders"), 2);
+}
+
+#[test]
 fn a_start_does_no_more_for_a_topic_however_often_there_was_one_before() {
     let files = Recorder::default();
     let mut node = Node::start(&files, Fsync::OnRoll);

@@ -226,6 +226,17 @@ impl Recorder {
             .collect()
     }
 
+    /// How many operations changed something in a directory, or made it last.
+    pub fn ops_in(&self, dir: &str) -> usize {
+        let recorded = self.0.lock().unwrap();
+        let here = |op: &&Op| match op {
+            Op::Create(path) | Op::Write(path, ..) | Op::SetLen(path, _) => dir_of(path) == dir,
+            Op::Rename(path, _) | Op::Remove(path) | Op::Sync(path) => dir_of(path) == dir,
+            Op::CreateDir(path) | Op::RemoveDir(path) | Op::SyncDir(path) => path == dir,
+        };
+        recorded.ops.iter().filter(here).count()
+    }
+
     /// A file's text.
     pub fn text(&self, path: &str) -> Option<String> {
         let recorded = self.0.lock().unwrap();
