@@ -79,8 +79,6 @@ pub struct Recovery {
     /// Segments have not been read: the producers are not known before they are those of the
     /// snapshot at this offset.
     pub(crate) pending: Option<Offset>,
-    /// The segment's aborted transactions are known from its file.
-    knows_aborted: bool,
     /// The beginning of a batch whose rest has not been fed.
     carry: Vec<u8>,
     /// Set from the first bad byte on, with the cut that counts the bytes after it.
@@ -109,7 +107,6 @@ impl Recovery {
             indexed: None,
             trusted: OnceCell::new(),
             pending: None,
-            knows_aborted: false,
             carry: Vec::new(),
             cut: None,
             report: Report::default(),
@@ -150,8 +147,8 @@ impl Recovery {
             self.begin(base);
         }
         self.feeding = true;
-        self.knows_aborted = self.pending.is_some();
-        if self.knows_aborted {
+        if self.pending.is_some() {
+            // Those before the snapshot's offset, perhaps all.
             let aborted = self.files.get(&LogFile::TxnIndex(base));
             let aborted = aborted.and_then(|bytes| files::decode_txn_index(bytes));
             self.log.active.aborted = aborted.unwrap_or_default();
@@ -342,7 +339,8 @@ impl Recovery {
         if self.pending.is_none() {
             let log = &mut self.log;
             let aborted = log.producers.update(&batch);
-            let news = aborted.filter(|_| !self.knows_aborted);
+            let known = log.active.aborted.last().map(|last| last.last_offset);
+            let news = aborted.filter(|txn| known.is_none_or(|last| txn.last_offset > last));
             log.active.aborted.extend(news);
         }
     }

@@ -202,6 +202,27 @@ fn producers_and_transactions_are_those_of_the_snapshot_and_of_what_came_after_i
 }
 
 #[test]
+fn after_a_kill_the_snapshot_of_an_earlier_stop_is_gone_on_from() {
+    for seed in 30..40 {
+        let mut rng = Rng::new(seed);
+        let mut subject = Subject::new();
+        subject.log.become_leader(EPOCH);
+        subject.random(&mut rng, 200);
+        subject.step(|log, ops| log.close(ops));
+        let checkpoints = Checkpoints {
+            clean: false,
+            recovery_point: subject.log.log_end(),
+            ..clean()
+        };
+        // The segment that grew on has a transaction index of that stop.
+        subject.random(&mut rng, 40);
+        let (log, _, read) = subject.dir.resume(&config(), checkpoints, NOW);
+        subject.same(&log, &format!("seed {seed}"));
+        assert!((read as u64) < log.size(), "{read}");
+    }
+}
+
+#[test]
 fn without_a_snapshot_of_its_producers_a_segment_is_read() {
     let mut subject = Subject::new();
     subject.log.become_leader(EPOCH);
