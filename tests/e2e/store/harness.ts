@@ -149,9 +149,17 @@ export const leaveWitness = (page: Page): Promise<void> =>
 /**
  * Whether the witness is still there. Chromium that is killed within seconds of its start now and then comes
  * back without anything that the site had stored, whoever stored it: nothing that a page does can help that.
+ * On the way there it may fail to open what it has, a few times.
  */
 export const hasWitness = (page: Page): Promise<boolean> =>
-  page.evaluate(async () => (await indexedDB.databases()).some(({ name }) => name === "witness"));
+  page.evaluate(async () => {
+    for (let again = 5; ; again--) {
+      const found = await indexedDB.databases().catch((why) => {
+        if (again === 0) throw why;
+      });
+      if (found) return found.some(({ name }) => name === "witness");
+    }
+  });
 
 /** Counts the times that Chromium itself dropped everything, and fails when they are not rare. */
 export class Drops {
