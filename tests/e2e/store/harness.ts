@@ -53,6 +53,15 @@ export async function serve(): Promise<{ url: string; server: Server }> {
   return { url: `http://localhost:${(server.address() as AddressInfo).port}/`, server };
 }
 
+/** Whether a process, or with a minus any of a group, has not ended. */
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** A running Chromium on a profile that outlives it. */
 export class Chromium {
   private constructor(
@@ -92,11 +101,16 @@ export class Chromium {
     return page;
   }
 
-  /** SIGKILL to every process of it. */
+  /** SIGKILL to every process of it, until none is left: the one that stores may still be writing. */
   async kill(): Promise<void> {
     const ended = new Promise((resolve) => this.process.once("exit", resolve));
-    if (this.process.pid !== undefined) process.kill(-this.process.pid, "SIGKILL");
+    const { pid } = this.process;
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
     await ended;
+    // Where nobody takes note of the end of orphans they never go.
+    const late = Date.now() + 5_000;
+    while (pid !== undefined && isThere(-pid) && Date.now() < late)
+      await new Promise((resolve) => setTimeout(resolve, 5));
     await this.browser.close().catch(() => {});
   }
 
