@@ -2,6 +2,7 @@
 
 import type { Page } from "@playwright/test";
 import { database } from "./database.ts";
+import { loadKafkaJs } from "./kafkajs/bundle.ts";
 import {
   addProducer,
   appended,
@@ -118,12 +119,17 @@ test("storage that is emptied under the page is said in words, and the page goes
   await eventually(page, (s) => s.topics.map((topic) => topic.name)).toContain("after");
 });
 
-test("a browser that keeps nothing is said so, and the page works in memory", async ({ page }) => {
+/** As in a browser that gives a page no IndexedDB. */
+async function withoutStorage(page: Page) {
   await page.route("**/worker-*.js", async (route) => {
     const response = await route.fetch();
     const body = `Object.defineProperty(self, "indexedDB", { value: undefined });${await response.text()}`;
     await route.fulfill({ response, body });
   });
+}
+
+test("a browser that keeps nothing is said so, and the page works in memory", async ({ page }) => {
+  await withoutStorage(page);
   await open(page);
   await expect(by(page, "notice-memory")).toContainText("keeps nothing");
   await createTopic(page, "fleeting", 1);
@@ -136,4 +142,40 @@ test("a browser that keeps nothing is said so, and the page works in memory", as
   await expect(by(page, "notice-memory")).toBeVisible();
   await expect(by(page, "notice-dropped")).toHaveCount(0);
   expect(await names(page)).not.toContain("fleeting");
+});
+
+test("where nothing is kept memory has an end, and deleting a topic makes room", async ({ page }) => {
+  test.setTimeout(150_000);
+  await withoutStorage(page);
+  await open(page);
+  await quieten(page);
+  await createTopic(page, "filling", 1);
+  await loadKafkaJs(page);
+  const full = by(page, "notice-memory-full");
+  await expect(full).toBeHidden();
+  const acknowledged = await page.evaluate(async () => {
+    const producer = window.kafkajs.connect("bulk", { retries: 2 }).producer();
+    await producer.connect();
+    const messages = Array.from({ length: 9 }, () => ({ value: "x".repeat(100_000) }));
+    for (let n = 0; n < 1_000; n++) {
+      const sent = producer.send({ topic: "filling", messages });
+      if (await sent.then(() => false, () => true)) return n * messages.length;
+    }
+    return 0;
+  });
+  await expect(full).toContainText("memory", PATIENT);
+  // 256 MiB of 100 kB each, and not one more or less than was acknowledged.
+  expect(acknowledged).toBeGreaterThan(2_500);
+  expect(acknowledged).toBeLessThan(2_900);
+  expect(await partition(page, "filling", 0)).toMatchObject({
+    logEndOffset: String(acknowledged),
+    highWatermark: String(acknowledged),
+  });
+  const line = "kafka-topics --delete --topic filling";
+  expect(await page.evaluate((text) => window.brooklet.cli(text).then(({ code }) => code), line)).toBe(0);
+  await createTopic(page, "room", 1);
+  await addProducer(page, "hand", "room");
+  await drop(page, "hand", "lines.txt", "one\ntwo\nthree");
+  await eventually(page, (s) => appended(s, "room")).toBe(3);
+  await expect(full).toBeHidden();
 });

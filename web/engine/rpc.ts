@@ -356,6 +356,7 @@ export type NoticeCode =
   | "past-closed" // {connections} continuing from the past closed connections from outside
   | "dropped" // {} the browser lost every database of the site: the workspace begins anew (sent by the page)
   | "memory" // {} this browser keeps no storage: the world lives in memory only
+  | "memory-full" // {} the logs that live in memory only have come to their bound: appends are refused
   | "outdated" // {} another tab runs a newer version: reload
   | "down"; // {why} the worker failed again and again and is not started any more (sent by the client)
 

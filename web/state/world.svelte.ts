@@ -185,6 +185,6 @@ function superseded(old: string, by: string): boolean {
   return (
     (by === "took-over" && old === "not-owner") ||
     (by === "down" && old === "restarted") ||
-    (by === "storage-back" && (old === "storage-lost" || old === "quota"))
+    (by === "storage-back" && (old === "storage-lost" || old === "quota" || old === "memory-full"))
   );
 }

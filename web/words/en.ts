@@ -322,11 +322,11 @@ export const en = {
     seekMember: (p) => `Position of ${p.group} moved`,
     resetOffsets: (p) => `Offsets of ${p.group} reset`,
     rebalance: (p) => `Group ${p.group} rebalances, generation ${p.generation}`,
-    stable: (p) => `Group ${p.group} is stable, generation ${p.generation}`,
     "member-timed-out": (p) => `Member ${p.name} of ${p.group} timed out`,
     "segment-rolled": (p) => `New segment of ${p.topic} P${p.partition} at ${p.offset}`,
     "records-deleted": (p) => `Retention removed records of ${p.topic} P${p.partition} below ${p.offset}`,
-    "broker-started": (p) => `Broker ${p.broker} started`,
+    "store-refused": (p) => `No room for more records of ${p.topic}`,
+    "bad-metadata": () => "A record of the metadata log could not be read",
   } as Record<string, Say>,
   eventUnknown: (code: string, p: Params) => [code, ...Object.values(p).filter(Boolean)].join(" "),
 
@@ -369,6 +369,8 @@ export const en = {
     dropped: () =>
       "The browser has lost everything that this site had stored. It does that rarely, when it is killed. This workspace begins anew.",
     memory: () => "This browser keeps nothing for this page: the records are gone when the tab closes.",
+    "memory-full": () =>
+      "The memory for the records of this page is full. No more are accepted until a topic or some of its records are deleted; nothing acknowledged is lost.",
     outdated: () => "A newer version runs in another tab. Reload this one.",
     down: (p) => `The broker does not start: ${p.why}.`,
   } as Record<string, Say>,

@@ -28,6 +28,8 @@ const RETRY_MS: i32 = 1_000;
 const USE_MS: f64 = 30_000.0;
 /// Bytes of logs that stay in memory.
 const MEMORY_BYTES: u64 = 64 << 20;
+/// Bytes that logs come to at most where nothing can be stored: history may hold as many again.
+const MEMORY_ONLY_BYTES: u64 = 256 << 20;
 /// Bytes that may be written while a commit is under way; then the world waits for it.
 const UNSTORED_BYTES: u64 = 32 << 20;
 
@@ -288,8 +290,9 @@ impl Engine {
         let stage = Stage::new(self.watch.clone(), self.layout);
         let mut session = Session::new(world, expected, pace, stage);
         self.gathered = 0;
-        if self.disk.is_some() {
-            session.world.keep_writes();
+        match self.disk {
+            Some(_) => session.world.keep_writes(),
+            None => session.world.bound_disks(MEMORY_ONLY_BYTES),
         }
         self.session = Some(session);
         self.used_at = f64::MIN;

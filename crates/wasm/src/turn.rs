@@ -58,6 +58,8 @@ pub(crate) struct Session {
     /// Where history began, and whether the page was told that it begins later now.
     began: Time,
     trimmed: bool,
+    /// Whether the page was told that there is no room for more.
+    full: bool,
 }
 
 impl Session {
@@ -67,6 +69,7 @@ impl Session {
             patience: world.now().0,
             began: world.history_start(),
             trimmed: false,
+            full: false,
             world,
             stage,
             ports: Ports::default(),
@@ -123,6 +126,11 @@ impl Session {
         if !self.trimmed && self.world.history_start() > self.began {
             self.trimmed = true;
             self.out.notice("history-trimmed", Params::new());
+        }
+        let full = self.world.has_full_disk();
+        if std::mem::replace(&mut self.full, full) != full {
+            let code = if full { "memory-full" } else { "storage-back" };
+            self.out.notice(code, Params::new());
         }
     }
 
@@ -226,11 +234,8 @@ impl Session {
 
     pub(crate) fn do_again(&mut self, call: f64) {
         self.continue_here();
-        match self.world.redo() {
-            Some(number) => {
-                self.deeds.again(number);
-                self.wait_for(number, call, None);
-            }
+        match self.deeds.do_again(&mut self.world) {
+            Some(number) => self.wait_for(number, call, None),
             None => self.out.reply(call, Ok(JsValue::UNDEFINED)),
         }
     }
@@ -418,6 +423,8 @@ impl Session {
                 let params = Params::from([("group", group.to_string()), name]);
                 ("group", "member-timed-out", params)
             }
+            // It is said once, not of each batch that is sent again and again.
+            Note::StoreRefused { .. } if self.full => return,
             Note::StoreRefused { name } => {
                 let params = Params::from([("topic", name.topic.to_string())]);
                 ("storage", "store-refused", params)

@@ -13,6 +13,8 @@ use sorted::SortedMap;
 
 /// Time a write to the page cache takes, in microseconds.
 pub(crate) const WRITE_MICROS: u64 = 50;
+/// Bytes written between two looks at how much room there is.
+const MEASURE_BYTES: u64 = 1 << 20;
 
 /// Whose log it is, for as long as the world lasts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,8 +57,10 @@ pub(crate) struct Disk {
     files: SortedMap<(LogName, LogFile), Vec<u8>>,
     /// Logs of a node that does not run.
     pub(crate) kept: SortedMap<LogName, Log>,
-    /// Refuses every write while true.
-    pub(crate) full: bool,
+    /// The last append found no room.
+    full: bool,
+    /// Bytes that the world had written when the logs were measured last.
+    measured: u64,
 }
 
 impl Disk {
@@ -83,6 +87,22 @@ impl Disk {
     pub(crate) fn close_all(&mut self) -> SortedMap<LogId, LogName> {
         self.ids.clear();
         core::mem::take(&mut self.names)
+    }
+
+    /// Whether what the last look found still holds: there was room, and little has been written since.
+    pub(crate) fn is_measured(&self, written: u64) -> bool {
+        !self.full && written.saturating_sub(self.measured) < MEASURE_BYTES
+    }
+
+    /// Notes whether there is room, and gives it.
+    pub(crate) fn measure(&mut self, written: u64, used: u64, max: u64) -> bool {
+        self.measured = written;
+        self.full = used >= max;
+        !self.full
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
     }
 
     pub(crate) fn write(&mut self, log: LogId, op: &StoreOp) {

@@ -186,7 +186,7 @@ impl History {
             events: self.events,
         });
         while self.snapshots.len() > SNAPSHOTS_MAX
-            || (self.is_journal_full() && self.snapshots.len() > 1)
+            || self.snapshots.len() > 1 && (self.is_journal_full() || self.holds_too_much(state))
         {
             self.snapshots.pop_front();
             let Some(first) = self.snapshots.front() else {
@@ -203,6 +203,21 @@ impl History {
 
     fn is_journal_full(&self) -> bool {
         self.journal.len() > INPUTS_MAX || self.bytes > INPUT_BYTES_MAX
+    }
+
+    /// Whether the oldest moment may hold as many bytes again as the logs may come to: what was
+    /// deleted since then.
+    fn holds_too_much(&self, state: &State) -> bool {
+        let oldest = self.snapshots.front().map_or(0, |s| s.state.written);
+        let since = state.written.saturating_sub(oldest);
+        state.disk_bytes.is_some_and(|max| since > max)
+    }
+
+    /// Bounds the disks at every moment.
+    pub(crate) fn bound_disks(&mut self, max_bytes: u64) {
+        for snapshot in &mut self.snapshots {
+            snapshot.state.disk_bytes = Some(max_bytes);
+        }
     }
 
     /// Lets go of the bytes that the present, which has `written` so many, keeps no more than
@@ -388,6 +403,11 @@ impl World {
         let id = self.input(Input::Command(command));
         self.history.redo = rest;
         Some(id)
+    }
+
+    /// Gives up what would be done again next.
+    pub fn skip_redo(&mut self) {
+        self.history.redo.pop();
     }
 
     /// What the timeline shows.

@@ -51,6 +51,8 @@ pub(crate) struct State {
     lives: SortedMap<NodeId, Life>,
     node_wakes: SortedMap<NodeId, Time>,
     actor_wakes: SortedMap<ActorId, Time>,
+    /// Bytes that the logs of a node may come to; `None` when the shell sees to that.
+    pub(crate) disk_bytes: Option<u64>,
     /// Bytes ever appended to logs.
     pub(crate) written: u64,
     /// For those outside; taken by the shell, never looked at here.
@@ -84,6 +86,7 @@ impl State {
             lives: SortedMap::new(),
             node_wakes: SortedMap::new(),
             actor_wakes: SortedMap::new(),
+            disk_bytes: None,
             written: 0,
             said: Vec::new(),
             writes: Vec::new(),
@@ -264,10 +267,10 @@ impl State {
     fn store(&mut self, node: NodeId, log: LogId, token: Token, ops: Vec<StoreOp>) {
         trace_store(&mut self.trace, &self.cluster, node, log, &ops);
         self.tell_of_segments(node, log, &ops);
+        let has_room = self.has_room(node, log, &ops);
         let disk = self.disks.entry(node).or_default();
-        let full = disk.full;
         for op in ops {
-            if full {
+            if !has_room {
                 break;
             }
             if let StoreOp::Append { length, .. } = op {
@@ -282,12 +285,32 @@ impl State {
             }
         }
         let at = self.now.plus_micros(WRITE_MICROS);
-        let done = if full {
-            Event::StoreFailed { log, token }
-        } else {
+        let done = if has_room {
             Event::Stored { log, token }
+        } else {
+            Event::StoreFailed { log, token }
         };
         self.plan(at, node, done);
+    }
+
+    /// Whether a node's disk takes these writes. A full disk refuses what appends to a partition; the
+    /// metadata log goes on, so that topics can still be deleted.
+    fn has_room(&mut self, node: NodeId, log: LogId, ops: &[StoreOp]) -> bool {
+        let appends = ops.iter().any(|op| matches!(op, StoreOp::Append { .. }));
+        let Some(max) = self
+            .disk_bytes
+            .filter(|_| appends && log != LogId::Metadata)
+        else {
+            return true;
+        };
+        let disk = self.disks.entry(node).or_default();
+        if disk.is_measured(self.written) {
+            return true;
+        }
+        let logs = disk.open_logs().map(|(log, _)| log);
+        let sizes = logs.filter_map(|log| self.cluster.log(node, log).map(log::Log::size));
+        let used = sizes.sum();
+        disk.measure(self.written, used, max)
     }
 
     /// Says that a segment was begun, or that the oldest ones were deleted.

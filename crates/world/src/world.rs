@@ -2,7 +2,7 @@
 
 use crate::actors::{Actor, ActorId, For, Member, Outside, ProducerActor, Terminal};
 use crate::command::{Command, How};
-use crate::disk::{DiskWrite, LogName};
+use crate::disk::{Disk, DiskWrite, LogName};
 use crate::history::History;
 use crate::nodes::CONTROLLER;
 use crate::said::Said;
@@ -300,6 +300,20 @@ impl World {
     #[must_use]
     pub fn written(&self) -> u64 {
         self.present().written
+    }
+
+    /// From now on the logs of a node come to about `max_bytes` and not more: what would append
+    /// to a partition beyond that is refused, as by a full disk. For a shell that keeps nothing, so
+    /// that all bytes stay in memory.
+    pub fn bound_disks(&mut self, max_bytes: u64) {
+        self.state.disk_bytes = Some(max_bytes);
+        self.history.bound_disks(max_bytes);
+    }
+
+    /// Whether a disk has refused what was appended last.
+    #[must_use]
+    pub fn has_full_disk(&self) -> bool {
+        self.state.disks.values().any(Disk::is_full)
     }
 
     /// Lets logs drop bytes from memory until at most `max_bytes` stay on each node. Only bytes
