@@ -47,8 +47,8 @@ impl Deeds {
 
     /// What would be done again.
     pub(crate) fn to_redo(&self) -> Option<&String> {
-        let next = self.undone.last().filter(|deed| !deed.refused);
-        next.map(|deed| &deed.code)
+        let carried_out = self.undone.iter().rfind(|deed| !deed.refused);
+        carried_out.map(|deed| &deed.code)
     }
 
     /// Takes the last command back that was carried out; `false` when nothing changes.
@@ -66,17 +66,87 @@ impl Deeds {
         changed
     }
 
-    /// The command taken back last is given again, as this input.
-    pub(crate) fn again(&mut self, input: u32) {
-        if let Some(mut deed) = self.undone.pop() {
-            deed.input = u64::from(input);
-            deed.refused = false;
-            self.done.push(deed);
+    /// Gives the command again that was carried out and taken back last; the number of its input, or
+    /// `None` when there is nothing to do again.
+    pub(crate) fn do_again(&mut self, world: &mut World) -> Option<u32> {
+        while self.undone.last().is_some_and(|deed| deed.refused) {
+            self.undone.pop();
+            world.skip_redo();
         }
+        let input = world.redo()?;
+        if let Some(deed) = self.undone.pop() {
+            self.done.push(Deed {
+                input: u64::from(input),
+                ..deed
+            });
+        }
+        Some(input)
     }
 
     /// There is nothing to take back any more.
     pub(crate) fn clear(&mut self) {
         *self = Deeds::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ids::Time;
+    use world::{Command, Input, Said, Scenario};
+
+    const SCENARIO: &str =
+        r#"{"version": 1, "seed": "3", "brokers": 1, "topics": [], "producers": [], "groups": []}"#;
+
+    /// Gives a command and lets it end.
+    fn give(world: &mut World, deeds: &mut Deeds, text: &str) {
+        let command: Command = serde_json::from_str(text).expect("a command");
+        let number = world.input(Input::Command(command));
+        deeds.did(number, text.to_string());
+        end(world, deeds);
+    }
+
+    fn end(world: &mut World, deeds: &mut Deeds) {
+        let later = Time(world.now().0 + 2_000_000);
+        while world.run_until(later, 1_000) > 0 {}
+        for said in world.take_said() {
+            if let Said::Refused { input, .. } = said {
+                deeds.refused(input);
+            }
+        }
+    }
+
+    fn topics(world: &World) -> Vec<String> {
+        let all = world.snapshot().topics;
+        let shown = all.into_iter().map(|topic| topic.name);
+        shown.filter(|name| !name.starts_with("__")).collect()
+    }
+
+    #[test]
+    fn refused_commands_are_passed_over_on_the_way_back_and_on_the_way_forth() {
+        let scenario = Scenario::parse(SCENARIO).expect("a scenario");
+        let mut world = World::new(scenario).expect("the scenario is fine");
+        let mut deeds = Deeds::default();
+        let [a, b] = ["a", "b"].map(|name| {
+            format!(r#"{{"do": "createTopic", "topic": {{"name": "{name}", "partitions": 1}}}}"#)
+        });
+        for command in [&a, &a, &b, &b] {
+            give(&mut world, &mut deeds, command);
+        }
+        assert_eq!(topics(&world), ["a", "b"]);
+        for (undoes, left) in [(&b, vec!["a"]), (&a, vec![])] {
+            assert_eq!(deeds.to_undo(), Some(undoes));
+            assert!(deeds.take_back(&mut world));
+            assert_eq!(topics(&world), left);
+        }
+        assert_eq!(deeds.to_undo(), None);
+        for (again, there) in [(&a, vec!["a"]), (&b, vec!["a", "b"])] {
+            assert_eq!(deeds.to_redo(), Some(again));
+            assert!(deeds.do_again(&mut world).is_some());
+            end(&mut world, &mut deeds);
+            assert_eq!(topics(&world), there);
+        }
+        assert_eq!(deeds.to_redo(), None);
+        assert_eq!(deeds.do_again(&mut world), None);
     }
 }
