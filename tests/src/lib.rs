@@ -5,4 +5,5 @@ pub mod direct;
 mod disk;
 pub mod fuzz;
 pub mod schema;
+pub mod simulation;
 pub mod transcripts;

@@ -10,7 +10,9 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token};
+use ids::{
+    ErrorCode, LeaderEpoch, Mutant, NodeId, Offset, PartitionIndex, Time, Token, is_planted,
+};
 use log::{Log, LogSlice, StoreOp};
 use records::{Compression, TimestampType};
 use sorted::{SortedMap, SortedSet};
@@ -385,7 +387,12 @@ impl Broker {
         // With this broker alone in sync, what is stored is committed. Followers will
         // hold it back once there are any.
         if replica.leader == Some(node) && replica.isr.as_slice() == [node] {
-            replica.log.advance_high_watermark(replica.log.stored_end());
+            let committed = if is_planted(Mutant::CommittedUnstored) {
+                replica.log.log_end()
+            } else {
+                replica.log.stored_end()
+            };
+            replica.log.advance_high_watermark(committed);
         }
         let (stored, committed) = (replica.log.stored_end(), replica.log.high_watermark());
         drain_below(&mut replica.awaiting_stored, stored, &mut told);

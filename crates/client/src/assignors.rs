@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-use ids::{PartitionIndex, TopicPartition};
+use ids::{Mutant, PartitionIndex, TopicPartition, is_planted};
 use sorted::{SortedMap, SortedSet};
 
 /// A member of the group, as the leader knows it.
@@ -45,9 +45,13 @@ pub fn range(sizes: &TopicSizes, subscribers: &[Subscriber]) -> Assignment {
         let (share, longer) = (size / count, size % count);
         let mut first = 0;
         for (index, taker) in (0..).zip(takers) {
-            let end = first + share + i32::from(index < longer);
+            let longer = index < longer && !is_planted(Mutant::RemainderLeftOut);
+            let end = first + share + i32::from(longer);
             give(&mut assignment, taker, (first..end).map(|p| at(topic, p)));
-            first = end;
+            first = match is_planted(Mutant::PartitionSharedTwice) {
+                true => (end - 1).max(0),
+                false => end,
+            };
         }
     }
     assignment

@@ -6,7 +6,7 @@ use crate::{Group, JoinAnswer, JoinRequest, JoinedMember, Output, Protocol, Refu
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ids::{Generation, Rng, Time};
+use ids::{Generation, Mutant, Rng, Time, is_planted};
 use sorted::{SortedMap, SortedSet};
 
 impl Group {
@@ -305,7 +305,9 @@ impl Group {
             return;
         }
         self.join_timer = None;
-        self.generation = Generation(self.generation.0.saturating_add(1));
+        if !is_planted(Mutant::GenerationKept) || self.generation == Generation(0) {
+            self.generation = Generation(self.generation.0.saturating_add(1));
+        }
         if self.members.is_empty() {
             self.protocol = None;
             self.enter(State::Empty, now);

@@ -7,7 +7,7 @@
 use crate::{Group, State};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ids::{LeaderEpoch, Offset, PartitionIndex, ProducerId, Time, Uuid};
+use ids::{LeaderEpoch, Mutant, Offset, PartitionIndex, ProducerId, Time, Uuid, is_planted};
 use sorted::{SortedMap, SortedSet};
 
 /// A committed offset of one partition.
@@ -114,6 +114,11 @@ impl Offsets {
 
     /// A record read back from the log.
     pub fn replay(&mut self, producer: Option<ProducerId>, change: OffsetChange) {
+        let known = self.fetch(&change.topic, change.partition).is_some();
+        if is_planted(Mutant::FirstCommitRestored) && known || is_planted(Mutant::CommitsForgotten)
+        {
+            return;
+        }
         let ticket = self.begin_with(producer, Vec::from([change]));
         self.persisted(ticket, true);
     }

@@ -3,7 +3,7 @@
 use crate::{Group, Leaver, Output, Refusal, State};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ids::{Generation, Time};
+use ids::{Generation, Mutant, Time, is_planted};
 
 /// What a deadline is about.
 #[derive(Clone, Debug)]
@@ -180,7 +180,7 @@ impl Group {
             return;
         };
         let is_parked = member.join_waiter.is_some() || member.sync_waiter.is_some();
-        if is_parked && !member.is_new {
+        if is_parked && !member.is_new || is_planted(Mutant::SilentMemberKept) {
             // It waits for us, not we for it. The answer starts its session again.
             member.session_deadline = None;
             return;

@@ -12,12 +12,16 @@ extern crate alloc;
 extern crate std;
 
 mod error_code;
+mod mutants;
 mod rng;
 mod time;
 mod topic;
 mod uuid;
 
 pub use error_code::ErrorCode;
+#[cfg(brooklet_mutants)]
+pub use mutants::plant;
+pub use mutants::{Mutant, is_planted};
 pub use rng::Rng;
 pub use time::Time;
 pub use topic::{TopicNameError, TopicPartition, check_topic_name};

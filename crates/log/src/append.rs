@@ -5,7 +5,7 @@ use crate::log::{Log, StoreOp};
 use crate::producers::Sequence;
 use crate::segment::Segment;
 use alloc::{sync::Arc, vec::Vec};
-use ids::{LeaderEpoch, Offset, ProducerEpoch, Time};
+use ids::{LeaderEpoch, Mutant, Offset, ProducerEpoch, Time, is_planted};
 use records::{BatchView, Batches, Header, Stop, TimestampType, ValidBatch};
 
 /// Bytes of a segment between two of the producer states that truncation falls back on.
@@ -85,6 +85,9 @@ impl Log {
         ops: &mut Vec<StoreOp>,
     ) -> Result<Appended, Refused> {
         let mut header = *batch.header();
+        if is_planted(Mutant::OffsetSkipped) && self.must_roll(&header, now) {
+            self.end = Offset(self.end.0 + 1);
+        }
         header.base_offset = self.end;
         header.partition_leader_epoch = epoch;
         self.check_size(&header)?;

@@ -1,7 +1,7 @@
 //! What a log knows of its idempotent and transactional producers (KIP-98).
 
 use alloc::{sync::Arc, vec::Vec};
-use ids::{Offset, ProducerEpoch, ProducerId};
+use ids::{Mutant, Offset, ProducerEpoch, ProducerId, is_planted};
 use records::{BatchView, EndTxnMarker, Header};
 use sorted::SortedMap;
 
@@ -143,7 +143,10 @@ impl Producers {
             return Sequence::Next;
         };
         if let Some(&batch) = known.find(header) {
-            return Sequence::Duplicate(batch);
+            return match is_planted(Mutant::DuplicateAppended) {
+                true => Sequence::Next,
+                false => Sequence::Duplicate(batch),
+            };
         }
         if header.producer_epoch < known.epoch {
             return Sequence::Fenced {

@@ -4,7 +4,7 @@ use crate::log::Log;
 use crate::segment::{Located, Segment};
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::Offset;
+use ids::{Mutant, Offset, is_planted};
 
 /// Names some bytes of a log; whole or cut batches of one segment.
 ///
@@ -74,6 +74,11 @@ impl Log {
             });
         }
         let upper_bound = upper_bound.min(self.end);
+        let offset = match is_planted(Mutant::LastRecordPassedOver) && offset.0 + 1 < upper_bound.0
+        {
+            true => Offset(offset.0 + 1),
+            false => offset,
+        };
         let mut at = self.segment_index(offset);
         while at <= self.sealed.len() {
             let segment = self.segment(at);

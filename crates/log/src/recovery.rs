@@ -12,7 +12,7 @@ use crate::segment::Segment;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::cell::OnceCell;
-use ids::{Offset, ProducerId, Time};
+use ids::{Mutant, Offset, ProducerId, Time, is_planted};
 use records::{BatchView, HEADER_LEN, Header, HeaderError};
 use sorted::{SortedMap, SortedSet};
 
@@ -234,7 +234,14 @@ impl Recovery {
         if log_start > log.end {
             log.truncate_fully_and_start_at(log_start, self.now, &mut ops);
         }
+        if is_planted(Mutant::TailDropped) {
+            let last = Offset(log.end.0 - 1);
+            let _ = log.truncate_to(last.max(log.segment(0).base), self.now, &mut ops);
+        }
         log.start = log_start.clamp(log.segment(0).base, log.end);
+        if is_planted(Mutant::LogStartForgotten) {
+            log.start = log.segment(0).base;
+        }
         log.stored = log.end;
         log.high_watermark = high_watermark.clamp(log.start, log.end);
         self.settle_epochs();
@@ -512,6 +519,9 @@ impl Recovery {
             .unwrap_or_default();
         let log = &mut self.log;
         log.producers.merge(known);
+        if is_planted(Mutant::ProducersForgotten) {
+            log.producers = Producers::default();
+        }
         log.producers.replicated_to(log.high_watermark);
         log.expire_producers(self.now);
         // Besides those at a segment's base only the one of the last clean stop is of use.

@@ -6,7 +6,7 @@ use crate::producers::Producers;
 use crate::read::LogSlice;
 use crate::segment::{Located, Segment};
 use alloc::{sync::Arc, vec::Vec};
-use ids::{Offset, Time};
+use ids::{Mutant, Offset, Time, is_planted};
 use sorted::SortedMap;
 
 impl Log {
@@ -15,6 +15,9 @@ impl Log {
     /// # Errors
     /// As [`Log::truncate_to`].
     pub fn store_failed(&mut self, now: Time, ops: &mut Vec<StoreOp>) -> Result<bool, LogSlice> {
+        if is_planted(Mutant::RefusedKept) {
+            self.stored = self.end;
+        }
         self.truncate_to(self.stored, now, ops)
     }
 

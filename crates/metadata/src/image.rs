@@ -3,7 +3,7 @@
 use crate::record::MetadataRecord;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
+use ids::{LeaderEpoch, Mutant, NodeId, Offset, PartitionIndex, Uuid, is_planted};
 use sorted::SortedMap;
 use wire::config_record::ConfigRecord;
 use wire::partition_change_record::PartitionChangeRecord;
@@ -356,7 +356,9 @@ impl Image {
             // Setting the leader raises its epoch, even to the same leader: every
             // record that names a leader is an election).
             partition.leader = NodeId(body.leader);
-            partition.leader_epoch = LeaderEpoch(partition.leader_epoch.0.saturating_add(1));
+            if !is_planted(Mutant::LeaderEpochKept) {
+                partition.leader_epoch = LeaderEpoch(partition.leader_epoch.0.saturating_add(1));
+            }
         }
         partition.partition_epoch = partition.partition_epoch.saturating_add(1);
         Some(Change::Partition {

@@ -29,7 +29,7 @@ const USE_MS: f64 = 30_000.0;
 /// Bytes of logs that stay in memory.
 const MEMORY_BYTES: u64 = 64 << 20;
 /// Bytes that logs come to at most where nothing can be stored: history may hold as many again.
-const MEMORY_ONLY_BYTES: u64 = 256 << 20;
+const MEMORY_ONLY_BYTES: u64 = 96 << 20;
 /// Bytes that may be written while a commit is under way; then the world waits for it.
 const UNSTORED_BYTES: u64 = 32 << 20;
 

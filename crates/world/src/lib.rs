@@ -46,5 +46,7 @@ pub use scenario::{
     GroupSpec, MemberSpec, ProducerSpec, Scenario, ScenarioError, TimedCommand, TopicSpec,
 };
 pub use trace::{Trace, TracePoint};
-pub use view::{Actors, GroupView, MemberPosition, PartitionView, Snapshot, TopicView};
+pub use view::{
+    Actors, AssignedView, GroupView, MemberPosition, PartitionView, Snapshot, TopicView,
+};
 pub use world::{Input, RecoveredLog, Restored, TickKind, TimelineView, World};

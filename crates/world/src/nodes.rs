@@ -79,7 +79,8 @@ impl State {
         self.tell_node(id, Event::Start);
     }
 
-    /// Stops a node as `kill -9` does: what it has written stays, everything else is gone.
+    /// Stops a node as `kill -9` does: what it has written stays, everything else is gone. Of each log
+    /// the writes that were ordered last are on the disk, all of them or none.
     pub(crate) fn kill_node(&mut self, id: NodeId) {
         let Some(node) = self.cluster.remove(id) else {
             return;
@@ -97,7 +98,9 @@ impl State {
             let Some(log) = node.log(log_id) else {
                 continue;
             };
-            let (log, report) = recover(disk, &name, log, self.now);
+            // A write that was under way is done or not: the broker did not live to hear of it.
+            let done = !disk.is_full() && self.rng.below(2) == 0;
+            let (log, report) = recover(disk, &name, log, done, self.now);
             cuts.extend(said(&name, &report));
             disk.kept.insert(name, log);
         }
@@ -161,8 +164,9 @@ pub(crate) fn metadata_config() -> LogConfig {
     }
 }
 
-/// Rebuilds a log from what is written of it, as a broker does that was killed.
-fn recover(disk: &Disk, name: &LogName, log: &Log, now: Time) -> (Log, Report) {
+/// Rebuilds a log from what is written of it, as a broker does that was killed; with what was ordered
+/// and not confirmed when that was `done`.
+fn recover(disk: &Disk, name: &LogName, log: &Log, done: bool, now: Time) -> (Log, Report) {
     let checkpoints = Checkpoints {
         log_start: log.log_start(),
         ..Checkpoints::default()
@@ -171,10 +175,10 @@ fn recover(disk: &Disk, name: &LogName, log: &Log, now: Time) -> (Log, Report) {
     let epochs = disk.file(name, LogFile::LeaderEpochs).cloned();
     let epochs = epochs.unwrap_or_else(|| encode_leader_epochs(log.leader_epochs()));
     recovery.file(LogFile::LeaderEpochs, Bytes::from(epochs));
-    // Bytes above the stored end were ordered and not yet written.
+    // Bytes above the stored end were ordered, and it was not heard whether they were written.
     let mut written = log.clone();
     let mut ops = Vec::new();
-    if written.store_failed(now, &mut ops).is_err() {
+    if !done && written.store_failed(now, &mut ops).is_err() {
         return (log.clone(), Report::default());
     }
     let mut pieces = Vec::new();

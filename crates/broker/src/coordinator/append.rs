@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use group::Refusal;
-use ids::{ErrorCode, PartitionIndex, Time};
+use ids::{ErrorCode, Mutant, PartitionIndex, Time, is_planted};
 use metadata::OFFSETS_TOPIC;
 
 /// An append that is not committed yet.
@@ -66,6 +66,9 @@ impl Broker {
         let ticket = self.coordinator.tickets;
         match self.append_records(now, partition, records, ticket, out) {
             Ok(()) => {
+                if is_planted(Mutant::CommitAnsweredUnstored) {
+                    return self.conclude(now, then, Ok(()), out);
+                }
                 let append = Append { partition, then };
                 self.coordinator.appends.insert(ticket, append);
             }

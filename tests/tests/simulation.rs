@@ -1,0 +1,49 @@
+//! Random lives keep all rules, and the check that says so finds every bug that is planted.
+
+use tests::simulation::{Life, live};
+
+/// Lives that are lived in every run of the tests; `BROOKLET_SEEDS` asks for more.
+const SEEDS: u64 = 12;
+
+#[cfg(not(brooklet_mutants))]
+#[test]
+fn random_lives_with_crashes_full_disks_and_rebalances_break_no_rule() {
+    let seeds = std::env::var("BROOKLET_SEEDS").ok();
+    let seeds = seeds.map_or(SEEDS, |text| {
+        text.parse().expect("BROOKLET_SEEDS is a number")
+    });
+    let lives: Vec<Life> = (1..=seeds)
+        .map(|seed| live(seed).unwrap_or_else(|violation| panic!("{violation}")))
+        .collect();
+    let sum = |of: fn(&Life) -> u64| lives.iter().map(of).sum::<u64>();
+    println!(
+        "{seeds} lives: {} events, {} kills, {} records, {} s of world time",
+        sum(|life| life.events),
+        sum(|life| life.kills.into()),
+        sum(|life| life.acknowledged),
+        sum(|life| life.millis) / 1_000,
+    );
+    assert!(sum(|life| life.kills.into()) > 10 * seeds);
+    assert!(sum(|life| life.acknowledged) > 500 * seeds);
+}
+
+/// With `--cfg brooklet_mutants` (`cargo xtask test --only mutants`).
+#[cfg(brooklet_mutants)]
+#[test]
+fn every_planted_bug_is_found() {
+    let mut missed = Vec::new();
+    for mutant in ids::Mutant::ALL {
+        ids::plant(Some(*mutant));
+        let found = (1..=SEEDS).find_map(|seed| live(seed).err());
+        ids::plant(None);
+        match found {
+            Some(violation) => println!("{mutant:?}: {violation}"),
+            None => missed.push(mutant),
+        }
+    }
+    assert!(missed.is_empty(), "not found in {SEEDS} lives: {missed:?}");
+    let lives: Vec<Life> = (1..=3)
+        .map(|seed| live(seed).expect("no bug is planted"))
+        .collect();
+    assert_eq!(lives.len(), 3);
+}
