@@ -64,6 +64,13 @@ const PARTS: &[Part] = &[
         run: rust::tests,
     },
     Part {
+        name: "mutants",
+        about: "random lives, planted bugs",
+        absent: never,
+        by_default: true,
+        run: rust::mutants,
+    },
+    Part {
         name: "no-std",
         about: "the core without std",
         absent: never,
