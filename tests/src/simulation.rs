@@ -332,7 +332,6 @@ fn frame_of<M: Message>(message: &M, version: i16) -> Bytes {
         api_version: version,
         correlation_id: 1,
         client_id: Some("simulation".into()),
-        ..Default::default()
     };
     wire::encode_request(&header, message).expect("the request can be written")
 }

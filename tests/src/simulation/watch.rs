@@ -13,7 +13,6 @@ pub(super) const TOPICS: [&str; 3] = ["orders", "short", "cut"];
 pub(super) const RETENTION_MS: i64 = 4_000;
 /// Bytes of a log read in one go.
 const READ_BYTES: u32 = 8 << 20;
-
 /// Looks of which one is at the groups, too.
 const SNAPSHOT_LOOKS: u64 = 4;
 
@@ -45,12 +44,15 @@ struct Known {
     unproven: bool,
 }
 
+/// Member id, topic, partition.
+type Shares = BTreeSet<(String, String, i32)>;
+
 /// What is known of a group.
 #[derive(Default)]
 struct Group {
     generation: i32,
     /// Who reads what in the stable generation.
-    shares: Option<(i32, BTreeSet<(String, String, i32)>)>,
+    shares: Option<(i32, Shares)>,
     committed: BTreeMap<(String, i32), i64>,
     /// Its positions were moved by hand.
     moved: bool,
@@ -358,7 +360,7 @@ impl Group {
                 |a: &world::AssignedView| (member.member_id.clone(), a.topic.clone(), a.partition);
             member.assignment.iter().map(of)
         });
-        let shares: BTreeSet<(String, String, i32)> = owned.collect();
+        let shares: Shares = owned.collect();
         let partitions: BTreeSet<(&str, i32)> =
             shares.iter().map(|(_, t, p)| (t.as_str(), *p)).collect();
         if partitions.len() < shares.len() {
