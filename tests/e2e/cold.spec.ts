@@ -1,12 +1,12 @@
 // A log larger than what stays in memory is served from IndexedDB, to the page and to consumers.
 
 import { loadKafkaJs } from "./kafkajs/bundle.ts";
-import { cli, createTopic, expect, open, partition, quieten, ready, test } from "./page.ts";
+import { by, cli, createTopic, expect, open, PATIENT, partition, quieten, ready, test } from "./page.ts";
 
 /** Bytes of a record, and how many it takes to pass the 64 MiB of logs that stay in memory. */
 const [SIZE, COUNT] = [500_000, 150];
 
-test("records that are only in IndexedDB are looked at and consumed, also after a reload", async ({
+test("records that are only in IndexedDB are looked at, consumed, and brought back by undo", async ({
   page,
 }) => {
   test.setTimeout(240_000);
@@ -42,4 +42,15 @@ test("records that are only in IndexedDB are looked at and consumed, also after 
   const line = `kafka-console-consumer --topic large --from-beginning --max-messages ${COUNT} --formatter-property print.key=true --formatter-property print.value=false`;
   const { code, stdout } = await cli(page, line);
   expect([code, stdout.trim().split("\n")]).toEqual([0, Array.from({ length: COUNT }, (_, n) => String(n))]);
+
+  await by(page, "edit-topic-large").click();
+  await by(page, "topic-editor-remove").click();
+  await expect(by(page, "topic-large")).toBeHidden(PATIENT);
+  await by(page, "undo").click();
+  await expect(by(page, "topic-large")).toBeVisible(PATIENT);
+  expect(await ends()).toEqual(["0", String(COUNT - 1)]);
+  await page.reload();
+  await ready(page);
+  expect(await ends()).toEqual(["0", String(COUNT - 1)]);
+  await expect(by(page, "notice-cut")).toHaveCount(0);
 });
