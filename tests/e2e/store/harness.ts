@@ -1,6 +1,6 @@
 // A Chromium of its own, on a profile of its own, that can be killed; and the page of the tests.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -53,13 +53,26 @@ export async function serve(): Promise<{ url: string; server: Server }> {
   return { url: `http://localhost:${(server.address() as AddressInfo).port}/`, server };
 }
 
-/** Whether a process, or with a minus any of a group, has not ended. */
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
+/** Whether a process of a group still runs: one that has ended and only waits to be taken note of does not. */
+function runs(group: number): boolean {
+  if (!existsSync("/proc/self/stat")) {
+    try {
+      return process.kill(-group, 0);
+    } catch {
+      return false;
+    }
   }
+  return readdirSync("/proc").some((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      // The fields after the name, which may hold anything: state, parent, group.
+      const [state = "", , of] =
+        readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+      return Number(of) === group && !"ZX".includes(state);
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** A running Chromium on a profile that outlives it. */
@@ -107,9 +120,9 @@ export class Chromium {
     const { pid } = this.process;
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
     await ended;
-    // Where nobody takes note of the end of orphans they never go.
+    // Where ended orphans cannot be told from living ones, and nobody takes note of them, they never go.
     const late = Date.now() + 5_000;
-    while (pid !== undefined && isThere(-pid) && Date.now() < late)
+    while (pid !== undefined && runs(pid) && Date.now() < late)
       await new Promise((resolve) => setTimeout(resolve, 5));
     await this.browser.close().catch(() => {});
   }
