@@ -79,20 +79,28 @@ export function draw(ctx: Ctx, scene: Scene, view: View) {
     const d: LaneDrawing = { ctx, scene, view, g, p: view.palette, lane, index, y: cellTop(g, index), x };
     drawGutter(d);
     if (g.align !== "time") drawOwners(d);
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(g.left - 3, index * g.laneHeight, g.width - g.left + 3, g.laneHeight);
-    ctx.clip();
-    drawDeleted(d);
-    if (g.align === "time") drawTimes(d);
-    else if (g.size === 1) drawRecords(d);
-    else drawBins(d);
-    if (g.align !== "time") drawEnd(d);
-    if (g.align !== "time") drawMarkers(d);
-    ctx.restore();
+    within(d, 3, () => {
+      drawDeleted(d);
+      if (g.align === "time") drawTimes(d);
+      else if (g.size === 1) drawRecords(d);
+      else drawBins(d);
+      if (g.align !== "time") drawEnd(d);
+    });
+    // A marker in front of the first cell shown is whole.
+    if (g.align !== "time") within(d, 10, () => drawMarkers(d));
     drawEndNumber(d);
   });
   if (view.drag) drawGhost(ctx, scene, view, view.drag);
+}
+
+/** Draws into the lane's window alone, and so many pixels left of it. */
+function within({ ctx, g, index }: LaneDrawing, before: number, draw: () => void) {
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(g.left - before, index * g.laneHeight, g.width - g.left + before, g.laneHeight);
+  ctx.clip();
+  draw();
+  ctx.restore();
 }
 
 /** What of a marker tells read from unread: its position, or what is committed where nobody owns it. */
