@@ -180,5 +180,6 @@ test("where nothing is kept memory has an end, and deleting a topic makes room",
   await addProducer(page, "hand", "room");
   await drop(page, "hand", "lines.txt", "one\ntwo\nthree");
   await eventually(page, (s) => appended(s, "room")).toBe(3);
+  await expect(by(page, "notice-memory-room")).toBeVisible(PATIENT);
   await expect(full).toBeHidden();
 });

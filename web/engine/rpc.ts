@@ -357,6 +357,7 @@ export type NoticeCode =
   | "dropped" // {} the browser lost every database of the site: the workspace begins anew (sent by the page)
   | "memory" // {} this browser keeps no storage: the world lives in memory only
   | "memory-full" // {} the logs that live in memory only have come to their bound: appends are refused
+  | "memory-room" // {} there is room in memory again
   | "outdated" // {} another tab runs a newer version: reload
   | "down"; // {why} the worker failed again and again and is not started any more (sent by the client)
 

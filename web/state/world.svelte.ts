@@ -185,6 +185,7 @@ function superseded(old: string, by: string): boolean {
   return (
     (by === "took-over" && old === "not-owner") ||
     (by === "down" && old === "restarted") ||
-    (by === "storage-back" && (old === "storage-lost" || old === "quota" || old === "memory-full"))
+    (by === "storage-back" && (old === "storage-lost" || old === "quota")) ||
+    (by === "memory-room" && old === "memory-full")
   );
 }

@@ -371,6 +371,7 @@ export const en = {
     memory: () => "This browser keeps nothing for this page: the records are gone when the tab closes.",
     "memory-full": () =>
       "The memory for the records of this page is full. No more are accepted until a topic or some of its records are deleted; nothing acknowledged is lost.",
+    "memory-room": () => "There is room for records again.",
     outdated: () => "A newer version runs in another tab. Reload this one.",
     down: (p) => `The broker does not start: ${p.why}.`,
   } as Record<string, Say>,

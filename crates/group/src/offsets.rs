@@ -114,8 +114,9 @@ impl Offsets {
 
     /// A record read back from the log.
     pub fn replay(&mut self, producer: Option<ProducerId>, change: OffsetChange) {
-        let known = self.fetch(&change.topic, change.partition).is_some();
-        if is_planted(Mutant::FirstCommitRestored) && known || is_planted(Mutant::CommitsForgotten)
+        let is_known = || self.fetch(&change.topic, change.partition).is_some();
+        if is_planted(Mutant::CommitsForgotten)
+            || is_planted(Mutant::FirstCommitRestored) && is_known()
         {
             return;
         }

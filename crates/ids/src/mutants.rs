@@ -38,7 +38,7 @@ mutants! {
     RefusedKept,
     /// A fetch from the last record of a batch begins after it.
     LastRecordPassedOver,
-    /// Retention deletes closed segments whatever their age.
+    /// Retention deletes segments whatever their age.
     YoungDeleted,
     /// A new leadership has the epoch of the one before.
     LeaderEpochKept,

@@ -129,7 +129,7 @@ impl Session {
         }
         let full = self.world.has_full_disk();
         if std::mem::replace(&mut self.full, full) != full {
-            let code = if full { "memory-full" } else { "storage-back" };
+            let code = if full { "memory-full" } else { "memory-room" };
             self.out.notice(code, Params::new());
         }
     }
