@@ -55,7 +55,7 @@ fn compile() -> Outcome<Did> {
         "--locked",
         "-p",
         "brooklet-wasm",
-        "--profile=wasm",
+        profile_flag(),
         "--target",
         BROWSER_TARGET,
     ];
@@ -66,11 +66,26 @@ fn compile() -> Outcome<Did> {
     must_run("core", &mut cargo).map(|()| Did::Work)
 }
 
+/// Whether the core is built soon rather than small: for who changes it and looks at the page again and
+/// again. What is shipped, measured and tested is the small one.
+fn is_quick() -> bool {
+    std::env::var_os("BROOKLET_QUICK").is_some()
+}
+
+fn profile_flag() -> &'static str {
+    match is_quick() {
+        true => "--profile=wasm-quick",
+        false => "--profile=wasm",
+    }
+}
+
 /// The core as cargo built it.
 fn built() -> PathBuf {
+    let folder = if is_quick() { "wasm-quick" } else { "wasm" };
     target()
         .join(BROWSER_TARGET)
-        .join("wasm/brooklet_wasm.wasm")
+        .join(folder)
+        .join("brooklet_wasm.wasm")
 }
 
 /// Where the page takes the core from: its bindings, and both of its halves.
