@@ -46,6 +46,11 @@ pub enum Input {
     StdinEnd,
     /// Ctrl+C: stop cleanly.
     Interrupt,
+    /// Whoever reads standard output is behind: nothing more should be printed for now. A process that
+    /// writes to a full pipe stands still; a machine here stops reading what it would print.
+    StdoutFull,
+    /// Standard output is read again.
+    StdoutReady,
     /// Time passed; also the way to make a machine look at what its owner gave it.
     Timer,
 }

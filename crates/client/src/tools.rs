@@ -15,14 +15,17 @@ mod groups;
 mod line;
 mod log;
 pub mod options;
+mod reads;
 mod table;
 mod topics;
 
 pub use line::{Completion, SplitError, complete, split_line};
+pub use reads::only_reads;
 
 use crate::admin::{Admin, Call, Outcome};
 use crate::io::{Input, Output};
 use crate::net;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -193,7 +196,7 @@ pub(crate) enum Body {
     Said(Said),
     Admin(AdminTool),
     Producer(console_producer::ConsoleProducer),
-    Consumer(console_consumer::ConsoleConsumer),
+    Consumer(Box<console_consumer::ConsoleConsumer>),
 }
 
 impl Tool {
@@ -478,103 +481,4 @@ impl Say<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fake::{Fake, Machine, TOPIC};
-
-    impl Machine for Tool {
-        fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
-            Tool::step(self, now, input, out);
-        }
-        fn next_deadline(&self) -> Option<Time> {
-            Tool::next_deadline(self)
-        }
-    }
-
-    fn tool(line: &str) -> Tool {
-        let words = split_line(line).unwrap();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        Tool::start(&words, Env::new(Rng::new(1)))
-    }
-
-    fn run(line: &str, stdin: &str, fake: &mut Fake) -> i32 {
-        let mut tool = tool(line);
-        let mut out = Vec::new();
-        if tool.reads_stdin() {
-            let bytes = Bytes::copy_from_slice(stdin.as_bytes());
-            tool.step(fake.now, &Input::Stdin(bytes), &mut out);
-            tool.step(fake.now, &Input::StdinEnd, &mut out);
-        }
-        out.into_iter().for_each(|output| fake.take(output));
-        fake.run(&mut tool, |fake, _| fake.exit.is_some());
-        fake.exit.take().unwrap()
-    }
-
-    #[test]
-    fn lines_typed_to_the_producer_are_printed_by_the_consumer() {
-        let mut fake = Fake::new(1);
-        let produce = "bin/kafka-console-producer.sh --broker-list localhost:9092 --topic t --property parse.key=true --property key.separator=:";
-        assert_eq!(run(produce, "alice:order 1\nbob:x:y", &mut fake), 0);
-        assert_eq!(fake.logs[&0].1, 2);
-        assert!(
-            fake.stderr
-                .contains("--broker-list was replaced by --bootstrap-server")
-        );
-        assert!(fake.stdout.starts_with("Warning: --property is deprecated"));
-        (fake.stdout, fake.stderr) = Default::default();
-        let consume = "kafka-console-consumer --bootstrap-server localhost:9092 --topic t --partition 0 --offset earliest --max-messages 2 --formatter-property print.key=true --formatter-property print.offset=true";
-        assert_eq!(run(consume, "", &mut fake), 0);
-        assert_eq!(
-            fake.stdout,
-            "Offset:0\talice\torder 1\nOffset:1\tbob\tx:y\n"
-        );
-        assert_eq!(fake.stderr, "Processed a total of 2 messages\n");
-    }
-
-    #[test]
-    fn a_line_without_a_separator_stops_the_producer_with_1() {
-        let mut fake = Fake::new(1);
-        let line = "kafka-console-producer --bootstrap-server l:9092 --topic t --reader-property parse.key=true --reader-property key.separator=:";
-        assert_eq!(run(line, "a:b\nno separator here\nc:d\n", &mut fake), 1);
-        assert_eq!(fake.logs[&0].1, 1);
-        assert_eq!(
-            fake.stderr,
-            "org.apache.kafka.common.KafkaException: No key separator found on line number 2: 'no separator here'\n"
-        );
-    }
-
-    #[test]
-    fn offsets_and_topics_are_listed() {
-        let mut fake = Fake::new(2);
-        assert_eq!(
-            run(
-                "kafka-get-offsets --bootstrap-server l:1 --topic t",
-                "",
-                &mut fake
-            ),
-            0
-        );
-        assert_eq!(fake.stdout, "t:0:0\nt:1:0\n");
-        fake.stdout.clear();
-        assert_eq!(
-            run("kafka-topics --list --bootstrap-server l:1", "", &mut fake),
-            0
-        );
-        assert_eq!(fake.stdout, alloc::format!("{TOPIC}\n"));
-        fake.stdout.clear();
-        let line = "kafka-topics --describe --topic nope --bootstrap-server l:1";
-        assert_eq!(run(line, "", &mut fake), 1);
-        assert_eq!(
-            fake.stdout,
-            "Error while executing topic command : Topic 'nope' does not exist as expected\n"
-        );
-    }
-
-    #[test]
-    fn unknown_commands_and_planned_ones_say_so() {
-        let mut fake = Fake::new(1);
-        assert_eq!(run("ls -l", "", &mut fake), 127);
-        assert_eq!(fake.stderr, "ls: command not found\n");
-        assert_eq!(run("bin/kafka-acls.sh --list", "", &mut fake), 1);
-    }
-}
+mod tests;

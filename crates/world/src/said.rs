@@ -109,6 +109,8 @@ pub(crate) fn outside_hears(id: ActorId, input: &ToClient) -> Option<Said> {
         | ToClient::Stdin(_)
         | ToClient::StdinEnd
         | ToClient::Interrupt
+        | ToClient::StdoutFull
+        | ToClient::StdoutReady
         | ToClient::Timer => None,
     }
 }

@@ -89,6 +89,8 @@ pub(crate) fn trace_input(trace: &mut Trace, now: Time, actor: ActorId, input: &
         ToClient::StdinEnd => trace.number(7),
         ToClient::Interrupt => trace.number(8),
         ToClient::Timer => trace.number(9),
+        ToClient::StdoutFull => trace.number(10),
+        ToClient::StdoutReady => trace.number(11),
     }
 }
 
@@ -131,5 +133,7 @@ pub(crate) fn input_words(input: &ToClient) -> String {
         ToClient::StdinEnd => "reads the end".to_string(),
         ToClient::Interrupt => "is interrupted".to_string(),
         ToClient::Timer => "wakes".to_string(),
+        ToClient::StdoutFull => "is not read any more".to_string(),
+        ToClient::StdoutReady => "is read again".to_string(),
     }
 }

@@ -46,6 +46,16 @@ pub enum Input {
         /// Its number.
         id: u32,
     },
+    /// Whoever reads a terminal's output is behind; the command prints no more for now.
+    StdoutFull {
+        /// Its number.
+        id: u32,
+    },
+    /// A terminal's output is read again.
+    StdoutReady {
+        /// Its number.
+        id: u32,
+    },
     /// A client from outside connects; its number is the input's.
     Connect {
         /// `node.id` of the broker.
@@ -391,6 +401,8 @@ impl State {
             Input::Stdin { id, text } => self.tell_actor(ActorId(id), &ToClient::Stdin(text)),
             Input::Eof { id } => self.tell_actor(ActorId(id), &ToClient::StdinEnd),
             Input::Interrupt { id } => self.tell_actor(ActorId(id), &ToClient::Interrupt),
+            Input::StdoutFull { id } => self.tell_actor(ActorId(id), &ToClient::StdoutFull),
+            Input::StdoutReady { id } => self.tell_actor(ActorId(id), &ToClient::StdoutReady),
             Input::Connect { broker } => {
                 self.actors.insert(id, Actor::Outside(Outside::new(broker)));
                 self.tell_actor(id, &ToClient::Start);

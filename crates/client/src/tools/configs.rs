@@ -149,6 +149,11 @@ impl Configs {
         })
     }
 
+    /// Whether nothing is changed.
+    pub(super) fn only_reads(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// One round further.
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         match self.go(outcomes, say) {

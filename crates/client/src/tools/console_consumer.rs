@@ -11,6 +11,7 @@ use crate::consumer::{
 use crate::errors;
 use crate::io::{Input, Output};
 use crate::pattern::Pattern;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -169,7 +170,7 @@ pub(super) fn start(words: &[String], mut env: Env) -> Body {
     if !parsed.has("partition") {
         said = said.err(NEW_PROTOCOL);
     }
-    Body::Consumer(ConsoleConsumer {
+    Body::Consumer(Box::new(ConsoleConsumer {
         consumer,
         formatter,
         before: said,
@@ -179,8 +180,10 @@ pub(super) fn start(words: &[String], mut env: Env) -> Body {
             .and_then(|ms| u64::try_from(ms).ok()),
         idle_since: None,
         seen: 0,
+        full: false,
+        more: None,
         ending: None,
-    })
+    }))
 }
 
 fn misuse(parsed: &Parsed) -> Option<String> {
@@ -473,6 +476,10 @@ pub(crate) struct ConsoleConsumer {
     /// When the last record came.
     idle_since: Option<Time>,
     seen: u64,
+    /// Whoever reads the output is behind: no record is taken until it is read again.
+    full: bool,
+    /// When to print on, as long as more records wait than are printed at once.
+    more: Option<Time>,
     /// The exit status once it is clear, and when to stop waiting for a clean end.
     ending: Option<(i32, Time)>,
 }
@@ -486,9 +493,9 @@ impl ConsoleConsumer {
             .idle_since
             .zip(self.timeout_ms)
             .map(|(at, ms)| at.plus_millis(ms));
-        let timeout = timeout.filter(|_| self.ending.is_none());
+        let timeout = timeout.filter(|_| self.ending.is_none() && !self.full);
         let close = self.ending.map(|(_, at)| at);
-        let own = [self.consumer.next_deadline(), timeout, close];
+        let own = [self.consumer.next_deadline(), timeout, self.more, close];
         self.consumer.net().ahead(own.into_iter().flatten())
     }
 
@@ -496,17 +503,27 @@ impl ConsoleConsumer {
         self.before.step(now, out);
         let idle = *self.idle_since.get_or_insert(now);
         self.consumer.step(now, input, out);
-        if *input == Input::Interrupt {
-            self.end(now, 130);
+        match input {
+            Input::Interrupt => self.end(now, 130),
+            Input::StdoutFull => self.full = true,
+            // Kafka's consumer polls again only now: the time it stood still does not count.
+            Input::StdoutReady if self.full => {
+                self.full = false;
+                self.idle_since = Some(now);
+            }
+            _ => {}
         }
+        self.more = None;
         if self.ending.is_none() {
-            self.show(now, out);
+            if !self.full {
+                self.show(now, out);
+            }
             self.check_errors(&mut Say { now, out });
         }
         let late = self
             .timeout_ms
             .is_some_and(|ms| idle.plus_millis(ms) <= now);
-        if self.ending.is_none() && late && self.idle_since == Some(idle) {
+        if self.ending.is_none() && late && !self.full && self.idle_since == Some(idle) {
             let mut say = Say { now, out };
             say.log(
                 "ERROR",
@@ -536,34 +553,32 @@ impl ConsoleConsumer {
         }
     }
 
+    /// Prints what one poll gives. What is left comes a moment later, so that whoever reads the output
+    /// can say in between that it is full.
     fn show(&mut self, now: Time, out: &mut Vec<Output>) {
-        loop {
-            let most = self
-                .left
-                .map_or(POLL, |left| usize::try_from(left).unwrap_or(POLL).min(POLL));
-            let records = self.consumer.poll_records(now, most);
-            let mut lines = Vec::new();
-            for record in &records {
-                self.formatter.print(record, &mut lines);
-            }
-            self.seen += records.len() as u64;
-            if !lines.is_empty() {
-                out.push(Output::Stdout(lines.into()));
-            }
-            if !records.is_empty() {
-                self.idle_since = Some(now);
-            }
-            if let Some(left) = &mut self.left {
-                *left -= i64::try_from(records.len()).unwrap_or(i64::MAX);
-                if *left <= 0 {
-                    self.end(now, 0);
-                    return;
-                }
-            }
-            if records.len() < most {
+        let most = self
+            .left
+            .map_or(POLL, |left| usize::try_from(left).unwrap_or(POLL).min(POLL));
+        let records = self.consumer.poll_records(now, most);
+        let mut lines = Vec::new();
+        for record in &records {
+            self.formatter.print(record, &mut lines);
+        }
+        self.seen += records.len() as u64;
+        if !lines.is_empty() {
+            out.push(Output::Stdout(lines.into()));
+        }
+        if !records.is_empty() {
+            self.idle_since = Some(now);
+        }
+        if let Some(left) = &mut self.left {
+            *left -= i64::try_from(records.len()).unwrap_or(i64::MAX);
+            if *left <= 0 {
+                self.end(now, 0);
                 return;
             }
         }
+        self.more = self.consumer.has_records().then(|| now.plus_micros(1));
     }
 
     fn check_errors(&mut self, say: &mut Say<'_>) {

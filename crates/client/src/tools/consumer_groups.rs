@@ -147,6 +147,15 @@ impl Groups {
         })
     }
 
+    /// Whether nothing is changed.
+    pub(super) fn only_reads(&self) -> bool {
+        match &self.action {
+            Action::List(_) | Action::Describe(_) => true,
+            Action::Reset(reset) => !reset.execute,
+            Action::Delete | Action::DeleteOffsets => false,
+        }
+    }
+
     /// One round further.
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         match self.go(outcomes, say) {

@@ -158,6 +158,11 @@ impl Topics {
         })
     }
 
+    /// Whether nothing is changed.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self.action, Action::List | Action::Describe)
+    }
+
     /// One round further.
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         match self.go(outcomes, say) {

@@ -62,6 +62,8 @@ impl Outside {
             | Input::Stdin(_)
             | Input::StdinEnd
             | Input::Interrupt
+            | Input::StdoutFull
+            | Input::StdoutReady
             | Input::Timer => {}
         }
     }

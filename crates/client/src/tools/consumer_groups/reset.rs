@@ -42,7 +42,7 @@ type Offsets = SortedMap<(String, i32), i64>;
 #[derive(Clone, Debug)]
 pub(super) struct Reset {
     to: To,
-    execute: bool,
+    pub(super) execute: bool,
     export: bool,
     all_topics: bool,
     stage: Stage,
