@@ -233,6 +233,32 @@ pub enum Command {
     StartBroker { broker: i32 },
 }
 
+impl Command {
+    /// What it is called in a document.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::AddProducer { .. } => "addProducer",
+            Command::UpdateProducer { .. } => "updateProducer",
+            Command::RemoveProducer { .. } => "removeProducer",
+            Command::Send { .. } => "send",
+            Command::CreateTopic { .. } => "createTopic",
+            Command::ConfigureTopic { .. } => "configureTopic",
+            Command::AddPartitions { .. } => "addPartitions",
+            Command::DeleteTopic { .. } => "deleteTopic",
+            Command::AddGroup { .. } => "addGroup",
+            Command::UpdateGroup { .. } => "updateGroup",
+            Command::RemoveGroup { .. } => "removeGroup",
+            Command::AddMember { .. } => "addMember",
+            Command::RemoveMember { .. } => "removeMember",
+            Command::SeekMember { .. } => "seekMember",
+            Command::ResetOffsets { .. } => "resetOffsets",
+            Command::KillBroker { .. } => "killBroker",
+            Command::StartBroker { .. } => "startBroker",
+        }
+    }
+}
+
 impl TryFrom<Document> for Command {
     type Error = String;
 

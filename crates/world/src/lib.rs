@@ -15,6 +15,7 @@ extern crate std;
 
 mod actors;
 mod apply;
+mod ask;
 mod command;
 mod disk;
 mod document;
@@ -34,12 +35,14 @@ mod view;
 mod world;
 
 pub use actors::ActorId;
+pub use ask::Answer;
 pub use cluster::{LogId, MetadataLog, Note, ReplicaName};
 pub use command::{
     Acks, Codec, Command, GroupChange, How, KeyMode, Line, PartitionerSpec, ProducerChange,
 };
 pub use disk::{DiskWrite, LogName};
 pub use frames::SentFrame;
+pub use history::Redone;
 pub use inspect::{BatchView, Inspection, Look, Looked, Partitioning, RecordView, Span};
 pub use said::{Said, TerminalText};
 pub use scenario::{

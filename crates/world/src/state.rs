@@ -17,8 +17,8 @@ use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 use client::io::{Input as ToClient, LinkId, Output};
 use cluster::{Cluster, Effect, Event, LogId, Reply};
-use ids::{ConnId, NodeId, Rng, Time, Token};
-use log::{LogFile, StoreOp};
+use ids::{ConnId, NodeId, Offset, Rng, Time, Token};
+use log::{LogFile, LogSlice, StoreOp};
 use sorted::SortedMap;
 
 /// Time between two wakes of the same node or client, at least.
@@ -96,17 +96,40 @@ impl State {
         }
     }
 
-    /// Notes all logs as written, cut to their present lengths: what is stored of them may be
-    /// longer, and is of no present any more.
-    pub(crate) fn write_all(&mut self) {
-        for (node, name) in self.stored_logs() {
-            let log = self.stored_log(node, &name);
-            let Some((segment, position)) = log.and_then(|log| log.segment_sizes().last()) else {
-                continue;
-            };
+    /// All logs as written, cut to their present lengths: what is stored of them may be longer, and is
+    /// of no present any more.
+    pub(crate) fn all_written(&self) -> Vec<DiskWrite> {
+        let written = self.stored_logs().into_iter().filter_map(|(node, name)| {
+            let log = self.stored_log(node, &name)?;
+            let (segment, position) = log.segment_sizes().last()?;
             let op = Some(StoreOp::Truncate { segment, position });
-            self.writes.push(DiskWrite { node, name, op });
-        }
+            Some(DiskWrite { node, name, op })
+        });
+        written.collect()
+    }
+
+    /// Whether all that the logs have beyond those of `earlier` is in memory.
+    pub(crate) fn has_in_memory_since(&self, earlier: &State) -> bool {
+        self.stored_logs().iter().all(|(node, name)| {
+            let Some(log) = self.stored_log(*node, name) else {
+                return true;
+            };
+            let before = earlier.stored_log(*node, name);
+            let before: SortedMap<Offset, u32> = before
+                .into_iter()
+                .flat_map(log::Log::segment_sizes)
+                .collect();
+            log.segment_sizes().all(|(segment, size)| {
+                let position = before.get(&segment).copied().unwrap_or(0).min(size);
+                let length = size - position;
+                let slice = LogSlice {
+                    segment,
+                    position,
+                    length,
+                };
+                length == 0 || log.slice_pieces(&slice).is_some()
+            })
+        })
     }
 
     /// What was said and written when an earlier moment is played again has been heard before.

@@ -123,10 +123,10 @@ pub struct TimelineView {
     pub ticks: Vec<(u64, TickKind)>,
     /// Records appended by the end of each second of history, in equal steps of one second.
     pub appended: Vec<(u64, u64)>,
-    /// Whether there is something to undo.
-    pub can_undo: bool,
-    /// Whether there is something to do again.
-    pub can_redo: bool,
+    /// What undoing would take back; `None` when there is nothing.
+    pub undo: Option<String>,
+    /// What would be done again; `None` when there is nothing.
+    pub redo: Option<String>,
 }
 
 /// A world with its history.
@@ -202,7 +202,12 @@ impl World {
 
     /// Lets everything happen that is due by `until`, at most `max` things; gives their number.
     /// It stops early when a node waits for bytes ([`World::owed`]): the world stands still then.
+    ///
+    /// While an older moment is shown, what happened after it happens again, until it is the newest.
     pub fn run_until(&mut self, until: Time, max: u64) -> u64 {
+        if self.is_in_the_past() {
+            return self.replay_until(until, max);
+        }
         let mut done = 0;
         while done < max
             && !self.stands_still()
@@ -219,8 +224,11 @@ impl World {
         done
     }
 
-    /// Lets one thing happen; `false` when nothing is left.
+    /// Lets one thing happen, in the past again; `false` when nothing is left.
     pub fn step(&mut self) -> bool {
+        if self.is_in_the_past() {
+            return self.replay_until(Time(u64::MAX), 1) > 0;
+        }
         let stepped = !self.stands_still() && self.state.step();
         if stepped {
             self.history.noted(&self.state);
@@ -228,15 +236,15 @@ impl World {
         stepped
     }
 
-    /// Takes an input; gives the number that answers to it carry.
-    pub fn input(&mut self, input: Input) -> u32 {
-        self.history.journal(&self.state, &input);
-        self.state.take_input(input)
-    }
-
     /// Everything said since the last call.
     pub fn take_said(&mut self) -> Vec<Said> {
-        core::mem::take(&mut self.state.said)
+        self.history.said_is_taken();
+        let mut said = match &mut self.history.present {
+            Some(present) => core::mem::take(&mut present.said),
+            None => Vec::new(),
+        };
+        said.append(&mut self.state.said);
+        said
     }
 
     /// From now on notes what is written, for [`World::take_writes`].
@@ -349,6 +357,13 @@ impl World {
     /// Flips the last bit of the next frame that a client sends, to see that the trace tells.
     pub fn plant_bit(&mut self) {
         self.state.plants_bit = true;
+    }
+
+    /// Whether a command line runs in the terminal of this number, at the newest moment.
+    #[must_use]
+    pub fn has_terminal(&self, id: u32) -> bool {
+        let actors = &self.present().actors;
+        matches!(actors.get(&ActorId(id)), Some(Actor::Terminal(_)))
     }
 
     /// Whether a broker serves clients.
