@@ -202,8 +202,9 @@ impl Session {
     /// A command of a person; its end answers the call.
     pub(crate) fn command(&mut self, call: f64, command: Command, told: Event) {
         self.continue_here();
+        let continues = self.world.continues_step(&command);
         let number = self.world.input(Input::Command(command));
-        self.deeds.did(number, told.code.clone());
+        self.deeds.did(number, told.code.clone(), continues);
         self.wait_for(number, call, Some(told));
     }
 

@@ -110,7 +110,9 @@ impl State {
             Command::AddProducer { producer } => self.try_add_producer(producer),
             Command::UpdateProducer { name, change } => self.update_producer(&name, &change),
             Command::RemoveProducer { name } => self.remove_producer(&name),
-            Command::Send { producer, lines } => self.send_lines(&producer, &lines),
+            Command::Send {
+                producer, lines, ..
+            } => self.send_lines(&producer, &lines),
             Command::AddGroup { group } => self.try_add_group(group),
             Command::UpdateGroup { group_id, change } => self.update_group(&group_id, &change),
             Command::RemoveGroup { group_id } => self.remove_group(&group_id),

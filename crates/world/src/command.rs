@@ -180,7 +180,13 @@ pub enum Command {
     /// Takes one away.
     RemoveProducer { name: String },
     /// Sends these through a producer, also when it is paused.
-    Send { producer: String, lines: Vec<Line> },
+    Send {
+        producer: String,
+        lines: Vec<Line>,
+        /// More lines of the same step follow, as when a file is sent: they are undone together.
+        #[serde(default, skip_serializing_if = "is_false")]
+        more: bool,
+    },
     /// Creates a topic.
     CreateTopic { topic: TopicSpec },
     /// Changes a topic's configs; null removes one.
@@ -257,6 +263,27 @@ impl Command {
             Command::StartBroker { .. } => "startBroker",
         }
     }
+
+    /// Whether this belongs to the same step of a person as the command before it.
+    #[must_use]
+    pub fn continues(&self, before: &Command) -> bool {
+        match (before, self) {
+            (
+                Command::Send {
+                    producer: first,
+                    more: true,
+                    ..
+                },
+                Command::Send { producer, .. },
+            ) => first == producer,
+            _ => false,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl TryFrom<Document> for Command {
@@ -298,6 +325,7 @@ fn producer_command(kind: &str, from: &mut Document) -> Result<Command, String> 
         _ => Command::Send {
             producer: from.take("producer")?,
             lines: from.take("lines")?,
+            more: from.take::<Option<bool>>("more")?.unwrap_or_default(),
         },
     })
 }

@@ -70,15 +70,22 @@ struct Tick {
 /// Something a person did that can be taken back.
 #[derive(Clone, Debug)]
 struct Step {
-    /// Its place in the journal, since the journal's first.
-    at: u64,
-    /// The number that its answers carry.
+    /// The places of its inputs in the journal, since the journal's first: most steps have one.
+    inputs: Vec<u64>,
+    /// The number that the answers of its last input carry.
     number: u32,
     /// What it is called: a command's name, or a command line.
     label: String,
     /// Kafka or the world refused it. Taking it back would change nothing that anyone can see, so it
     /// goes together with the one before it.
     refused: bool,
+}
+
+impl Step {
+    /// Where it begins.
+    fn begins(&self) -> u64 {
+        self.inputs.first().copied().unwrap_or(0)
+    }
 }
 
 /// The journal and its snapshots.
@@ -180,7 +187,8 @@ impl History {
                 Said::Refused { input, .. } => {
                     let mut steps = self.steps.iter_mut();
                     if let Some(step) = steps.rfind(|step| u64::from(step.number) == *input) {
-                        step.refused = true;
+                        // What came before in the same step was carried out.
+                        step.refused = step.inputs.len() == 1;
                     }
                 }
                 _ => {}
@@ -213,7 +221,7 @@ impl History {
             };
             let begin = first.place;
             self.journal.forget_before(begin.inputs);
-            self.steps.retain(|step| step.at >= begin.inputs);
+            self.steps.retain(|step| step.begins() >= begin.inputs);
             self.left.retain(|left| begin.is_up_to(left.from));
             for redo in &mut self.redo {
                 redo.forget_before(begin);
@@ -264,18 +272,33 @@ impl History {
         }
     }
 
-    /// Notes what an input can be taken back by; `number` is what its answers carry.
+    /// Notes the input that was journaled last as a step, or as more of the last one; `number` is what its
+    /// answers carry.
     fn note_step(&mut self, number: u32, label: Option<String>) {
         let Some(label) = label else {
             return;
         };
         self.redo.clear();
-        self.steps.push_back(Step {
-            at: self.journal.end().saturating_sub(1),
-            number,
-            label,
-            refused: false,
+        let at = self.journal.end().saturating_sub(1);
+        let continued = self.steps.back_mut().filter(|step| {
+            let before = step.inputs.last().and_then(|before| self.journal.get(*before));
+            let input = self.journal.get(at);
+            input
+                .zip(before)
+                .is_some_and(|(input, before)| input.input.continues(&before.input))
         });
+        match continued {
+            Some(step) => {
+                step.inputs.push(at);
+                step.number = number;
+            }
+            None => self.steps.push_back(Step {
+                inputs: Vec::from([at]),
+                number,
+                label,
+                refused: false,
+            }),
+        }
     }
 
     fn start(&self) -> Time {

@@ -190,6 +190,7 @@ fn a_command_of_the_scenario_at_time_0_finds_its_producer() {
         command: world::Command::Send {
             producer: "checkout".into(),
             lines: vec![line],
+            more: false,
         },
     });
     let mut world = World::new(scenario).expect("the scenario is fine");

@@ -340,3 +340,38 @@ fn only_so_much_is_kept_aside() {
     world.seek(5_000);
     assert!(world.can_branch());
 }
+
+fn send(lines: &[&str], more: bool) -> Input {
+    let line = |value: &&str| world::Line {
+        key: None,
+        value: (*value).to_string(),
+    };
+    Input::Command(Command::Send {
+        producer: "checkout".to_string(),
+        lines: lines.iter().map(line).collect(),
+        more,
+    })
+}
+
+#[test]
+fn a_file_sent_in_pieces_is_one_step_back_and_one_step_forth() {
+    let mut world = world();
+    run(&mut world, 6_000);
+    world.input(topic("before"));
+    run(&mut world, 1_000);
+    let before = world.snapshot();
+    for more in [true, true, false] {
+        world.input(send(&["one", "two"], more));
+        run(&mut world, 1_000);
+    }
+    assert!(world.undo());
+    assert_eq!(world.snapshot(), before);
+    assert!(world.redo().is_some());
+    assert_eq!(world.redo(), None, "the file is sent again in one");
+    world.input(send(&["by hand"], false));
+    assert!(world.undo(), "what is sent afterwards is a step of its own");
+    assert!(world.undo(), "then the file goes");
+    assert_eq!(names(&world.snapshot()), ["before", "orders"]);
+    assert!(world.undo());
+    assert_eq!(names(&world.snapshot()), ["orders"]);
+}

@@ -61,7 +61,7 @@ impl Left {
 /// A step that was taken back.
 #[derive(Debug)]
 pub(super) struct Redo {
-    input: Input,
+    inputs: Vec<Input>,
     step: Step,
     /// How the world had gone on after it, while that is kept.
     left: Option<Left>,
@@ -87,7 +87,7 @@ impl History {
             snapshots: split(&mut self.snapshots, |kept| is_kept(kept.place)),
             ticks: split(&mut self.ticks, |tick| is_kept(tick.place)),
             appended: split(&mut self.appended, |(end, _)| *end <= at),
-            steps: split(&mut self.steps, |step| step.at < from.inputs),
+            steps: split(&mut self.steps, |step| step.begins() < from.inputs),
             left: {
                 let kept = |left: &&Left| left.from.inputs < from.inputs;
                 let count = self.left.iter().take_while(kept).count();
@@ -206,7 +206,7 @@ impl World {
     pub fn to_undo(&self) -> Option<&str> {
         let begin = self.history.snapshots.front()?.place.inputs;
         let step = self.history.steps.iter().rfind(|step| !step.refused)?;
-        (step.at >= begin).then_some(&*step.label)
+        (step.begins() >= begin).then_some(&*step.label)
     }
 
     /// What would be done again.
@@ -228,7 +228,7 @@ impl World {
         let Some(step) = self.history.steps.iter().rfind(|step| !step.refused) else {
             return false;
         };
-        let target = step.at;
+        let target = step.begins();
         let is_there = |left: &Left| left.from.inputs == target;
         if self.history.left.last().is_some_and(is_there) {
             self.turn_back(target);
@@ -283,16 +283,14 @@ impl World {
     /// The steps from input `target` on, to be done again, the last first.
     fn taken_back(&self, target: u64) -> Vec<Redo> {
         let steps = self.history.steps.iter().rev();
-        let taken = steps.take_while(|step| step.at >= target);
-        let redo = |step: &Step| {
-            let entry = self.history.journal.get(step.at)?;
-            Some(Redo {
-                input: entry.input.clone(),
-                step: step.clone(),
-                left: None,
-            })
+        let taken = steps.take_while(|step| step.begins() >= target);
+        let input = |at: &u64| Some(self.history.journal.get(*at)?.input.clone());
+        let redo = |step: &Step| Redo {
+            inputs: step.inputs.iter().filter_map(input).collect(),
+            step: step.clone(),
+            left: None,
         };
-        taken.filter_map(redo).collect()
+        taken.map(redo).collect()
     }
 
     /// Does again what was undone last and had not been refused; `None` when there is nothing.
@@ -308,7 +306,11 @@ impl World {
                 self.rejoin(left);
                 Redone::Rejoined
             }
-            None => Redone::Given(self.input(redo.input)),
+            None => {
+                let mut numbers = redo.inputs.into_iter().map(|input| self.input(input));
+                let number = numbers.by_ref().last();
+                Redone::Given(number.unwrap_or_default())
+            }
         };
         self.history.redo = rest;
         Some(redone)

@@ -105,6 +105,14 @@ impl Input {
         }
     }
 
+    /// Whether this belongs to the step of the input before it.
+    pub(super) fn continues(&self, before: &Input) -> bool {
+        match (before, self) {
+            (Input::Command(before), Input::Command(command)) => command.continues(before),
+            _ => false,
+        }
+    }
+
     /// The mark that it leaves on the timeline.
     pub(super) fn tick(&self) -> Option<TickKind> {
         match self {
