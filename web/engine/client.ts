@@ -49,6 +49,7 @@ export function connectEngine(start: () => Port): Client {
     const fresh = start();
     fresh.onmessage = (event) => {
       if ("reply" in event.data) settle(event.data);
+      else if (event.data.push === "turn") fresh.postMessage({ seen: event.data.turn });
       else for (const listen of listeners) listen(event.data);
     };
     fresh.onerror = (event) => restart(event.message || "worker failed");

@@ -299,7 +299,17 @@ export type Push =
   | { push: "notice"; notice: Notice }
   | { push: "stdout"; id: number; text: string }
   | { push: "stderr"; id: number; text: string }
-  | { push: "exit"; id: number; code: number };
+  /** `why` when it did not end by itself: its world was taken back, is another one now, or was begun again. */
+  | { push: "exit"; id: number; code: number; why?: "undone" | "replaced" | "restarted" }
+  /** The world was taken back to this world time, or is another one (0): what is known of later is no more. */
+  | { push: "rewound"; to: number }
+  /** All of a turn has been sent. Answered by `Seen`: a page that does not keep up is sent no more than a few. */
+  | { push: "turn"; turn: number };
+
+/** Page -> worker, unasked: everything up to this turn has been taken. */
+export interface Seen {
+  seen: number;
+}
 
 /** What the indexes in a frame mean. Sent before the first frame that uses it; frames name it by `id`. */
 export interface Layout {
@@ -353,7 +363,8 @@ export type NoticeCode =
   | "cut" // {log, at, records, bytes, why} recovery removed a torn or corrupt tail
   | "history-begins" // {} after a reload the timeline begins here
   | "history-trimmed" // {} the oldest part of the history was let go
-  | "past-closed" // {connections} continuing from the past closed connections from outside
+  | "branched" // {at} something was done in the past: what came after it is kept, and undo leads back to it
+  | "past-closed" // {connections} doing something in the past closed connections from outside
   | "dropped" // {} the browser lost every database of the site: the workspace begins anew (sent by the page)
   | "memory" // {} this browser keeps no storage: the world lives in memory only
   | "memory-full" // {} the logs that live in memory only have come to their bound: appends are refused

@@ -8,17 +8,20 @@
  *   class Host {
  *     constructor(post: (message: FromWorker, transfer: Transferable[]) => void)
  *     call(call: Call): void        // answers by posting a Reply
+ *     saw(turn: number): void       // the page has taken everything up to this turn
  *   }
  *
  * The host schedules its own turns. Whatever it throws is a trap: the page discards this worker.
  */
 
 import { type Delivery, NO_CORE, restUrl } from "./core";
-import type { Call, FromWorker } from "./rpc";
+import type { Call, FromWorker, Seen } from "./rpc";
 
 interface HostModule {
   default(options: { module_or_path: WebAssembly.Module }): Promise<WebAssembly.ModuleImports>;
-  Host: new (post: (message: FromWorker, transfer: Transferable[]) => void) => { call(call: Call): void };
+  Host: new (
+    post: (message: FromWorker, transfer: Transferable[]) => void,
+  ) => { call(call: Call): void; saw(turn: number): void };
 }
 
 /** A glob, so that the page's own checks need no build of the core. */
@@ -30,7 +33,7 @@ const scope = globalThis as unknown as {
   core: WebAssembly.ModuleImports | undefined;
   /** Called by the core when it needs its second half at once. */
   fetchRest(): void;
-  onmessage: ((event: MessageEvent<Call | Delivery>) => void) | null;
+  onmessage: ((event: MessageEvent<Call | Seen | Delivery>) => void) | null;
 };
 const post = (message: FromWorker, transfer: Transferable[] = []) => scope.postMessage(message, transfer);
 
@@ -81,6 +84,7 @@ scope.fetchRest = () => {
 scope.onmessage = async ({ data }) => {
   if ("failed" in data) return fail(new Error(data.failed));
   if ("module" in data) return start(data.module);
+  if ("seen" in data) return void host.then((core) => core.saw(data.seen)).catch(() => {});
   if ("rest" in data) return void host.then(() => install(data.rest)).catch(() => {});
   try {
     (await host).call(data);

@@ -144,10 +144,15 @@ export class World {
       case "notice":
         this.tell(push.notice);
         return;
+      case "rewound":
+        this.events = this.events.filter((event) => event.t <= push.to);
+        return;
       case "stdout":
       case "stderr":
       case "exit":
         return; // the terminals listen for themselves
+      case "turn":
+        return; // the client has answered it
     }
   }
 

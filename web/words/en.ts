@@ -1,5 +1,7 @@
 /** Every word the page shows, in English. Another language is another object of the type `Words`. */
 
+import { clock } from "./clock";
+
 type Params = Record<string, string>;
 type Say = (p: Params) => string;
 
@@ -296,6 +298,9 @@ export const en = {
     past: "looking at the past",
     playhead: "Moment shown",
     of: (end: string) => ` / ${end}`,
+    since: (start: string) => `since ${start}`,
+    reach: (start: string) => `History reaches back to ${start}; what came before was let go.`,
+    spark: "Records appended per second",
     kinds: { rebalance: "rebalance", topic: "topic changed", user: "you did something", crash: "crash" },
   },
 
@@ -365,7 +370,8 @@ export const en = {
       `${p.log}: ${p.bytes} bytes from position ${p.at} on were damaged (${p.why}) and have been cut.`,
     "history-begins": () => "The page was loaded again: history begins here. The records are all there.",
     "history-trimmed": () => "The oldest part of the history was let go to keep memory small.",
-    "past-closed": (p) => `Continuing from the past closed ${p.connections} connections from outside.`,
+    branched: (p) => `Branched at ${clock(Number(p.at))}. What came after it is kept: Undo leads back to it.`,
+    "past-closed": (p) => `Doing something in the past closed ${p.connections} connections from outside.`,
     dropped: () =>
       "The browser has lost everything that this site had stored. It does that rarely, when it is killed. This workspace begins anew.",
     memory: () => "This browser keeps nothing for this page: the records are gone when the tab closes.",
@@ -388,6 +394,8 @@ export const en = {
     "name-taken": (p) => `${p.name} is taken. Choose another name.`,
     "unknown-name": (p) => `${p.name} is not there any more.`,
     "no-owner": () => "No member owns this partition right now.",
+    "future-too-large": () =>
+      "More came after this moment than can be kept. Go back to now to change something.",
     restarted: () => "The broker was restarted while it worked on this. Try again.",
     trap: () => "The broker failed while it worked on this.",
     required: () => "Give it a name.",

@@ -2,6 +2,8 @@
 
 import { en, type Words } from "./en";
 
+export { clock } from "./clock";
+
 export const words: Words = en;
 
 export function errorText(error: unknown): string {
@@ -14,15 +16,6 @@ export function errorText(error: unknown): string {
     return words.errors[code]?.(params ?? {}) ?? message ?? code;
   }
   return error instanceof Error ? error.message : String(error);
-}
-
-/** 12480 -> 00:12.480 */
-export function clock(ms: number): string {
-  const whole = Math.max(0, Math.floor(ms));
-  const two = (n: number) => String(n).padStart(2, "0");
-  const hours = Math.floor(whole / 3_600_000);
-  const rest = `${two(Math.floor(whole / 60_000) % 60)}:${two(Math.floor(whole / 1000) % 60)}.${String(whole % 1000).padStart(3, "0")}`;
-  return hours > 0 ? `${hours}:${rest}` : rest;
 }
 
 export function duration(ms: number): string {

@@ -74,7 +74,7 @@ pub(crate) fn carry_out(
         "command" => {
             let command: Command = call.arg(0)?;
             let told = told(&call.raw(0), session.world.world_millis());
-            session.command(call.id, command, told);
+            session.command(call.id, command, told)?;
             Ok(Outcome::Later)
         }
         "undo" => {
@@ -89,23 +89,20 @@ pub(crate) fn carry_out(
         "snapshot" => Ok(Outcome::Answer(snapshot(session))),
         "spawn" => {
             let line = with_server(call.arg(0)?);
-            let id = session.input(Input::Spawn { line });
-            Ok(Outcome::Answer(id.into()))
+            Ok(Outcome::Answer(session.spawn(line)?.into()))
         }
         "stdin" => {
-            let (id, text): (u32, String) = (call.arg(0)?, call.arg(1)?);
+            let (page, text): (f64, String) = (call.arg(0)?, call.arg(1)?);
             let text = text.into();
-            session.input(Input::Stdin { id, text });
+            session.tell_terminal(page, |id| Input::Stdin { id, text });
             Ok(DONE)
         }
         "eof" => {
-            let id = call.arg(0)?;
-            session.input(Input::Eof { id });
+            session.tell_terminal(call.arg(0)?, |id| Input::Eof { id });
             Ok(DONE)
         }
         "signal" => {
-            let id = call.arg(0)?;
-            session.input(Input::Interrupt { id });
+            session.tell_terminal(call.arg(0)?, |id| Input::Interrupt { id });
             Ok(DONE)
         }
         "connect" => {

@@ -15,11 +15,12 @@ use crate::calls::{self, Call, Opening, Outcome};
 use crate::look::look;
 use crate::owner::Owned;
 use crate::persist::Disk;
-use crate::push::{Failure, Outbox, Params, WorkspaceView, set};
+use crate::push::{Failure, Outbox, Params, Post, Push, WorkspaceView, set};
 use crate::recover;
 use crate::stage::{Pace, Stage, Watch};
 use crate::store::sys::{Slot, pause};
 use crate::store::{Kind, StoreError, Turn, workspaces};
+use crate::terminals::Why;
 use crate::turn::Session;
 
 /// Real milliseconds after a failed commit before the world is built anew.
@@ -43,6 +44,7 @@ pub struct Host {
 struct Desk {
     calls: RefCell<VecDeque<JsValue>>,
     alarm: Rc<Alarm>,
+    post: Post,
 }
 
 #[wasm_bindgen]
@@ -51,13 +53,17 @@ impl Host {
     #[wasm_bindgen(constructor)]
     pub fn new(post: Function) -> Host {
         console_error_panic_hook::set_once();
+        let post = Post::new(post);
         let desk = Rc::new(Desk {
             calls: RefCell::default(),
             alarm: Rc::new(Alarm::new()),
+            post: post.clone(),
         });
         let engine = Engine {
             desk: desk.clone(),
             post,
+            // No other worker of this page begins in the same millisecond and gives as many.
+            terminal: js_sys::Date::now() as u64,
             session: None,
             disk: None,
             commit: None,
@@ -74,6 +80,15 @@ impl Host {
         Host { desk }
     }
 
+    /// The page has taken everything up to a turn.
+    pub fn saw(&self, turn: f64) {
+        let waits = !self.desk.post.keeps_up();
+        self.desk.post.saw(turn);
+        if waits {
+            self.desk.alarm.ring();
+        }
+    }
+
     /// Takes a call; its reply is posted.
     pub fn call(&self, call: JsValue) {
         self.desk.calls.borrow_mut().push_back(call);
@@ -86,7 +101,9 @@ type Commit = Rc<RefCell<Slot<Result<(), StoreError>>>>;
 
 struct Engine {
     desk: Rc<Desk>,
-    post: Function,
+    post: Post,
+    /// Number of the next terminal.
+    terminal: u64,
     session: Option<Session>,
     /// Where the session is stored; `None` where the browser stores nothing.
     disk: Option<Disk>,
@@ -201,7 +218,12 @@ impl Engine {
         }
         if let Some(mut session) = self.session.take() {
             self.layout = session.stage.layout();
-            session.fail_waiting(&Failure::new("closed", "The workspace was closed."));
+            self.terminal = session.terminals.next();
+            session.end(
+                Why::Replaced,
+                &Failure::new("closed", "The workspace was closed."),
+            );
+            session.out.push(&Push::Rewound { to: 0 });
             session.out.release(&self.post);
         }
         self.disk = None;
@@ -288,7 +310,7 @@ impl Engine {
             speed: self.opening.speed,
         });
         let stage = Stage::new(self.watch.clone(), self.layout);
-        let mut session = Session::new(world, expected, pace, stage);
+        let mut session = Session::new(world, expected, pace, stage, self.terminal);
         self.gathered = 0;
         match self.disk {
             Some(_) => session.world.keep_writes(),
@@ -317,7 +339,9 @@ impl Engine {
         self.serve(false).await;
         let session = self.session.as_mut()?;
         session.end_turn();
-        session.show();
+        if self.post.keeps_up() {
+            session.show();
+        }
         let rest = session.rest();
         self.store();
         self.note_use();
@@ -396,7 +420,9 @@ impl Engine {
             session.fail_waiting(&failure);
             self.pace = Some(session.pace());
             self.layout = session.stage.layout();
+            self.terminal = session.terminals.next();
             session.out.fail(&failure, &self.post);
+            session.terminals.end_all(Why::Restarted, &mut out);
         }
         out.release(&self.post);
         let disk = self.disk.take();

@@ -3,7 +3,6 @@
 mod arrival;
 mod browser;
 mod calls;
-mod deeds;
 mod frames;
 pub mod host;
 mod lanes;
@@ -16,6 +15,7 @@ mod recover;
 pub mod rest;
 mod stage;
 pub mod store;
+mod terminals;
 mod turn;
 
 #[cfg(feature = "store-test")]

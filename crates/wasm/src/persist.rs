@@ -111,6 +111,24 @@ impl Replica {
         }
     }
 
+    /// Lets go of what is stored and is not the log's any more, whatever its length: it was cut, or what is
+    /// appended now lies where something else did. That may be of another branch of the world, or of a log
+    /// that was undone and whose name another one has now.
+    fn heed(&mut self, op: Option<&StoreOp>) {
+        match op {
+            Some(StoreOp::Truncate { segment, position }) => self.truncate(segment.0, *position),
+            Some(StoreOp::Append {
+                segment, position, ..
+            }) => {
+                let stored = self.lengths.get(&segment.0).copied().unwrap_or(0);
+                if stored > *position {
+                    self.truncate(segment.0, *position);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn clear(&mut self) {
         self.layout.delete_all();
         self.lengths.clear();
@@ -340,9 +358,7 @@ impl Disk {
                 Some(replica) => replica,
                 None => self.replica(&id),
             };
-            if let Some(StoreOp::Truncate { segment, position }) = write.op {
-                replica.truncate(segment.0, position);
-            }
+            replica.heed(write.op.as_ref());
             self.dirty.insert(id);
         }
         if world.take_fork() {
@@ -472,6 +488,22 @@ mod tests {
         replica.settle(None, Time(10));
         assert!(replica.settle(Some(&log()), Time(4)).is_some());
         assert!(!replica.forget(Time(100)));
+    }
+
+    #[test]
+    fn what_is_appended_replaces_what_another_log_of_that_name_had_stored_there() {
+        let mut replica = replica();
+        replica.lengths.insert(0, 100);
+        let append = |position| StoreOp::Append {
+            segment: Offset(0),
+            position,
+            length: 10,
+        };
+        replica.heed(Some(&append(100)));
+        assert_eq!(replica.lengths.get(&0), Some(&100), "it goes on");
+        replica.heed(Some(&append(0)));
+        assert_eq!(replica.lengths.get(&0), Some(&0), "it begins anew");
+        assert_eq!(replica.layout.bytes(), 0);
     }
 
     #[test]

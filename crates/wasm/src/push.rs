@@ -1,5 +1,8 @@
 //! What leaves the worker: replies and pushes as `web/engine/rpc.ts` names them, held back until stored.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use js_sys::{Array, ArrayBuffer, Function, Uint8Array};
 use serde::Serialize;
 use sorted::SortedMap;
@@ -37,15 +40,47 @@ pub(crate) type Params = SortedMap<&'static str, String>;
 #[derive(Serialize)]
 #[serde(tag = "push", rename_all = "camelCase")]
 pub(crate) enum Push<'a> {
-    Layout { layout: &'a Layout },
-    Snapshot { snapshot: &'a SnapshotView },
-    Actors { actors: &'a world::Actors },
-    Timeline { timeline: &'a Timeline },
-    Event { event: Event },
-    Notice { notice: Notice },
-    Stdout { id: u32, text: String },
-    Stderr { id: u32, text: String },
-    Exit { id: u32, code: i32 },
+    Layout {
+        layout: &'a Layout,
+    },
+    Snapshot {
+        snapshot: &'a SnapshotView,
+    },
+    Actors {
+        actors: &'a world::Actors,
+    },
+    Timeline {
+        timeline: &'a Timeline,
+    },
+    Event {
+        event: Event,
+    },
+    Notice {
+        notice: Notice,
+    },
+    Stdout {
+        id: f64,
+        text: String,
+    },
+    Stderr {
+        id: f64,
+        text: String,
+    },
+    Exit {
+        id: f64,
+        code: i32,
+        /// Why it ended, when not by itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<&'static str>,
+    },
+    /// The world was taken back to a moment: what is known of later ones is no more.
+    Rewound {
+        to: u64,
+    },
+    /// All of a turn has left; the page answers with its number when it has taken it.
+    Turn {
+        turn: f64,
+    },
 }
 
 /// What the indexes in a frame mean.
@@ -136,16 +171,62 @@ enum Outgoing {
     Close(MessagePort),
 }
 
+/// Turns that the page may have before it that it has not taken yet: then nothing more is shown it.
+const UNSEEN_MAX: f64 = 3.0;
+
+/// The way to the page, and how far the page is behind.
+#[derive(Clone)]
+pub(crate) struct Post {
+    function: Function,
+    posted: Rc<Cell<f64>>,
+    seen: Rc<Cell<f64>>,
+}
+
+impl Post {
+    pub(crate) fn new(function: Function) -> Post {
+        Post {
+            function,
+            posted: Rc::default(),
+            seen: Rc::default(),
+        }
+    }
+
+    /// The page has taken everything up to a turn.
+    pub(crate) fn saw(&self, turn: f64) {
+        self.seen
+            .set(turn.max(self.seen.get()).min(self.posted.get()));
+    }
+
+    /// Whether the page keeps up; if not, frames and output wait here, where they are bounded.
+    pub(crate) fn keeps_up(&self) -> bool {
+        self.posted.get() - self.seen.get() < UNSEEN_MAX
+    }
+
+    fn send(&self, message: &JsValue, transfer: &Array) {
+        // Nobody listens any more when this throws.
+        let _ = self.function.call2(&JsValue::UNDEFINED, message, transfer);
+    }
+
+    fn end_turn(&self) {
+        let turn = self.posted.get() + 1.0;
+        self.posted.set(turn);
+        self.send(&plain(&Push::Turn { turn }), &Array::new());
+    }
+}
+
 /// What waits to leave, in order.
 #[derive(Default)]
 pub(crate) struct Outbox {
     waiting: Vec<Outgoing>,
+    /// Something in it was not asked for.
+    pushes: bool,
     /// The calls that are answered in it.
     answers: Vec<f64>,
 }
 
 impl Outbox {
     pub(crate) fn push(&mut self, push: &Push<'_>) {
+        self.pushes = true;
         self.message(plain(push), Array::new());
     }
 
@@ -157,6 +238,7 @@ impl Outbox {
     /// A frame of the stage; its buffer is given away.
     pub(crate) fn frame(&mut self, bytes: &[u8]) {
         let buffer = Uint8Array::from(bytes).buffer();
+        self.pushes = true;
         let message = object_with("push", &"frame".into());
         set(&message, "buffer", &buffer);
         self.message(message, Array::of1(&buffer));
@@ -206,10 +288,11 @@ impl Outbox {
     pub(crate) fn append(&mut self, other: &mut Outbox) {
         self.waiting.append(&mut other.waiting);
         self.answers.append(&mut other.answers);
+        self.pushes |= std::mem::take(&mut other.pushes);
     }
 
     /// What waits was not stored and is forgotten; the calls that it answers have failed.
-    pub(crate) fn fail(&mut self, why: &Failure, post: &Function) {
+    pub(crate) fn fail(&mut self, why: &Failure, post: &Post) {
         self.waiting.clear();
         for call in std::mem::take(&mut self.answers) {
             self.reply(call, Err(why.clone()));
@@ -218,17 +301,17 @@ impl Outbox {
     }
 
     /// Lets everything go.
-    pub(crate) fn release(&mut self, post: &Function) {
+    pub(crate) fn release(&mut self, post: &Post) {
         self.answers.clear();
         for outgoing in self.waiting.drain(..) {
             match outgoing {
-                // Nobody listens any more when this throws.
-                Outgoing::Message(message, transfer) => {
-                    let _ = post.call2(&JsValue::UNDEFINED, &message, &transfer);
-                }
+                Outgoing::Message(message, transfer) => post.send(&message, &transfer),
                 Outgoing::Frame(port, frame) => port.post(&frame, &Array::of1(&frame)),
                 Outgoing::Close(port) => port.close(),
             }
+        }
+        if std::mem::take(&mut self.pushes) {
+            post.end_turn();
         }
     }
 

@@ -64,12 +64,6 @@ pub(crate) struct Stage {
     placed: bool,
 }
 
-/// What a person could take back or do again.
-pub(crate) struct Undoable<'a> {
-    pub(crate) undo: Option<&'a String>,
-    pub(crate) redo: Option<&'a String>,
-}
-
 impl Stage {
     pub(crate) fn new(watch: Watch, layout: u32) -> Stage {
         Stage {
@@ -107,17 +101,10 @@ impl Stage {
     }
 
     /// Shows what has changed and is due; says in how many milliseconds more may be due.
-    pub(crate) fn show(
-        &mut self,
-        world: &World,
-        pace: Pace,
-        undoable: &Undoable<'_>,
-        real: f64,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn show(&mut self, world: &World, pace: Pace, real: f64, out: &mut Outbox) {
         if self.stale || real - self.slow_at >= SLOW_MS {
             self.slow_at = real;
-            self.show_slow(world, pace, undoable, out);
+            self.show_slow(world, pace, out);
         }
         if self.stale || real - self.frame_at >= FRAME_MS {
             self.frame_at = real;
@@ -130,7 +117,7 @@ impl Stage {
         self.stale = false;
     }
 
-    fn show_slow(&mut self, world: &World, pace: Pace, undoable: &Undoable<'_>, out: &mut Outbox) {
+    fn show_slow(&mut self, world: &World, pace: Pace, out: &mut Outbox) {
         let snapshot = SnapshotView {
             world: world.snapshot(),
             running: pace.running,
@@ -149,7 +136,7 @@ impl Stage {
             });
             self.snapshot = Some(snapshot);
         }
-        let timeline = timeline(world, undoable);
+        let timeline = timeline(world);
         if self.timeline.as_ref() != Some(&timeline) {
             out.push(&Push::Timeline {
                 timeline: &timeline,
@@ -377,7 +364,7 @@ impl Rates {
     }
 }
 
-fn timeline(world: &World, undoable: &Undoable<'_>) -> Timeline {
+fn timeline(world: &World) -> Timeline {
     let view = world.timeline();
     let ticks = view.ticks.iter().map(|(t, kind)| Tick {
         t: *t,
@@ -390,8 +377,8 @@ fn timeline(world: &World, undoable: &Undoable<'_>) -> Timeline {
     Timeline {
         ticks: ticks.collect(),
         rates: rates(&view.appended, view.start, view.end),
-        undo: undoable.undo.filter(|_| view.can_undo).cloned(),
-        redo: undoable.redo.filter(|_| view.can_redo).cloned(),
+        undo: view.undo,
+        redo: view.redo,
         start: view.start,
         end: view.end,
         now: view.now,

@@ -1,17 +1,18 @@
 //! One turn: what has arrived goes in, the world runs for a few milliseconds, what it said is sorted.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use ids::Time;
-use sorted::SortedMap;
+use sorted::{SortedMap, SortedSet};
 use wasm_bindgen::JsValue;
-use world::{Command, Input, Note, ReplicaName, Said, TerminalText, World};
+use world::{Command, Input, Note, Redone, ReplicaName, Said, World};
 
 use crate::browser::{Alarm, MessagePort, now};
-use crate::deeds::Deeds;
 use crate::ports::{Arrived, Ports};
 use crate::push::{Event, Failure, Outbox, Params, Push};
-use crate::stage::{Pace, Stage, Undoable};
+use crate::stage::{Pace, Stage};
+use crate::terminals::{Terminals, Why};
 
 /// Real milliseconds that one turn's work takes at most.
 const TURN_MS: f64 = 8.0;
@@ -25,8 +26,10 @@ const ELAPSED_MAX_MS: f64 = 100.0;
 const LEAD_MAX_MICROS: f64 = 50_000.0;
 /// How far ahead one request may take it: enough to be answered.
 const LEAD_MICROS: f64 = 3_000.0;
-/// World microseconds that a paused world may take to answer a command.
+/// World microseconds that a paused world may take to answer a command; it takes no more than that needs.
 const ANSWER_MICROS: u64 = 5_000_000;
+/// Lines for the drawer that wait for the page at most; the oldest go.
+const EVENTS_MAX: usize = 500;
 /// Steps to the next record at most.
 const STEPS_MAX: u64 = 50_000;
 /// World milliseconds after which a new world counts as set up, whatever is missing.
@@ -46,7 +49,13 @@ pub(crate) struct Session {
     /// Calls that wait for a command's end, by the number of its input; and what the drawer says of it
     /// when it was not refused.
     waiting: SortedMap<u64, (f64, Option<Event>)>,
-    deeds: Deeds,
+    pub(crate) terminals: Terminals,
+    /// Command lines that a paused world carries out to their end, by the world's number.
+    errands: SortedSet<u32>,
+    /// Lines for the drawer that have not left.
+    events: VecDeque<Event>,
+    /// Another branch of the world was taken since the last look.
+    turned: bool,
     /// Producers and groups that the scenario places.
     expected: usize,
     /// The turn had to end before the world had reached the clock.
@@ -63,7 +72,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(world: World, expected: usize, pace: Pace, stage: Stage) -> Session {
+    /// `terminal` is the number of its first terminal.
+    pub(crate) fn new(
+        world: World,
+        expected: usize,
+        pace: Pace,
+        stage: Stage,
+        terminal: u64,
+    ) -> Session {
         Session {
             due: world.now().0 as f64,
             patience: world.now().0,
@@ -77,7 +93,10 @@ impl Session {
             pace,
             real: now(),
             waiting: SortedMap::new(),
-            deeds: Deeds::default(),
+            terminals: Terminals::new(terminal),
+            errands: SortedSet::new(),
+            events: VecDeque::new(),
+            turned: false,
             behind: false,
             expected,
             changed: true,
@@ -96,23 +115,49 @@ impl Session {
         self.real = began;
         if self.moves() {
             self.due += elapsed * 1_000.0 * self.pace.speed;
-            self.take_ports();
+            // Who looks at the past has left the connections of clients from outside where they are.
+            if !self.world.is_in_the_past() {
+                self.take_ports();
+            }
         }
     }
 
     /// Runs the world until it has reached the clock, the turn's time is over, or it stands still
     /// because a node waits for bytes; says whether that is so.
     pub(crate) fn run(&mut self) -> bool {
-        let moves = self.moves();
-        let target = self.target(moves);
-        let is_late = || now() - self.real >= TURN_MS;
-        while !is_late() && self.world.run_until(target, EVENTS) == EVENTS {
-            if !moves && self.waiting.is_empty() {
+        if !self.moves() {
+            return self.run_errands();
+        }
+        let target = Time((self.due as u64).max(self.world.now().0));
+        self.behind = false;
+        while self.world.run_until(target, EVENTS) == EVENTS {
+            if self.is_late() {
+                self.behind = true;
                 break;
             }
         }
-        self.behind = self.world.next_time().is_some_and(|next| next <= target);
-        self.world.stands_still() && !is_late()
+        self.world.stands_still() && !self.is_late()
+    }
+
+    /// A paused world goes on only to answer what was asked of it, and no longer than that takes.
+    fn run_errands(&mut self) -> bool {
+        while self.has_errands() && !self.world.stands_still() && !self.is_late() {
+            self.world.step();
+            self.sort_said();
+        }
+        self.behind = self.has_errands();
+        self.world.stands_still() && !self.is_late()
+    }
+
+    /// Whether a paused world has something to do now.
+    fn has_errands(&self) -> bool {
+        let asked = !(self.waiting.is_empty() && self.errands.is_empty());
+        let next = self.world.next_time();
+        asked && !self.world.is_in_the_past() && next.is_some_and(|next| next.0 <= self.patience)
+    }
+
+    fn is_late(&self) -> bool {
+        now() - self.real >= TURN_MS
     }
 
     /// Ends a turn: what was said is sorted.
@@ -123,6 +168,7 @@ impl Session {
             self.due = self.due.min(self.world.now().0 as f64 + late);
         }
         self.sort_said();
+        self.terminals.hold_back(&mut self.world);
         if !self.trimmed && self.world.history_start() > self.began {
             self.trimmed = true;
             self.out.notice("history-trimmed", Params::new());
@@ -139,19 +185,9 @@ impl Session {
         self.real = now();
     }
 
+    /// Whether time passes: at the newest moment, or as it did in the past.
     fn moves(&self) -> bool {
-        self.pace.running && !self.world.is_in_the_past()
-    }
-
-    /// How far the world goes in this turn.
-    fn target(&self, moves: bool) -> Time {
-        let clock = self.due as u64;
-        match (moves, self.waiting.is_empty()) {
-            (true, _) => Time(clock.max(self.world.now().0)),
-            // A paused world goes on only to answer what was asked of it.
-            (false, false) => Time(self.patience),
-            (false, true) => Time(0),
-        }
+        self.pace.running
     }
 
     /// Takes in what came over the ports; the world may run ahead a little to answer at once.
@@ -176,18 +212,19 @@ impl Session {
 
     /// Shows what is due to be shown.
     pub(crate) fn show(&mut self) {
-        let undoable = Undoable {
-            undo: self.deeds.to_undo(),
-            redo: self.deeds.to_redo(),
-        };
+        self.terminals.leave(&mut self.out);
+        for event in self.events.drain(..) {
+            self.out.push(&Push::Event { event });
+        }
         self.stage
-            .show(&self.world, self.pace, &undoable, now(), &mut self.out);
+            .show(&self.world, self.pace, now(), &mut self.out);
     }
 
     /// Real milliseconds until the next turn has something to do; `None` when nothing will by itself.
     pub(crate) fn rest(&self) -> Option<f64> {
         let moves = self.moves();
-        if self.behind || !self.waiting.is_empty() || moves && self.ports.has_news() {
+        let news = self.ports.has_news() && !self.world.is_in_the_past();
+        if self.behind || self.terminals.has_news() || moves && news {
             return Some(0.0);
         }
         if !moves {
@@ -200,51 +237,104 @@ impl Session {
     }
 
     /// A command of a person; its end answers the call.
-    pub(crate) fn command(&mut self, call: f64, command: Command, told: Event) {
-        self.continue_here();
-        let continues = self.world.continues_step(&command);
-        let number = self.world.input(Input::Command(command));
-        self.deeds.did(number, told.code.clone(), continues);
+    ///
+    /// # Errors
+    /// If it would be done in the past, and what came after could not be kept.
+    pub(crate) fn command(
+        &mut self,
+        call: f64,
+        command: Command,
+        told: Event,
+    ) -> Result<(), Failure> {
+        let number = self.deed(Input::Command(command))?;
         self.wait_for(number, call, Some(told));
+        Ok(())
     }
 
     fn wait_for(&mut self, number: u32, call: f64, told: Option<Event>) {
         self.waiting.insert(u64::from(number), (call, told));
+        self.be_patient();
+    }
+
+    fn be_patient(&mut self) {
         self.patience = self.world.now().0.saturating_add(ANSWER_MICROS);
         self.changed = true;
         self.stage.stale = true;
     }
 
-    /// An input without an end of its own; gives its number.
-    pub(crate) fn input(&mut self, input: Input) -> u32 {
-        self.continue_here();
-        self.world.input(input)
+    /// Something that changes the world: done in the past it begins a branch, and that is said.
+    fn deed(&mut self, input: Input) -> Result<u32, Failure> {
+        if !self.world.can_branch() {
+            return Err(Failure::new(
+                "future-too-large",
+                "More came after this moment than can be kept aside; go back to now to change something.",
+            ));
+        }
+        let at = self.world.world_millis();
+        if self.world.branch_here() {
+            self.turned = true;
+            self.jumped();
+            self.out
+                .notice("branched", Params::from([("at", at.to_string())]));
+            if self.ports.any_open() {
+                let params = Params::from([("connections", "all".to_string())]);
+                self.out.notice("past-closed", params);
+            }
+        }
+        Ok(self.world.input(input))
+    }
+
+    /// Begins a command line; gives the page's number of its terminal. One that only reads is answered as of
+    /// the moment shown where time does not pass.
+    pub(crate) fn spawn(&mut self, line: String) -> Result<f64, Failure> {
+        if !self.moves() || self.world.is_in_the_past() {
+            if let Some(answer) = self.world.ask(&line) {
+                return Ok(self.terminals.answered(answer) as f64);
+            }
+        }
+        let ends = !line.trim_start().contains("kafka-console-");
+        let id = self.deed(Input::Spawn { line })?;
+        let page = self.terminals.began(id);
+        if ends {
+            self.errands.insert(id);
+        }
+        self.be_patient();
+        Ok(page as f64)
+    }
+
+    /// Something for a command that runs, wherever one looks; nothing where it is over.
+    pub(crate) fn tell_terminal(&mut self, page: f64, input: impl FnOnce(u32) -> Input) {
+        if let Some(id) = self.terminals.running(page as u64) {
+            self.world.input(input(id));
+        }
     }
 
     /// A connection from outside: the page's port.
     pub(crate) fn connect(&mut self, broker: i32, alarm: &Rc<Alarm>) -> MessagePort {
-        let id = self.input(Input::Connect { broker });
+        let id = self.world.input(Input::Connect { broker });
         self.ports.open(id, alarm)
     }
 
     pub(crate) fn take_back(&mut self) {
-        if self.deeds.take_back(&mut self.world) {
+        if self.world.undo() {
+            self.turned = true;
             self.jumped();
         }
     }
 
     pub(crate) fn do_again(&mut self, call: f64) {
-        self.continue_here();
-        match self.deeds.do_again(&mut self.world) {
-            Some(number) => self.wait_for(number, call, None),
+        match self.world.redo() {
+            Some(Redone::Given(number)) => self.wait_for(number, call, None),
+            Some(Redone::Rejoined) => {
+                self.turned = true;
+                self.jumped();
+                self.out.reply(call, Ok(JsValue::UNDEFINED));
+            }
             None => self.out.reply(call, Ok(JsValue::UNDEFINED)),
         }
     }
 
     pub(crate) fn set_running(&mut self, running: bool) {
-        if running {
-            self.continue_here();
-        }
         self.pace.running = running;
         self.due = self.world.now().0 as f64;
         self.real = now();
@@ -272,14 +362,9 @@ impl Session {
         self.jumped();
     }
 
-    /// One event on, or as many as bring one record.
+    /// One event on, or as many as bring one record; in the past those that happened.
     pub(crate) fn step(&mut self, record: bool) {
         self.pace.running = false;
-        if self.world.is_in_the_past() {
-            let ahead = if record { 100 } else { 10 };
-            self.world.seek(self.world.world_millis() + ahead);
-            return self.jumped();
-        }
         let before = self.appended();
         for _ in 0..STEPS_MAX {
             if !self.world.step() || !record || self.appended() != before {
@@ -300,6 +385,7 @@ impl Session {
 
     /// Nothing that is still asked will be answered.
     pub(crate) fn fail_waiting(&mut self, why: &Failure) {
+        self.errands.clear();
         for (_, (call, _)) in std::mem::take(&mut self.waiting) {
             self.out.reply(call, Err(why.clone()));
         }
@@ -309,24 +395,28 @@ impl Session {
         self.world.sent().map(|(_, sent, _)| sent).sum()
     }
 
-    /// Something is done in the past: what came after it is given up.
-    fn continue_here(&mut self) {
-        if self.world.continue_here() {
-            self.deeds.clear();
-            self.jumped();
-            let open = self.ports.any_open();
-            if open {
-                let params = Params::from([("connections", "all".to_string())]);
-                self.out.notice("past-closed", params);
-            }
-        }
-    }
-
-    /// The world is at another moment than before.
+    /// The world is at another moment than before, and may be another branch.
     pub(crate) fn jumped(&mut self) {
+        if self.world.is_playing() {
+            // It waits for bytes on the way there.
+            return;
+        }
         self.due = self.world.now().0 as f64;
         self.changed = true;
         self.stage.moved();
+        if std::mem::take(&mut self.turned) {
+            self.terminals.end_missing(&self.world);
+            self.errands.clear();
+            self.events.clear();
+            let to = self.world.timeline().end;
+            self.out.push(&Push::Rewound { to });
+        }
+    }
+
+    /// The session is over: nothing that still runs in it will end by itself.
+    pub(crate) fn end(&mut self, why: Why, failure: &Failure) {
+        self.fail_waiting(failure);
+        self.terminals.end_all(why, &mut self.out);
     }
 
     fn close_port(&mut self, id: u32) {
@@ -344,19 +434,11 @@ impl Session {
 
     fn sort(&mut self, said: Said) {
         match said {
-            Said::Terminal { id, text } => self.out.push(&match text {
-                TerminalText::Out(bytes) => Push::Stdout {
-                    id,
-                    text: String::from_utf8_lossy(&bytes).into_owned(),
-                },
-                TerminalText::Err(bytes) => Push::Stderr {
-                    id,
-                    text: String::from_utf8_lossy(&bytes).into_owned(),
-                },
-            }),
+            Said::Terminal { id, text } => self.terminals.print(id, text),
             Said::Exit { id, code } => {
                 self.stage.stale = true;
-                self.out.push(&Push::Exit { id, code });
+                self.errands.remove(&id);
+                self.terminals.exited(id, code);
             }
             Said::Frame { id, frame } => {
                 if let Some(port) = self.ports.port(id) {
@@ -399,10 +481,8 @@ impl Session {
 
     fn answer(&mut self, input: u64, answer: Result<JsValue, Failure>) {
         if let Some((call, told)) = self.waiting.remove(&input) {
-            match told {
-                Some(event) if answer.is_ok() => self.out.push(&Push::Event { event }),
-                _ if answer.is_err() => self.deeds.refused(input),
-                _ => {}
+            if let Some(event) = told.filter(|_| answer.is_ok()) {
+                self.add_event(event);
             }
             self.out.reply(call, answer);
             self.changed = true;
@@ -438,15 +518,20 @@ impl Session {
     /// A line for the events drawer.
     fn tell(&mut self, kind: &'static str, code: &str, params: Params) {
         self.stage.stale = true;
-        self.out.push(&Push::Event {
-            event: Event {
-                t: self.world.world_millis(),
-                kind,
-                code: code.to_string(),
-                params,
-                cli: None,
-            },
+        self.add_event(Event {
+            t: self.world.timeline().end,
+            kind,
+            code: code.to_string(),
+            params,
+            cli: None,
         });
+    }
+
+    fn add_event(&mut self, event: Event) {
+        if self.events.len() >= EVENTS_MAX {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
     }
 }
 

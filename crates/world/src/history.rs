@@ -281,7 +281,10 @@ impl History {
         self.redo.clear();
         let at = self.journal.end().saturating_sub(1);
         let continued = self.steps.back_mut().filter(|step| {
-            let before = step.inputs.last().and_then(|before| self.journal.get(*before));
+            let before = step
+                .inputs
+                .last()
+                .and_then(|before| self.journal.get(*before));
             let input = self.journal.get(at);
             input
                 .zip(before)
