@@ -83,7 +83,7 @@ export function fakeEngine(): Client & { tick(realMs: number): void } {
   const event = (command: Command) =>
     push({
       push: "event",
-      event: { t: model.t, kind: "user", code: command.do, params: paramsOf(command), cli: null },
+      event: { t: model.t, journal: 0, kind: "user", code: command.do, params: paramsOf(command), cli: null },
     });
 
   const engine: Client & { tick(realMs: number): void } = {

@@ -301,8 +301,9 @@ export type Push =
   | { push: "stderr"; id: number; text: string }
   /** `why` when it did not end by itself: its world was taken back, is another one now, or was begun again. */
   | { push: "exit"; id: number; code: number; why?: "undone" | "replaced" | "restarted" }
-  /** The world was taken back to this world time, or is another one (0): what is known of later is no more. */
-  | { push: "rewound"; to: number }
+  /** The world was taken back to this world time and this many inputs, or is another one (0, 0): what is known of
+   *  later is no more. */
+  | { push: "rewound"; to: number; journal: number }
   /** All of a turn has been sent. Answered by `Seen`: a page that does not keep up is sent no more than a few. */
   | { push: "turn"; turn: number };
 
@@ -345,6 +346,8 @@ export interface Timeline {
 /** One line of the Events drawer. `code` and `params` are put into words by the catalogue (`events.<code>`). */
 export interface WorldEvent {
   t: number;
+  /** Inputs that had come into the world by then. */
+  journal: number;
   kind: "user" | "broker" | "group" | "client" | "storage";
   code: string;
   params: Record<string, string>;

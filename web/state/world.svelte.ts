@@ -145,7 +145,7 @@ export class World {
         this.tell(push.notice);
         return;
       case "rewound":
-        this.events = this.events.filter((event) => event.t <= push.to);
+        this.events = this.events.filter((e) => e.t <= push.to && e.journal <= push.journal);
         return;
       case "stdout":
       case "stderr":

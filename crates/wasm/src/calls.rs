@@ -184,6 +184,7 @@ fn told(command: &JsValue, t: u64) -> Event {
     let count = Array::is_array(&lines).then(|| Array::from(&lines).length().to_string());
     Event {
         t,
+        journal: 0,
         kind: "user",
         code: text(command, "do").unwrap_or_default(),
         params: Params::from([

@@ -223,7 +223,7 @@ impl Engine {
                 Why::Replaced,
                 &Failure::new("closed", "The workspace was closed."),
             );
-            session.out.push(&Push::Rewound { to: 0 });
+            session.out.push(&Push::Rewound { to: 0, journal: 0 });
             session.out.release(&self.post);
         }
         self.disk = None;

@@ -73,9 +73,11 @@ pub(crate) enum Push<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<&'static str>,
     },
-    /// The world was taken back to a moment: what is known of later ones is no more.
+    /// The world was taken back to a moment before which so many inputs had come: what is known of later
+    /// ones is no more.
     Rewound {
         to: u64,
+        journal: u64,
     },
     /// All of a turn has left; the page answers with its number when it has taken it.
     Turn {
@@ -140,6 +142,8 @@ pub(crate) struct Tick {
 #[derive(Serialize)]
 pub(crate) struct Event {
     pub(crate) t: u64,
+    /// Inputs that had come into the world by then.
+    pub(crate) journal: u64,
     pub(crate) kind: &'static str,
     pub(crate) code: String,
     pub(crate) params: Params,

@@ -409,7 +409,8 @@ impl Session {
             self.errands.clear();
             self.events.clear();
             let to = self.world.timeline().end;
-            self.out.push(&Push::Rewound { to });
+            let journal = self.world.journal_length();
+            self.out.push(&Push::Rewound { to, journal });
         }
     }
 
@@ -520,6 +521,7 @@ impl Session {
         self.stage.stale = true;
         self.add_event(Event {
             t: self.world.timeline().end,
+            journal: 0,
             kind,
             code: code.to_string(),
             params,
@@ -527,7 +529,8 @@ impl Session {
         });
     }
 
-    fn add_event(&mut self, event: Event) {
+    fn add_event(&mut self, mut event: Event) {
+        event.journal = self.world.journal_length();
         if self.events.len() >= EVENTS_MAX {
             self.events.pop_front();
         }
