@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 
-use js_sys::{Function, Object};
+use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use world::{Scenario, World};
 
@@ -13,9 +13,10 @@ use crate::arrival::Arrival;
 use crate::browser::{Alarm, now, plain};
 use crate::calls::{self, Call, Opening, Outcome};
 use crate::look::look;
+use crate::methods;
 use crate::owner::Owned;
 use crate::persist::Disk;
-use crate::push::{Failure, Outbox, Params, Post, Push, WorkspaceView, set};
+use crate::push::{Failure, NoticeCode, Opened, Outbox, Params, Post, Push, WorkspaceView};
 use crate::recover;
 use crate::stage::{Pace, Stage, Watch};
 use crate::store::sys::{Slot, pause};
@@ -252,7 +253,7 @@ impl Engine {
                     (Some(call), answer) => out.reply(call, answer),
                     (None, Err(failure)) => {
                         let why = Params::from([("why", failure.message)]);
-                        out.notice("storage-lost", why);
+                        out.notice(NoticeCode::StorageLost, why);
                     }
                     (None, Ok(_)) => {}
                 }
@@ -286,12 +287,12 @@ impl Engine {
                 self.disk = Some(opened.disk);
                 expected = opened.placed;
                 for params in opened.cuts {
-                    out.notice("cut", params);
+                    out.notice(NoticeCode::Cut, params);
                 }
                 (opened.world, opened.restored)
             }
             Err(error) if error.kind == Kind::Unavailable => {
-                out.notice("memory", Params::new());
+                out.notice(NoticeCode::Memory, Params::new());
                 let world = World::new(given);
                 (
                     world.map_err(|why| Failure::new("bad-scenario", why.0))?,
@@ -301,9 +302,9 @@ impl Engine {
             Err(error) => return Err(error.into()),
         };
         if took_over {
-            out.notice("took-over", Params::new());
+            out.notice(NoticeCode::TookOver, Params::new());
         } else if restored && !self.trouble {
-            out.notice("history-begins", Params::new());
+            out.notice(NoticeCode::HistoryBegins, Params::new());
         }
         let pace = self.pace.take().unwrap_or(Pace {
             running: true,
@@ -363,7 +364,7 @@ impl Engine {
             && std::mem::take(&mut self.trouble)
             && let Some(session) = &mut self.session
         {
-            session.out.notice("storage-back", Params::new());
+            session.out.notice(NoticeCode::StorageBack, Params::new());
         }
         Some(end)
     }
@@ -408,11 +409,14 @@ impl Engine {
     async fn failed(&mut self, error: StoreError) {
         let mut out = Outbox::default();
         if error.kind == Kind::TakenOver {
-            out.notice("lost-ownership", Params::new());
+            out.notice(NoticeCode::LostOwnership, Params::new());
         } else if !self.trouble {
             match error.kind {
-                Kind::Quota => out.notice("quota", Params::new()),
-                _ => out.notice("storage-lost", Params::from([("why", error.to_string())])),
+                Kind::Quota => out.notice(NoticeCode::Quota, Params::new()),
+                _ => out.notice(
+                    NoticeCode::StorageLost,
+                    Params::from([("why", error.to_string())]),
+                ),
             }
         }
         let failure = Failure::from(error.clone());
@@ -442,7 +446,7 @@ impl Engine {
     }
 
     fn take_watch(&mut self, call: &Call) -> Result<Outcome, Failure> {
-        self.watch = calls::watch(call)?;
+        (self.watch,) = methods::watch(call)?;
         if let Some(session) = &mut self.session {
             session.stage.watch = self.watch.clone();
             session.stage.stale = true;
@@ -482,21 +486,23 @@ impl Engine {
 }
 
 async fn change_workspace(call: &Call) -> Result<Outcome, Failure> {
-    let id: String = call.arg(0)?;
     match call.method.as_str() {
-        "renameWorkspace" => workspaces::rename(&id, &call.arg::<String>(1)?).await?,
-        _ => workspaces::delete(&id).await?,
+        "renameWorkspace" => {
+            let (id, title) = methods::rename_workspace(call)?;
+            workspaces::rename(&id, &title).await?;
+        }
+        _ => workspaces::delete(&methods::delete_workspace(call)?.0).await?,
     }
     Ok(Outcome::Answer(JsValue::UNDEFINED))
 }
 
 /// The answer to `open`.
 pub(crate) fn opened(workspace: &str, restored: bool, owner: bool) -> JsValue {
-    let opened: JsValue = Object::new().into();
-    set(&opened, "workspace", &workspace.into());
-    set(&opened, "restored", &restored.into());
-    set(&opened, "owner", &owner.into());
-    opened
+    plain(&Opened {
+        workspace: workspace.to_string(),
+        restored,
+        owner,
+    })
 }
 
 /// A world with nothing in it but a broker.

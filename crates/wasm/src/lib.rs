@@ -7,6 +7,7 @@ mod frames;
 pub mod host;
 mod lanes;
 mod look;
+mod methods;
 pub mod owner;
 mod persist;
 mod ports;

@@ -21,11 +21,13 @@ const RATES_MAX: u64 = 240;
 /// World milliseconds over which rates are smoothed.
 const RATE_MS: f64 = 900.0;
 
-/// Which cells the page wants.
+/// Which cells the page wants in frames. A cell holds 10^decade records, bins start at its multiples.
 #[derive(Clone, Default, Deserialize)]
 pub(crate) struct Watch {
     lanes: Vec<WatchLane>,
+    /// From 0 to 4.
     decade: u32,
+    /// Also send the timestamp of the first record in each cell (for "align time").
     times: bool,
 }
 
@@ -33,7 +35,9 @@ pub(crate) struct Watch {
 struct WatchLane {
     topic: String,
     partition: i32,
+    /// How many cells fit, at most 400.
     cells: i64,
+    /// Offset whose cell is the last one shown; null follows the log end.
     until: Option<i64>,
 }
 
