@@ -12,8 +12,6 @@ declare global {
 
 export { expect };
 
-/** Where the page is; `BROOKLET_QUERY=engine=fake` looks at the development engine of a `vite` server. */
-const QUERY = process.env.BROOKLET_QUERY ?? "";
 export const SANDBOX = "lesson=none";
 export const LESSON = "lesson=01-a-log-remembers";
 
@@ -44,7 +42,7 @@ export const by = (page: Page, id: string): Locator => page.getByTestId(id);
 
 /** Loads the page and waits until its world runs. */
 export async function open(page: Page, query = SANDBOX, base = "./") {
-  await page.goto(`${base}?${[query, QUERY].filter(Boolean).join("&")}`);
+  await page.goto(`${base}?${query}`);
   await ready(page);
 }
 

@@ -83,6 +83,7 @@ export const en = {
     hw: "HW",
     lag: (n: number) => `lag ${number(n)}`,
     deleted: "deleted by retention",
+    dropBeside: "Drop a file on a producer, which then sends its lines.",
     dropHere: (name: string) => `Drop: ${name} sends the lines`,
     lane: (topic: string, partition: number) => `${topic}, partition ${partition}`,
     laneValue: (offset: number, start: number, hw: number, end: number) =>
@@ -220,6 +221,10 @@ export const en = {
       `This file is larger than ${n} MiB. Cut it first, or send it with the native server.`,
     empty: "This file has no lines.",
     binary: "This does not look like text.",
+    unended: "A record of this file is longer than 4 MiB: maybe a quote is never closed.",
+    reading: "Reading …",
+    sending: "Records sent",
+    stop: "Stop",
   },
 
   inspector: {

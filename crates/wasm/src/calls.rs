@@ -13,6 +13,10 @@ use crate::turn::Session;
 
 /// Bytes that are typed into a terminal at once at most.
 const TYPED_MAX: usize = 1 << 20;
+/// Bytes of a workspace's name or title at most.
+pub(crate) const NAME_MAX: usize = 1_000;
+/// Bytes of a command line at most.
+const LINE_MAX: usize = 64 << 10;
 
 /// A call of the page.
 pub(crate) struct Call {
@@ -129,7 +133,8 @@ pub(crate) fn carry_out(
         }
         "snapshot" => Ok(Outcome::Answer(snapshot(session))),
         "spawn" => {
-            let line = with_server(methods::spawn(call)?.0);
+            let (line,) = methods::spawn(call)?;
+            let line = with_server(no_longer_than(LINE_MAX, "A command line", line)?);
             Ok(Outcome::Answer(session.spawn(line)?.into()))
         }
         "stdin" => {
@@ -154,6 +159,20 @@ pub(crate) fn carry_out(
             "unknown-method",
             format!(
                 "There is no call named {method}; the page and its worker are of different versions."
+            ),
+        )),
+    }
+}
+
+/// Text that is no longer than so many bytes.
+pub(crate) fn no_longer_than(max: usize, what: &str, text: String) -> Result<String, Failure> {
+    match text.len() <= max {
+        true => Ok(text),
+        false => Err(Failure::new(
+            "invalid-argument",
+            format!(
+                "{what} has {max} bytes at most, and this has {}.",
+                text.len()
             ),
         )),
     }
@@ -238,6 +257,7 @@ pub(crate) struct Opening {
 impl Opening {
     pub(crate) fn of(call: &Call) -> Result<Opening, Failure> {
         let (workspace, scenario, fresh) = methods::open(call)?;
+        let workspace = no_longer_than(NAME_MAX, "A workspace's name", workspace)?;
         let speed = match call.raw(1) {
             given if given.is_object() => property(&given, "speed").as_f64(),
             _ => None,

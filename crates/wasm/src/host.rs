@@ -11,7 +11,7 @@ use world::{Scenario, World};
 
 use crate::arrival::Arrival;
 use crate::browser::{Alarm, now, plain};
-use crate::calls::{self, Call, Opening, Outcome};
+use crate::calls::{self, Call, NAME_MAX, Opening, Outcome, no_longer_than};
 use crate::look::look;
 use crate::methods;
 use crate::owner::Owned;
@@ -28,6 +28,8 @@ use crate::turn::Session;
 const RETRY_MS: i32 = 1_000;
 /// Real milliseconds between two notes of a workspace's size.
 const USE_MS: f64 = 30_000.0;
+/// Calls that wait for their turn at most; what comes then is refused.
+const CALLS_MAX: usize = 1_024;
 /// Bytes of logs that stay in memory.
 const MEMORY_BYTES: u64 = 64 << 20;
 /// Bytes that logs come to at most where nothing can be stored: history may hold as many again.
@@ -92,6 +94,14 @@ impl Host {
 
     /// Takes a call; its reply is posted.
     pub fn call(&self, call: JsValue) {
+        let waiting = self.desk.calls.borrow().len();
+        if waiting >= CALLS_MAX {
+            let mut out = Outbox::default();
+            let why = format!("{waiting} calls wait for their turn; wait for their answers first.");
+            let refusal = Failure::new("too-many-calls", why);
+            out.reply(Call::of(&call).id, Err(refusal));
+            return out.release(&self.desk.post);
+        }
         self.desk.calls.borrow_mut().push_back(call);
         self.desk.alarm.ring();
     }
@@ -446,7 +456,14 @@ impl Engine {
     }
 
     fn take_watch(&mut self, call: &Call) -> Result<Outcome, Failure> {
-        (self.watch,) = methods::watch(call)?;
+        let (watch,) = methods::watch(call)?;
+        if !watch.is_bounded() {
+            return Err(Failure::new(
+                "invalid-argument",
+                "More lanes are watched than a page can show.",
+            ));
+        }
+        self.watch = watch;
         if let Some(session) = &mut self.session {
             session.stage.watch = self.watch.clone();
             session.stage.stale = true;
@@ -489,6 +506,7 @@ async fn change_workspace(call: &Call) -> Result<Outcome, Failure> {
     match call.method.as_str() {
         "renameWorkspace" => {
             let (id, title) = methods::rename_workspace(call)?;
+            let title = no_longer_than(NAME_MAX, "A workspace's title", title)?;
             workspaces::rename(&id, &title).await?;
         }
         _ => workspaces::delete(&methods::delete_workspace(call)?.0).await?,

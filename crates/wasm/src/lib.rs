@@ -4,6 +4,8 @@ mod arrival;
 mod browser;
 mod calls;
 mod frames;
+#[cfg(test)]
+mod frames_test;
 pub mod host;
 mod lanes;
 mod look;

@@ -75,8 +75,8 @@ fn question(call: &Call) -> Result<(String, i32, Question), Failure> {
     // Ten thousand are given at most, whatever is asked for.
     let max = usize::try_from(max).unwrap_or(usize::MAX);
     match from.parse() {
-        Ok(from) => Ok((topic, partition, Question::Records { from, max })),
-        Err(_) => Err(Failure::new(
+        Ok(from @ 0..) => Ok((topic, partition, Question::Records { from, max })),
+        _ => Err(Failure::new(
             "invalid-argument",
             format!("{from:?} is no offset; give a decimal number."),
         )),

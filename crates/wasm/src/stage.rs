@@ -41,6 +41,16 @@ struct WatchLane {
     until: Option<i64>,
 }
 
+/// Lanes that are watched at most.
+const LANES_MAX: usize = 4_096;
+
+impl Watch {
+    /// Whether it asks for no more than can be shown.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.lanes.len() <= LANES_MAX
+    }
+}
+
 /// How the world runs, for what is shown.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Pace {
