@@ -256,7 +256,9 @@ export type NoticeCode =
   | "history-begins"
   /** {} The oldest part of the history was let go. */
   | "history-trimmed"
-  /** {connections} Continuing from the past closed connections from outside. */
+  /** {at} Something was done in the past: what came after it is kept, and undo leads back to it. */
+  | "branched"
+  /** {connections} Doing something in the past closed connections from outside. */
   | "past-closed"
   /** {} This browser keeps no storage: the world lives in memory only. */
   | "memory"
@@ -393,8 +395,20 @@ export type Push =
   | { push: "notice"; notice: Notice }
   | { push: "stdout"; id: number; text: string }
   | { push: "stderr"; id: number; text: string }
-  /** A command line has ended. */
-  | { push: "exit"; id: number; code: number };
+  | {
+      push: "exit";
+      id: number;
+      code: number;
+      /** Why it ended, when not by itself. One of `undone`, `replaced`, `restarted`. */
+      why?: "undone" | "replaced" | "restarted";
+    }
+  /**
+   * The world was taken back to a moment before which so many inputs had come: what is known of later
+   * ones is no more.
+   */
+  | { push: "rewound"; to: number; journal: number }
+  /** All of a turn has left; the page answers with its number when it has taken it. */
+  | { push: "turn"; turn: number };
 
 /** A record as `records()` gives it; bytes are base64. */
 export interface RecordView {
@@ -410,7 +424,7 @@ export interface Scenario {
   /** Always 1. */
   version: 1;
   /** For people. */
-  title?: string | null;
+  title?: string;
   /** The only source of chance, a decimal number. */
   seed: string;
   /** Milliseconds since the Unix epoch at which the world's time begins. */
@@ -552,6 +566,8 @@ export interface Workspace {
 /** A line of the events drawer. The page's catalogue has words for `code` and `params` (`events.<code>`). */
 export interface WorldEvent {
   t: number;
+  /** Inputs that had come into the world by then. */
+  journal: number;
   /** One of `user`, `broker`, `group`, `client`, `storage`. */
   kind: "user" | "broker" | "group" | "client" | "storage";
   code: string;
