@@ -14,6 +14,23 @@
  * decimal strings. World time is in milliseconds and may have a fraction.
  *
  * Nothing is pushed, and no Reply leaves, before what it shows is stored.
+ *
+ * Everything has a bound, and an answer for "too much":
+ *   calls that wait for their turn    CALLS_MAX (host.rs)       refused: `too-many-calls`
+ *   an argument of a call             ARGUMENT_MAX (browser.rs) refused: `invalid-argument`; so a scenario, and
+ *                                     the lines of one `send`
+ *   lines that a producer has to send LINES_MAX (producer.rs)   refused: `too-many`
+ *   what is typed at once             TYPED_MAX (calls.rs)      refused; `window.brooklet` cuts it in pieces
+ *   a command line                    LINE_MAX (calls.rs)       refused: `invalid-argument`
+ *   a workspace's name and title      NAME_MAX (calls.rs)       refused: `invalid-argument`
+ *   lanes that are watched            LANES_MAX (stage.rs)      refused: `invalid-argument`
+ *   cells of a lane                   CELLS_MAX (stage.rs)      fewer are sent
+ *   records of one answer             RECORDS_MAX (inspect.rs)  fewer are given: ask again from the next offset
+ *   world time and speed              TIME_MAX, SPEED_MAX (methods.rs)  refused: `invalid-argument`
+ *   turns the page has not taken      UNSEEN_MAX (push.rs)      no more is shown until it has
+ *   a terminal's output               FULL_BYTES (terminals.rs) its command stands still; KEPT_BYTES: lost, and said
+ *   commands that run                 TERMINALS_MAX (terminals.rs)  refused: `too-many`
+ *   producers and members             ACTORS_MAX (apply.rs)     refused: `too-many`
  */
 
 import type { Engine, NoticeCode as WorkerNotice, Push as WorkerPush } from "./generated/messages";

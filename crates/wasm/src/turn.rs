@@ -291,6 +291,12 @@ impl Session {
     /// Begins a command line; gives the page's number of its terminal. One that only reads is answered as of
     /// the moment shown where time does not pass.
     pub(crate) fn spawn(&mut self, line: String) -> Result<f64, Failure> {
+        if self.terminals.is_full() {
+            return Err(Failure::new(
+                "too-many",
+                "Too many commands run already; end one of them first.",
+            ));
+        }
         if !self.moves() || self.world.is_in_the_past() {
             if let Some(answer) = self.world.ask(&line) {
                 return Ok(self.terminals.answered(answer) as f64);
