@@ -152,8 +152,8 @@ export async function quieten(page: Page) {
   await eventually(page, (s) => [committed(s, "billing") >= 36, lag(s, "billing")]).toEqual([true, 0]);
 }
 
-/** Drops a file on a producer as a person does, and sends it. */
-export async function drop(page: Page, producer: string, name: string, content: string, key?: string) {
+/** Drops a file on a producer as a person does. */
+export async function dropFile(page: Page, producer: string, name: string, content: string) {
   const transfer = await page.evaluateHandle(
     ({ name, content }) => {
       const data = new DataTransfer();
@@ -163,6 +163,11 @@ export async function drop(page: Page, producer: string, name: string, content: 
     { name, content },
   );
   await by(page, `producer-${producer}`).dispatchEvent("drop", { dataTransfer: transfer });
+}
+
+/** Drops a file on a producer, and sends it. */
+export async function drop(page: Page, producer: string, name: string, content: string, key?: string) {
+  await dropFile(page, producer, name, content);
   if (key !== undefined) await by(page, "file-key").selectOption(key);
   await by(page, "file-sender-apply").click();
   await expect(by(page, "file-sender")).toBeHidden();
