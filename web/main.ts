@@ -2,7 +2,7 @@
 
 import { mount } from "svelte";
 import { type BrookletApi, brookletApi } from "./engine/api";
-import { type Client, connectEngine } from "./engine/client";
+import { connectEngine } from "./engine/client";
 import { deliver } from "./engine/core";
 import type { FrameView } from "./engine/frame";
 import { LESSONS } from "./lessons";
@@ -29,18 +29,7 @@ const shown = new Promise<void>((resolve) => {
   show = resolve;
 });
 
-async function engine(): Promise<Client> {
-  if (import.meta.env.DEV && query.get("engine") === "fake") {
-    const { fakeEngine } = await import("./engine/fake");
-    const fake = fakeEngine();
-    let last = performance.now();
-    setInterval(() => {
-      const now = performance.now();
-      fake.tick(now - last);
-      last = now;
-    }, 16);
-    return fake;
-  }
+function engine() {
   return connectEngine(() => {
     const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
     // Who comes back has logs to recover, which is in the rest.
@@ -67,7 +56,7 @@ function framed(app: App, wanted: (frame: FrameView) => boolean): Promise<void> 
 }
 
 async function start() {
-  const client = await engine();
+  const client = engine();
   const app = new App(client);
   const opened = app.openWorkspace(wanted());
   window.brooklet = brookletApi(client, opened);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::browser::{Alarm, now};
 use crate::host::opened;
 use crate::owner::{self, Owned, State};
-use crate::push::{Outbox, Params};
+use crate::push::{NoticeCode, Outbox, Params};
 use crate::store::StoreError;
 
 /// Real milliseconds for a predecessor in this very tab to let go, before anyone is told of waiting.
@@ -80,7 +80,7 @@ impl Arrival {
             let time: String = date.to_locale_time_string("en-GB").into();
             format!("A tab opened at {time}")
         });
-        out.notice("not-owner", Params::from([("owner", owner)]));
+        out.notice(NoticeCode::NotOwner, Params::from([("owner", owner)]));
         if let Some(call) = self.call.take() {
             out.reply(call, Ok(opened(workspace, false, false)));
         }

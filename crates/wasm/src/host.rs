@@ -5,17 +5,18 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 
-use js_sys::{Function, Object};
+use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use world::{Scenario, World};
 
 use crate::arrival::Arrival;
 use crate::browser::{Alarm, now, plain};
-use crate::calls::{self, Call, Opening, Outcome};
+use crate::calls::{self, Call, NAME_MAX, Opening, Outcome, no_longer_than};
 use crate::look::look;
+use crate::methods;
 use crate::owner::Owned;
 use crate::persist::Disk;
-use crate::push::{Failure, Outbox, Params, Post, Push, WorkspaceView, set};
+use crate::push::{Failure, NoticeCode, Opened, Outbox, Params, Post, Push, WorkspaceView};
 use crate::recover;
 use crate::stage::{Pace, Stage, Watch};
 use crate::store::sys::{Slot, pause};
@@ -27,6 +28,8 @@ use crate::turn::Session;
 const RETRY_MS: i32 = 1_000;
 /// Real milliseconds between two notes of a workspace's size.
 const USE_MS: f64 = 30_000.0;
+/// Calls that wait for their turn at most; what comes then is refused.
+const CALLS_MAX: usize = 1_024;
 /// Bytes of logs that stay in memory.
 const MEMORY_BYTES: u64 = 64 << 20;
 /// Bytes that logs come to at most where nothing can be stored: history may hold as many again.
@@ -91,6 +94,14 @@ impl Host {
 
     /// Takes a call; its reply is posted.
     pub fn call(&self, call: JsValue) {
+        let waiting = self.desk.calls.borrow().len();
+        if waiting >= CALLS_MAX {
+            let mut out = Outbox::default();
+            let why = format!("{waiting} calls wait for their turn; wait for their answers first.");
+            let refusal = Failure::new("too-many-calls", why);
+            out.reply(Call::of(&call).id, Err(refusal));
+            return out.release(&self.desk.post);
+        }
         self.desk.calls.borrow_mut().push_back(call);
         self.desk.alarm.ring();
     }
@@ -252,7 +263,7 @@ impl Engine {
                     (Some(call), answer) => out.reply(call, answer),
                     (None, Err(failure)) => {
                         let why = Params::from([("why", failure.message)]);
-                        out.notice("storage-lost", why);
+                        out.notice(NoticeCode::StorageLost, why);
                     }
                     (None, Ok(_)) => {}
                 }
@@ -286,12 +297,12 @@ impl Engine {
                 self.disk = Some(opened.disk);
                 expected = opened.placed;
                 for params in opened.cuts {
-                    out.notice("cut", params);
+                    out.notice(NoticeCode::Cut, params);
                 }
                 (opened.world, opened.restored)
             }
             Err(error) if error.kind == Kind::Unavailable => {
-                out.notice("memory", Params::new());
+                out.notice(NoticeCode::Memory, Params::new());
                 let world = World::new(given);
                 (
                     world.map_err(|why| Failure::new("bad-scenario", why.0))?,
@@ -301,9 +312,9 @@ impl Engine {
             Err(error) => return Err(error.into()),
         };
         if took_over {
-            out.notice("took-over", Params::new());
+            out.notice(NoticeCode::TookOver, Params::new());
         } else if restored && !self.trouble {
-            out.notice("history-begins", Params::new());
+            out.notice(NoticeCode::HistoryBegins, Params::new());
         }
         let pace = self.pace.take().unwrap_or(Pace {
             running: true,
@@ -363,7 +374,7 @@ impl Engine {
             && std::mem::take(&mut self.trouble)
             && let Some(session) = &mut self.session
         {
-            session.out.notice("storage-back", Params::new());
+            session.out.notice(NoticeCode::StorageBack, Params::new());
         }
         Some(end)
     }
@@ -408,11 +419,14 @@ impl Engine {
     async fn failed(&mut self, error: StoreError) {
         let mut out = Outbox::default();
         if error.kind == Kind::TakenOver {
-            out.notice("lost-ownership", Params::new());
+            out.notice(NoticeCode::LostOwnership, Params::new());
         } else if !self.trouble {
             match error.kind {
-                Kind::Quota => out.notice("quota", Params::new()),
-                _ => out.notice("storage-lost", Params::from([("why", error.to_string())])),
+                Kind::Quota => out.notice(NoticeCode::Quota, Params::new()),
+                _ => out.notice(
+                    NoticeCode::StorageLost,
+                    Params::from([("why", error.to_string())]),
+                ),
             }
         }
         let failure = Failure::from(error.clone());
@@ -442,7 +456,14 @@ impl Engine {
     }
 
     fn take_watch(&mut self, call: &Call) -> Result<Outcome, Failure> {
-        self.watch = calls::watch(call)?;
+        let (watch,) = methods::watch(call)?;
+        if !watch.is_bounded() {
+            return Err(Failure::new(
+                "invalid-argument",
+                "More lanes are watched than a page can show.",
+            ));
+        }
+        self.watch = watch;
         if let Some(session) = &mut self.session {
             session.stage.watch = self.watch.clone();
             session.stage.stale = true;
@@ -482,21 +503,24 @@ impl Engine {
 }
 
 async fn change_workspace(call: &Call) -> Result<Outcome, Failure> {
-    let id: String = call.arg(0)?;
     match call.method.as_str() {
-        "renameWorkspace" => workspaces::rename(&id, &call.arg::<String>(1)?).await?,
-        _ => workspaces::delete(&id).await?,
+        "renameWorkspace" => {
+            let (id, title) = methods::rename_workspace(call)?;
+            let title = no_longer_than(NAME_MAX, "A workspace's title", title)?;
+            workspaces::rename(&id, &title).await?;
+        }
+        _ => workspaces::delete(&methods::delete_workspace(call)?.0).await?,
     }
     Ok(Outcome::Answer(JsValue::UNDEFINED))
 }
 
 /// The answer to `open`.
 pub(crate) fn opened(workspace: &str, restored: bool, owner: bool) -> JsValue {
-    let opened: JsValue = Object::new().into();
-    set(&opened, "workspace", &workspace.into());
-    set(&opened, "restored", &restored.into());
-    set(&opened, "owner", &owner.into());
-    opened
+    plain(&Opened {
+        workspace: workspace.to_string(),
+        restored,
+        owner,
+    })
 }
 
 /// A world with nothing in it but a broker.

@@ -4,9 +4,12 @@ mod arrival;
 mod browser;
 mod calls;
 mod frames;
+#[cfg(test)]
+mod frames_test;
 pub mod host;
 mod lanes;
 mod look;
+mod methods;
 pub mod owner;
 mod persist;
 mod ports;

@@ -1,4 +1,4 @@
-//! What leaves the worker: replies and pushes as `web/engine/rpc.ts` names them, held back until stored.
+//! What leaves the worker: replies and pushes, held back until stored. The page's types are generated from these.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -40,15 +40,18 @@ pub(crate) type Params = SortedMap<&'static str, String>;
 #[derive(Serialize)]
 #[serde(tag = "push", rename_all = "camelCase")]
 pub(crate) enum Push<'a> {
+    /// Sent before the first frame that uses it; frames name it by `id`.
     Layout {
         layout: &'a Layout,
     },
     Snapshot {
         snapshot: &'a SnapshotView,
     },
+    /// What has been placed, for the editors. Sent when it changes.
     Actors {
         actors: &'a world::Actors,
     },
+    /// At most 8 per second.
     Timeline {
         timeline: &'a Timeline,
     },
@@ -69,7 +72,7 @@ pub(crate) enum Push<'a> {
     Exit {
         id: f64,
         code: i32,
-        /// Why it ended, when not by itself.
+        /// Why it ended, when not by itself. One of `undone`, `replaced`, `restarted`.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<&'static str>,
     },
@@ -102,7 +105,7 @@ pub(crate) struct LaneName {
     pub(crate) partition: i32,
 }
 
-/// A placed member.
+/// A placed member, in all groups; a marker names its owner by index + 1.
 #[derive(Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MemberName {
@@ -110,7 +113,7 @@ pub(crate) struct MemberName {
     pub(crate) name: String,
 }
 
-/// The world's snapshot and how it runs.
+/// `window.brooklet.snapshot()`: the world and how it runs; version 1 is stable. 64-bit numbers are decimal strings.
 #[derive(PartialEq, Serialize)]
 pub(crate) struct SnapshotView {
     #[serde(flatten)]
@@ -122,11 +125,14 @@ pub(crate) struct SnapshotView {
 /// What the time bar shows; times in milliseconds since the world began.
 #[derive(PartialEq, Serialize)]
 pub(crate) struct Timeline {
+    /// Where history begins; before it there is nothing to go back to.
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) now: u64,
     pub(crate) ticks: Vec<Tick>,
+    /// Records appended per second of world time, in equal slices from start to end; at most 240 of them.
     pub(crate) rates: Vec<f64>,
+    /// What undo and redo would do, as event codes; null is nothing.
     pub(crate) undo: Option<String>,
     pub(crate) redo: Option<String>,
 }
@@ -135,26 +141,74 @@ pub(crate) struct Timeline {
 #[derive(PartialEq, Serialize)]
 pub(crate) struct Tick {
     pub(crate) t: u64,
+    /// One of `rebalance`, `topic`, `user`, `crash`.
     pub(crate) kind: &'static str,
 }
 
-/// A line of the events drawer.
+/// A line of the events drawer. The page's catalogue has words for `code` and `params` (`events.<code>`).
 #[derive(Serialize)]
 pub(crate) struct Event {
     pub(crate) t: u64,
     /// Inputs that had come into the world by then.
     pub(crate) journal: u64,
+    /// One of `user`, `broker`, `group`, `client`, `storage`.
     pub(crate) kind: &'static str,
     pub(crate) code: String,
     pub(crate) params: Params,
+    /// The command line that does the same, of events of kind `user`; null when there is none.
     pub(crate) cli: Option<String>,
 }
 
 /// A notice at the top of the page.
 #[derive(Serialize)]
 pub(crate) struct Notice {
-    pub(crate) code: &'static str,
+    pub(crate) code: NoticeCode,
     pub(crate) params: Params,
+}
+
+/// What a notice says; in brackets its parameters.
+#[derive(Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NoticeCode {
+    /// {owner} Another tab writes this workspace; this tab only waits.
+    NotOwner,
+    /// {} That tab is gone, this one owns it now.
+    TookOver,
+    /// {} Another tab took it: the generation changed.
+    LostOwnership,
+    /// {} The browser refused to store more: appends are refused until there is room.
+    Quota,
+    /// {why} The database's connection was lost; nothing is acknowledged until it is back.
+    StorageLost,
+    /// {}
+    StorageBack,
+    /// {log, at, records, bytes, why} Recovery removed a torn or corrupt tail.
+    Cut,
+    /// {} After a reload the timeline begins here.
+    HistoryBegins,
+    /// {} The oldest part of the history was let go.
+    HistoryTrimmed,
+    /// {at} Something was done in the past: what came after it is kept, and undo leads back to it.
+    Branched,
+    /// {connections} Doing something in the past closed connections from outside.
+    PastClosed,
+    /// {} This browser keeps no storage: the world lives in memory only.
+    Memory,
+    /// {} The logs that live in memory only have come to their bound: appends are refused.
+    MemoryFull,
+    /// {} There is room in memory again.
+    MemoryRoom,
+}
+
+/// The answer to `open`.
+#[derive(Serialize)]
+pub(crate) struct Opened {
+    pub(crate) workspace: String,
+    /// It was there before and has been recovered from its logs.
+    pub(crate) restored: bool,
+    /// False when another tab owns it: this one only waits (see the notice `not-owner`) and takes over when
+    /// that is gone.
+    pub(crate) owner: bool,
 }
 
 /// A line of the list of workspaces.
@@ -164,6 +218,7 @@ pub(crate) struct WorkspaceView {
     pub(crate) id: String,
     pub(crate) title: String,
     pub(crate) bytes: f64,
+    /// Wall-clock milliseconds, for the list only.
     pub(crate) used_at: f64,
     pub(crate) open: bool,
 }
@@ -234,7 +289,7 @@ impl Outbox {
         self.message(plain(push), Array::new());
     }
 
-    pub(crate) fn notice(&mut self, code: &'static str, params: Params) {
+    pub(crate) fn notice(&mut self, code: NoticeCode, params: Params) {
         let notice = Notice { code, params };
         self.push(&Push::Notice { notice });
     }
