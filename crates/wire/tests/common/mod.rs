@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests, which clippy does not take for tests.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -106,11 +107,14 @@ fn kind<M: Message + PartialEq>(name: &'static str) -> Kind {
 }
 
 /// Every message there is, by name.
-pub(crate) fn kinds() -> BTreeMap<&'static str, Kind> {
+pub(crate) fn kinds() -> &'static BTreeMap<&'static str, Kind> {
     macro_rules! list {
         ($($name:ident,)*) => {
             BTreeMap::from([$((stringify!($name), kind::<wire::messages::$name>(stringify!($name))),)*])
         };
     }
-    wire::for_each_message!(list)
+    // Asked for with every frame: made once.
+    static KINDS: LazyLock<BTreeMap<&'static str, Kind>> =
+        LazyLock::new(|| wire::for_each_message!(list));
+    &KINDS
 }
