@@ -26,7 +26,14 @@ export default defineConfig({
   // Relative, so that the page also works below a path of a static host.
   base: "./",
   publicDir: "web/public",
-  build: { target: "es2022", outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0 },
+  build: {
+    target: "es2022",
+    outDir: "dist",
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    // Browsers old enough to need it cannot run the core either.
+    modulePreload: { polyfill: false },
+  },
   worker: { format: "es" },
   // Tests see the browser's half of Svelte, not its server half.
   resolve: process.env.VITEST ? { conditions: ["browser"] } : {},

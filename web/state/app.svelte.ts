@@ -30,6 +30,8 @@ export class App {
   panel = $state<Panel>("learn");
   workspace = $state("");
   failure = $state<string | null>(null);
+  /** There is something to see: what the first picture does not need is fetched from here on. */
+  settled = $state(false);
   /** Narrow: the cards of producers and groups stand in the inspector then. */
   phone = $state(false);
   /** Not wide enough for an inspector of its own: it takes the drawer's place while something is inspected. */

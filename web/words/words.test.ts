@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { clock, duration, errorText, words } from ".";
+import * as editors from "./editors";
 import { number } from "./en";
+import * as record from "./record";
+import * as telling from "./telling";
 
 const rpc = readFileSync("web/engine/rpc.ts", "utf8");
 
@@ -14,13 +17,13 @@ function codes(from: string, to: string, pattern: RegExp): string[] {
 test("every notice has words", () => {
   const all = codes("export type NoticeCode", "export interface Notice ", /\| ['"]([\w-]+)['"]/g);
   expect(all.length).toBeGreaterThan(10);
-  expect(all.filter((code) => !words.notices[code]?.({}))).toEqual([]);
+  expect(all.filter((code) => !telling.notices[code]?.({}))).toEqual([]);
 });
 
 test("every command has words, as an event and as something to undo", () => {
   const all = codes("export type Command", "export type TimeControl", /do: ['"](\w+)['"]/g);
   expect(all.length).toBeGreaterThan(12);
-  expect(all.filter((code) => !words.actions[code] || !words.events[code]?.({}))).toEqual([]);
+  expect(all.filter((code) => !words.actions[code] || !telling.events[code]?.({}))).toEqual([]);
 });
 
 test("no word is empty", () => {
@@ -31,7 +34,7 @@ test("no word is empty", () => {
       for (const [name, inner] of Object.entries(value)) look(inner, `${path}.${name}`);
     }
   };
-  look(words, "words");
+  for (const catalogue of [words, editors, record, telling]) look({ ...catalogue }, "words");
   expect(empty).toEqual([]);
 });
 
