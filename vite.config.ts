@@ -21,8 +21,42 @@ function preloadCore(): Plugin {
   };
 }
 
+/** What the page may do, as xtask's server says it in a header; only there can it say who may frame the page. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "object-src 'none'",
+].join("; ");
+
+/** The policy stands in the built page itself, so that it holds wherever the page is put. */
+function contentSecurityPolicy(): Plugin {
+  return {
+    name: "content-security-policy",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler: () => [
+        {
+          tag: "meta",
+          attrs: { "http-equiv": "Content-Security-Policy", content: POLICY },
+          // Before anything that it is about.
+          injectTo: "head-prepend",
+        },
+      ],
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [lessons(), svelte(), preloadCore()],
+  plugins: [lessons(), svelte(), preloadCore(), contentSecurityPolicy()],
   // Relative, so that the page also works below a path of a static host.
   base: "./",
   publicDir: "web/public",
@@ -31,6 +65,8 @@ export default defineConfig({
     outDir: "dist",
     emptyOutDir: true,
     assetsInlineLimit: 0,
+    // One style sheet: a part whose own could not be fetched would come without it when it is tried again.
+    cssCodeSplit: false,
     // Browsers old enough to need it cannot run the core either.
     modulePreload: { polyfill: false },
   },
