@@ -4,8 +4,7 @@ import { number } from "./en";
 
 export const record = {
   gone: "This record is no longer in the log.",
-  heading: (topic: string, partition: number, offset: string) =>
-    `${topic} · P${partition} · offset ${offset}`,
+  heading: (partition: number, offset: string) => `P${partition} · offset ${offset}`,
   appended: (ago: string) => `appended ${ago} ago`,
   readBy: (group: string) => `read by ${group}`,
   waitingFor: (group: string) => `waiting for ${group}`,
@@ -27,7 +26,7 @@ export const record = {
   whyOther: (p: number) => `The key alone would go to P${p}: the producer chose otherwise.`,
   bytes: "Bytes in the log",
   bytesHint: "Point at a byte to see the field it belongs to.",
-  bytesMore: (n: number) => `Show all ${number(n)} bytes`,
+  allBytes: (n: number) => `All ${number(n)} bytes of the batch`,
   fields: "Fields",
   part: { batch: "batch header", record: "this record", otherRecord: "another record" },
   bidi: "contains direction or control characters",

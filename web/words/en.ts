@@ -89,7 +89,8 @@ export const en = {
     laneValue: (offset: number, start: number, hw: number, end: number) =>
       `offset ${offset}; log starts at ${start}, high watermark ${hw}, log end ${end}`,
     laneEmpty: "no records yet",
-    laneHelp: "Arrows move over records, Enter inspects, [ and ] jump between markers.",
+    laneHelp:
+      "Arrows move over records, Enter inspects. [ and ] go to the groups' markers: arrows move a marker then, Escape comes back.",
     position: (group: string, topic: string, partition: number) =>
       `Position of ${group}, ${topic} P${partition}`,
     committed: (group: string, topic: string, partition: number) =>
