@@ -4,7 +4,7 @@ import { number } from "./en";
 
 export const record = {
   gone: "This record is no longer in the log.",
-  heading: (partition: number, offset: string) => `P${partition} · offset ${offset}`,
+  heading: (partition: number, offset: string) => `· P${partition} · offset ${offset}`,
   appended: (ago: string) => `appended ${ago} ago`,
   readBy: (group: string) => `read by ${group}`,
   waitingFor: (group: string) => `waiting for ${group}`,
