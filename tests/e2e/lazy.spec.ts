@@ -47,11 +47,3 @@ for (const [part, chunk, query, reach] of [
     await expect(by(page, "lazy-reload")).toBeVisible();
   });
 }
-
-test("a failure is told, and can be dismissed", async ({ page }) => {
-  await page.route(/_bg-[^/]*\.wasm/, (route) => route.abort());
-  await page.goto(`./?${SANDBOX}`);
-  await expect(by(page, "failure")).toBeVisible();
-  await by(page, "dismiss-failure").click();
-  await expect(by(page, "failure")).toBeHidden();
-});

@@ -7,6 +7,7 @@ import {
   appended,
   by,
   createTopic,
+  drop,
   eventually,
   expect,
   groupOf,
@@ -410,4 +411,56 @@ test.describe("for ears", () => {
     await page.clock.fastForward(60_000);
     await expect(notice).toBeHidden();
   });
+});
+
+test("a failure is told, and can be dismissed", async ({ page }) => {
+  await open(page, LESSON);
+  await by(page, "edit-producer-checkout").click();
+  await by(page, "producer-editor-remove").waitFor();
+  // Turned by who has not seen yet that it is gone.
+  await page.evaluate(() => {
+    const at = (id: string) => document.querySelector<HTMLElement>(`[data-testid="${id}"]`);
+    at("producer-editor-remove")?.click();
+    at("knob-producer-checkout")?.dispatchEvent(
+      new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true, cancelable: true }),
+    );
+  });
+  await expect(by(page, "failure")).toContainText("checkout");
+  await by(page, "dismiss-failure").click();
+  await expect(by(page, "failure")).toBeHidden();
+});
+
+test("the bytes open at the record's own, and all of a large batch are there", async ({ page }) => {
+  await open(page, LESSON);
+  await eventually(page, (s) => appended(s, "orders")).toBeGreaterThan(36);
+  await by(page, "lane-orders-0").focus();
+  await page.keyboard.press("Home");
+  for (let i = 0; i < 9; i++) await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  const list = by(page, "bytes");
+  await expect(by(page, "inspector-heading")).toContainText("offset 9");
+  await expect(list).toHaveAccessibleName(/All \d+ bytes/);
+  const seen = (which: string) =>
+    list.evaluate((el, which) => {
+      const byte = el.querySelector(which)?.getBoundingClientRect();
+      const box = el.getBoundingClientRect();
+      return byte !== undefined && byte.top >= box.top - 1 && byte.bottom <= box.bottom + 1;
+    }, which);
+  await expect.poll(() => seen(".byte.record")).toBe(true);
+
+  await createTopic(page, "films", 1);
+  await addProducer(page, "studio", "films");
+  const size = 1_000_000;
+  await drop(page, "studio", "film.txt", "x".repeat(size));
+  await eventually(page, (s) => appended(s, "films")).toBe(1);
+  await by(page, "lane-films-0").focus();
+  await page.keyboard.press("Enter");
+  await expect(by(page, "inspector-heading")).toContainText("films");
+  const total = async () => Number((await list.getAttribute("aria-label"))?.replace(/\D/g, ""));
+  await expect.poll(total).toBeGreaterThan(size);
+  await list.focus();
+  await page.keyboard.press("End");
+  const last = (await total()) - 1;
+  await expect.poll(() => seen(`[data-at="${last}"]`)).toBe(true);
+  expect(await list.locator(".byte").count()).toBeLessThan(2_000);
 });
