@@ -69,6 +69,8 @@ export default defineConfig({
     cssCodeSplit: false,
     // Browsers old enough to need it cannot run the core either.
     modulePreload: { polyfill: false },
+    // What the first picture needs is one file, which packs better than its pieces.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "first", test: /web\/main\.ts$/ }] } } },
   },
   worker: { format: "es" },
   // Tests see the browser's half of Svelte, not its server half.
