@@ -21,12 +21,57 @@ function preloadCore(): Plugin {
   };
 }
 
+/** What the page may do, as xtask's server says it in a header; only there can it say who may frame the page. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "object-src 'none'",
+].join("; ");
+
+/** The policy stands in the built page itself, so that it holds wherever the page is put. */
+function contentSecurityPolicy(): Plugin {
+  return {
+    name: "content-security-policy",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler: () => [
+        {
+          tag: "meta",
+          attrs: { "http-equiv": "Content-Security-Policy", content: POLICY },
+          // Before anything that it is about.
+          injectTo: "head-prepend",
+        },
+      ],
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [lessons(), svelte(), preloadCore()],
+  plugins: [lessons(), svelte(), preloadCore(), contentSecurityPolicy()],
   // Relative, so that the page also works below a path of a static host.
   base: "./",
   publicDir: "web/public",
-  build: { target: "es2022", outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0 },
+  build: {
+    target: "es2022",
+    outDir: "dist",
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    // One style sheet: a part whose own could not be fetched would come without it when it is tried again.
+    cssCodeSplit: false,
+    // Browsers old enough to need it cannot run the core either.
+    modulePreload: { polyfill: false },
+    // What the first picture needs is one file, which packs better than its pieces.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "first", test: /web\/main\.ts$/ }] } } },
+  },
   worker: { format: "es" },
   // Tests see the browser's half of Svelte, not its server half.
   resolve: process.env.VITEST ? { conditions: ["browser"] } : {},

@@ -68,6 +68,9 @@ async function start() {
   void framed(app, ({ lanes }) => lanes.some(({ logEnd }) => logEnd > 0)).then(() =>
     setTimeout(show, SETTLED_MS),
   );
+  void shown.then(() => {
+    app.settled = true;
+  });
   mount(Page, { target, props: { app } });
   await opened
     .then(({ owner }) => (owner ? living : undefined))

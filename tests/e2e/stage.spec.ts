@@ -257,7 +257,7 @@ test.describe("with a finger", () => {
     await by(page, "panel-inspect").tap();
     await createTopic(page, "tapped", 1);
     await expect(by(page, "workspaces")).toHaveText("A log remembers");
-    const title = by(page, "workspaces").locator("span");
+    const title = by(page, "workspaces").locator("span").first();
     expect(await title.evaluate((el) => el.scrollWidth <= el.clientWidth)).toBe(true);
   });
 });

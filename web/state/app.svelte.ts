@@ -30,13 +30,16 @@ export class App {
   panel = $state<Panel>("learn");
   workspace = $state("");
   failure = $state<string | null>(null);
-  /** Narrow: the cards of producers and groups stand in the inspector then. */
+  /** There is something to see: what the first picture does not need is fetched from here on. */
+  settled = $state(false);
+  /** Narrow or low: one panel at a time, and the cards of producers and groups stand in the inspector then. */
   phone = $state(false);
   /** Not wide enough for an inspector of its own: it takes the drawer's place while something is inspected. */
   narrow = $state(false);
 
   constructor(client: Client) {
-    follow("(max-width: 700px)", (matches) => {
+    // A window at 200 % is as small as a phone that lies on its side.
+    follow("(max-width: 700px), (max-width: 1100px) and (max-height: 560px)", (matches) => {
       this.phone = matches;
     });
     follow("(max-width: 900px)", (matches) => {
@@ -90,7 +93,7 @@ export class App {
   inspect(topic: string, partition: number, offset: number) {
     this.selection.select({ topic, partition, offset });
     this.lesson?.inspected(this.world.snapshot);
-    if (this.narrow) this.panel = "inspect";
+    if (this.narrow || this.phone) this.panel = "inspect";
   }
 }
 

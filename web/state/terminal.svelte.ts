@@ -9,15 +9,6 @@ const HISTORY_MAX = 200;
 /** Longest piece of one line that is kept; the rest is cut off. */
 const LINE_MAX = 4000;
 
-export const COMMANDS = [
-  "kafka-topics",
-  "kafka-console-producer",
-  "kafka-console-consumer",
-  "kafka-consumer-groups",
-  "kafka-get-offsets",
-  "kafka-configs",
-] as const;
-
 export type LineKind = "command" | "out" | "err" | "input" | "gui" | "exit";
 
 export interface TerminalLine {
@@ -167,71 +158,3 @@ export class Terminals {
     this.current = Math.min(this.current, this.all.length - 1);
   }
 }
-
-/** Everything that could stand at the end of the line, given the names there are. */
-export function completions(line: string, topics: string[], groups: string[]): string[] {
-  const words = line.split(/\s+/);
-  const last = words.at(-1) ?? "";
-  const before = words.at(-2) ?? "";
-  const from = (list: readonly string[]) => list.filter((each) => each.startsWith(last) && each !== last);
-  if (words.length === 1) return from(COMMANDS);
-  if (before === "--topic") return from(topics);
-  if (before === "--group") return from(groups);
-  if (before === "--bootstrap-server") return from(["b1:9092"]);
-  if (last.startsWith("-")) return from(FLAGS[(words[0] ?? "").replace(/\.sh$/, "")] ?? []);
-  return [];
-}
-
-const FLAGS: Record<string, string[]> = {
-  "kafka-topics": [
-    "--bootstrap-server",
-    "--list",
-    "--describe",
-    "--create",
-    "--alter",
-    "--delete",
-    "--topic",
-    "--partitions",
-    "--config",
-  ],
-  "kafka-console-producer": [
-    "--bootstrap-server",
-    "--topic",
-    "--reader-property",
-    "--command-property",
-    "--compression-codec",
-  ],
-  "kafka-console-consumer": [
-    "--bootstrap-server",
-    "--topic",
-    "--from-beginning",
-    "--group",
-    "--partition",
-    "--offset",
-    "--max-messages",
-    "--formatter-property",
-  ],
-  "kafka-consumer-groups": [
-    "--bootstrap-server",
-    "--list",
-    "--describe",
-    "--group",
-    "--reset-offsets",
-    "--to-earliest",
-    "--to-latest",
-    "--to-offset",
-    "--topic",
-    "--execute",
-    "--delete",
-  ],
-  "kafka-get-offsets": ["--bootstrap-server", "--topic", "--time", "--partitions"],
-  "kafka-configs": [
-    "--bootstrap-server",
-    "--alter",
-    "--describe",
-    "--entity-type",
-    "--entity-name",
-    "--add-config",
-    "--delete-config",
-  ],
-};

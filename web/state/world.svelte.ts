@@ -16,7 +16,6 @@ import type {
   WorldEvent,
 } from "../engine/rpc";
 import { Refusal } from "../engine/rpc";
-import { cliOf } from "./cli";
 
 const EVENTS_MAX = 500;
 const NOTICES_MAX = 4;
@@ -81,8 +80,14 @@ export class World {
         : why;
     });
     this.did = { code: command.do, id: ++this.serial };
-    const line = cliOf(command);
-    if (line) for (const tell of this.onCli) tell(line);
+    // Nobody waits for the line, and a page that cannot fetch its words for it has done the deed all the same.
+    void import("./cli").then(
+      ({ cliOf }) => {
+        const line = cliOf(command);
+        if (line) for (const tell of this.onCli) tell(line);
+      },
+      () => {},
+    );
     for (const tell of this.onDo) tell(command);
   }
 

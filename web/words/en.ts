@@ -1,11 +1,12 @@
-/** Every word the page shows, in English. Another language is another object of the type `Words`. */
+/**
+ * Every word the page shows, in English. Another language is another object of the type `Words`. What the first
+ * picture does not need stands in `en.*.ts` beside this, and is loaded with the part that says it.
+ */
 
-import { clock } from "./clock";
+export type Params = Record<string, string>;
+export type Say = (p: Params) => string;
 
-type Params = Record<string, string>;
-type Say = (p: Params) => string;
-
-const plural = (n: number, one: string, many: string) => `${number(n)} ${n === 1 ? one : many}`;
+export const plural = (n: number, one: string, many: string) => `${number(n)} ${n === 1 ? one : many}`;
 
 /** 83214 -> 83 214, with narrow spaces. */
 export function number(n: number): string {
@@ -89,7 +90,8 @@ export const en = {
     laneValue: (offset: number, start: number, hw: number, end: number) =>
       `offset ${offset}; log starts at ${start}, high watermark ${hw}, log end ${end}`,
     laneEmpty: "no records yet",
-    laneHelp: "Arrows move over records, Enter inspects, [ and ] jump between markers.",
+    laneHelp:
+      "Arrows move over records, Enter inspects. [ and ] go to the groups' markers: arrows move a marker then, Escape comes back.",
     position: (group: string, topic: string, partition: number) =>
       `Position of ${group}, ${topic} P${partition}`,
     committed: (group: string, topic: string, partition: number) =>
@@ -138,131 +140,18 @@ export const en = {
     cancel: "Leave it",
   },
 
-  edit: {
-    producer: "Producer",
-    newProducer: "New producer",
-    topic: "Topic",
-    newTopic: "New topic",
-    group: "Consumer group",
-    newGroup: "New consumer group",
-    name: "Name",
-    toTopic: "Topic",
-    topics: "Topics",
-    rate: "Records per second",
-    rateEach: "Records per second, each member",
-    rateZero: "0 = as fast as it can",
-    rateByHand: "0 = only what you drop or type",
-    value: "Value",
-    valueHelp: "{n} number, {key}, {time}, {random}",
-    size: "Pad to bytes",
-    keys: "Keys",
-    keyNone: "no key",
-    keyCycle: "several, in turn",
-    keyFixed: "always the same",
-    howMany: "How many",
-    key: "Key",
-    partitioner: "Partition",
-    byKey: "by key (murmur2)",
-    sticky: "sticky",
-    roundRobin: "round robin",
-    manual: "by hand",
-    partition: "Partition number",
-    acks: "acks",
-    idempotent: "Idempotent",
-    batchSize: "batch.size (bytes)",
-    linger: "linger.ms",
-    compression: "Compression",
-    more: "More settings",
-    partitions: "Partitions",
-    morePartitions: "Kafka can add partitions, never remove them. Keys then map to other partitions.",
-    retention: "Keep records for",
+  /** Spans of time, in whole units. */
+  spans: {
     forever: "for ever",
     seconds: (n: number) => plural(n, "second", "seconds"),
     minutes: (n: number) => plural(n, "minute", "minutes"),
     days: (n: number) => plural(n, "day", "days"),
-    members: "Members",
-    member: "Member",
-    addMember: "Add a member",
-    leave: "Leave",
-    leaveHelp: "Says goodbye: the group shares out its partitions at once",
-    kill: "Kill",
-    killHelp: "Just stops: the group waits for the session to time out",
-    assignor: "Assignment",
-    range: "range",
-    roundrobin: "round robin",
-    autoCommit: "Commit by itself",
-    autoCommitInterval: "auto.commit.interval.ms",
-    reset: "Start without a committed offset at",
-    earliest: "earliest",
-    latest: "latest",
-    none: "nowhere: fail",
-    session: "session.timeout.ms",
-    add: "Add",
-    create: "Create",
-    apply: "Apply",
-    remove: "Remove",
-    delete: "Delete topic",
-    close: "Close",
-    sendFile: "Send a file …",
-  },
-
-  file: {
-    title: (name: string) => `Send ${name}`,
-    lines: (n: number) => plural(n, "line", "lines"),
-    asText: "One record per line",
-    asCsv: "CSV: one record per row",
-    asNdjson: "JSON lines: one record per line",
-    keyColumn: "Key column",
-    keyField: "Key field",
-    noKey: "no key",
-    preview: "First records",
-    send: (n: number) => `Send ${plural(n, "record", "records")}`,
-    tooBig: (n: string) =>
-      `This file is larger than ${n} MiB. Cut it first, or send it with the native server.`,
-    empty: "This file has no lines.",
-    binary: "This does not look like text.",
-    unended: "A record of this file is longer than 4 MiB: maybe a quote is never closed.",
-    reading: "Reading …",
-    sending: "Records sent",
-    stop: "Stop",
   },
 
   inspector: {
     title: "Inspector",
     empty: "Click any record.",
     emptyMore: "You will see its key, its value, why it is in this partition, and its bytes.",
-    gone: "This record is no longer in the log.",
-    heading: (topic: string, partition: number, offset: string) =>
-      `${topic} · P${partition} · offset ${offset}`,
-    appended: (ago: string) => `appended ${ago} ago`,
-    readBy: (group: string) => `read by ${group}`,
-    waitingFor: (group: string) => `waiting for ${group}`,
-    and: ", ",
-    key: "key",
-    noKey: "none",
-    value: "value",
-    nullValue: "null (a tombstone)",
-    headers: "headers",
-    timestamp: "timestamp",
-    batch: "batch",
-    batchText: (b: { base: string; last: string; codec: string; epoch: number }) =>
-      `${b.base === b.last ? b.base : `${b.base}–${b.last}`}, ${b.codec === "none" ? "not compressed" : b.codec}, epoch ${b.epoch}`,
-    producer: "producer",
-    producerText: (id: string, epoch: number, seq: number) => `id ${id}, epoch ${epoch}, sequence ${seq}`,
-    noProducerId: "not idempotent",
-    whyPartition: "Why this partition",
-    whyNoKey: "It has no key, so the producer chose.",
-    whyOther: (p: number) => `The key alone would go to P${p}: the producer chose otherwise.`,
-    bytes: "Bytes in the log",
-    bytesHint: "Point at a byte to see the field it belongs to.",
-    bytesMore: (n: number) => `Show all ${number(n)} bytes`,
-    fields: "Fields",
-    part: { batch: "batch header", record: "this record", otherRecord: "another record" },
-    bidi: "contains direction or control characters",
-    truncated: (n: number) => `… ${number(n)} more characters`,
-    previous: "Previous record",
-    next: "Next record",
-    close: "Close",
   },
 
   drawer: {
@@ -309,39 +198,6 @@ export const en = {
     kinds: { rebalance: "rebalance", topic: "topic changed", user: "you did something", crash: "crash" },
   },
 
-  live: {
-    one: (text: string) => `${text}.`,
-    withMore: (text: string, n: number) => `${text}, and ${plural(n, "other event", "other events")}.`,
-  },
-
-  /** Events by code. */
-  events: {
-    addProducer: (p) => `Producer ${p.name} added`,
-    updateProducer: (p) => `Producer ${p.name} changed`,
-    removeProducer: (p) => `Producer ${p.name} removed`,
-    send: (p) => `${plural(Number(p.count), "line", "lines")} sent through ${p.name}`,
-    createTopic: (p) => `Topic ${p.name} created`,
-    configureTopic: (p) => `Topic ${p.name} configured`,
-    addPartitions: (p) => `Partitions added to ${p.name}`,
-    deleteTopic: (p) => `Topic ${p.name} deleted`,
-    addGroup: (p) => `Group ${p.name} added`,
-    updateGroup: (p) => `Group ${p.group || p.name} changed`,
-    removeGroup: (p) => `Group ${p.group || p.name} removed`,
-    killBroker: () => "Broker stopped, as by kill -9",
-    startBroker: () => "Broker started",
-    addMember: (p) => `Member joined ${p.group}`,
-    removeMember: (p) => `Member ${p.name} removed from ${p.group}`,
-    seekMember: (p) => `Position of ${p.group} moved`,
-    resetOffsets: (p) => `Offsets of ${p.group} reset`,
-    rebalance: (p) => `Group ${p.group} rebalances, generation ${p.generation}`,
-    "member-timed-out": (p) => `Member ${p.name} of ${p.group} timed out`,
-    "segment-rolled": (p) => `New segment of ${p.topic} P${p.partition} at ${p.offset}`,
-    "records-deleted": (p) => `Retention removed records of ${p.topic} P${p.partition} below ${p.offset}`,
-    "store-refused": (p) => `No room for more records of ${p.topic}`,
-    "bad-metadata": () => "A record of the metadata log could not be read",
-  } as Record<string, Say>,
-  eventUnknown: (code: string, p: Params) => [code, ...Object.values(p).filter(Boolean)].join(" "),
-
   /** What undo would take back, by command. */
   actions: {
     addProducer: "producer added",
@@ -363,34 +219,15 @@ export const en = {
     resetOffsets: "offsets reset",
   } as Record<string, string>,
 
-  notices: {
-    "not-owner": (p) =>
-      `${p.owner || "Another tab"} is using this workspace. This tab takes over as soon as that one is closed.`,
-    "took-over": () => "The other tab is gone. This tab runs the workspace now.",
-    "lost-ownership": () => "Another tab has taken this workspace over. This one has stopped.",
-    quota: () =>
-      "The browser's storage is full. Nothing more is accepted until there is room; nothing acknowledged is lost.",
-    "storage-lost": (p) =>
-      `The connection to the browser's storage was lost (${p.why}). Nothing is acknowledged until it is back.`,
-    "storage-back": () => "Storage works again.",
-    restarted: (p) =>
-      `The broker failed (${p.why}) and was started again from its logs. Nothing acknowledged is lost.`,
-    cut: (p) =>
-      `${p.log}: ${p.bytes} bytes from position ${p.at} on were damaged (${p.why}) and have been cut.`,
-    "history-begins": () => "The page was loaded again: history begins here. The records are all there.",
-    "history-trimmed": () => "The oldest part of the history was let go to keep memory small.",
-    branched: (p) => `Branched at ${clock(Number(p.at))}. What came after it is kept: Undo leads back to it.`,
-    "past-closed": (p) => `Doing something in the past closed ${p.connections} connections from outside.`,
-    dropped: () =>
-      "The browser has lost everything that this site had stored. It does that rarely, when it is killed. This workspace begins anew.",
-    memory: () => "This browser keeps nothing for this page: the records are gone when the tab closes.",
-    "memory-full": () =>
-      "The memory for the records of this page is full. No more are accepted until a topic or some of its records are deleted; nothing acknowledged is lost.",
-    "memory-room": () => "There is room for records again.",
-    outdated: () => "A newer version runs in another tab. Reload this one.",
-    down: (p) => `The broker does not start: ${p.why}.`,
-  } as Record<string, Say>,
   dismiss: "Dismiss",
+
+  lazy: {
+    failed: "This part of the page could not be fetched.",
+    still:
+      "It still could not be fetched. You may be offline, or there is a newer version: then load the page again.",
+    again: "Try again",
+    reload: "Load the page again",
+  },
 
   /** Refusals by Kafka's error name or our own code. */
   errors: {

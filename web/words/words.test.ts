@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { clock, duration, errorText, words } from ".";
+import * as editors from "./editors";
 import { number } from "./en";
+import * as record from "./record";
+import * as telling from "./telling";
 
 /** The string literals between two marks of a file, so that a new code without words fails here. */
 function codes(file: string, from: string, to: string, pattern: RegExp): string[] {
@@ -17,13 +20,13 @@ test("every notice has words", () => {
     ...codes("rpc.ts", "export type NoticeCode", "export interface", notice),
   ];
   expect(all.length).toBeGreaterThan(10);
-  expect(all.filter((code) => !words.notices[code]?.({}))).toEqual([]);
+  expect(all.filter((code) => !telling.notices[code]?.({}))).toEqual([]);
 });
 
 test("every command has words, as an event and as something to undo", () => {
   const all = codes("generated/messages.ts", "export type Command", "export interface", /do: ['"](\w+)['"]/g);
   expect(all.length).toBeGreaterThan(12);
-  expect(all.filter((code) => !words.actions[code] || !words.events[code]?.({}))).toEqual([]);
+  expect(all.filter((code) => !words.actions[code] || !telling.events[code]?.({}))).toEqual([]);
 });
 
 test("no word is empty", () => {
@@ -34,7 +37,7 @@ test("no word is empty", () => {
       for (const [name, inner] of Object.entries(value)) look(inner, `${path}.${name}`);
     }
   };
-  look(words, "words");
+  for (const catalogue of [words, editors, record, telling]) look({ ...catalogue }, "words");
   expect(empty).toEqual([]);
 });
 
