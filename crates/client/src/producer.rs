@@ -122,7 +122,7 @@ pub enum Event {
 pub enum Refused {
     /// The buffer is full; send again when events have come in.
     BufferFull,
-    /// The record alone is larger than `max.request.size`.
+    /// The record alone is larger than `max.request.size`; Kafka's sentence about it.
     TooLarge(String),
     /// The producer is closing.
     Closed,
@@ -184,9 +184,10 @@ impl Producer {
         }
         let size = record.size_bound();
         let limit = u64::from(self.config.max_request_size);
-        if size > limit {
+        let serialized = record.serialized_bound();
+        if serialized > limit {
             return Err(Refused::TooLarge(alloc::format!(
-                "The message is {size} bytes when serialized which is larger than {limit}, which is the value of the max.request.size configuration."
+                "The message is {serialized} bytes when serialized which is larger than {limit}, which is the value of the max.request.size configuration."
             )));
         }
         if self.buffered.saturating_add(size) > self.config.buffer_memory {

@@ -60,6 +60,17 @@ impl Record {
         u64::from(HEADER_LEN) + self.own_size_bound()
     }
 
+    /// The bytes that Kafka's producer compares with `max.request.size`: a batch of its own, the record's
+    /// own overhead at its longest, and key, value and headers as they are.
+    pub(super) fn serialized_bound(&self) -> u64 {
+        let sized = |bytes: &Bytes| varint_len(bytes.len()) + bytes.len() as u64;
+        let field = |field: &Option<Bytes>| field.as_ref().map_or(NULL_LEN, sized);
+        let header = |h: &Header| sized(&h.key) + field(&h.value);
+        let headers = self.headers.iter().map(header).sum::<u64>();
+        let own = field(&self.key) + field(&self.value) + varint_len(self.headers.len());
+        u64::from(HEADER_LEN) + RECORD_OVERHEAD_MAX + own + headers
+    }
+
     /// No fewer bytes than the record adds to a batch.
     fn own_size_bound(&self) -> u64 {
         // Length, attributes, timestamp and offset deltas, three lengths, each at its longest.
@@ -69,6 +80,17 @@ impl Record {
         let headers: u64 = self.headers.iter().map(header).sum();
         fixed + bytes(&self.key) + bytes(&self.value) + headers
     }
+}
+
+/// A record's length, attributes, timestamp and offset deltas, each at its longest.
+const RECORD_OVERHEAD_MAX: u64 = 5 + 1 + 10 + 5;
+/// A null's length, -1, as a varint.
+const NULL_LEN: u64 = 1;
+
+/// How many bytes a length takes as a zigzag varint.
+fn varint_len(length: usize) -> u64 {
+    let zigzag = (length as u64) << 1;
+    u64::from((64 - zigzag.leading_zeros()).div_ceil(7)).max(1)
 }
 
 /// Records of one partition, gathered or under way.

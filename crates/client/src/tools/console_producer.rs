@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use codecs::Compression;
-use ids::Time;
+use ids::{ErrorCode, Time};
 use sorted::SortedMap;
 
 /// The options of `kafka-console-producer`.
@@ -412,6 +412,9 @@ fn find(text: &[u8], separator: &[u8]) -> Option<usize> {
         .position(|window| window == separator)
 }
 
+/// The sizes of a record's key and value; `None` is null.
+type Sizes = (Option<usize>, Option<usize>);
+
 /// A console producer that runs.
 #[derive(Clone, Debug)]
 pub(crate) struct ConsoleProducer {
@@ -426,7 +429,7 @@ pub(crate) struct ConsoleProducer {
     /// Records for which there was no room yet.
     held: VecDeque<Record>,
     /// Sizes of key and value of records under way, for messages.
-    open: SortedMap<Ticket, (Option<usize>, Option<usize>)>,
+    open: SortedMap<Ticket, Sizes>,
     ended: bool,
     status: i32,
 }
@@ -451,10 +454,10 @@ impl ConsoleProducer {
             _ => {}
         }
         self.prompt(out);
-        self.read(now, out);
+        self.read(&mut Say { now, out });
         self.producer.step(now, input, out);
         self.report(&mut Say { now, out });
-        self.send_held(now);
+        self.send_held(&mut Say { now, out });
         self.producer.step(now, &Input::Timer, out);
         self.report(&mut Say { now, out });
         if self.ended && self.held.is_empty() && self.producer.is_settled() {
@@ -476,25 +479,26 @@ impl ConsoleProducer {
         }
     }
 
-    fn read(&mut self, now: Time, out: &mut Vec<Output>) {
+    fn read(&mut self, say: &mut Say<'_>) {
         while let Some(line) = self.lines.take(self.ended) {
             self.prompted = false;
             match self.lines.record(&self.topic, line) {
                 Ok(record) => self.held.push_back(record),
                 Err(message) => {
-                    let text = format!("org.apache.kafka.common.KafkaException: {message}");
-                    out.push(Output::stderr_line(&text));
+                    say.err(&format!(
+                        "org.apache.kafka.common.KafkaException: {message}"
+                    ));
                     self.lines.buffer.clear();
                     self.end(1);
                     break;
                 }
             }
-            self.prompt(out);
+            self.prompt(say.out);
         }
-        self.send_held(now);
+        self.send_held(say);
     }
 
-    fn send_held(&mut self, now: Time) {
+    fn send_held(&mut self, say: &mut Say<'_>) {
         while let Some(record) = self.held.pop_front() {
             if self.sync && !self.open.is_empty() {
                 self.held.push_front(record);
@@ -504,7 +508,7 @@ impl ConsoleProducer {
                 record.key.as_ref().map(Bytes::len),
                 record.value.as_ref().map(Bytes::len),
             );
-            match self.producer.send(now, record.clone()) {
+            match self.producer.send(say.now, record.clone()) {
                 Ok(ticket) => {
                     self.open.insert(ticket, sizes);
                 }
@@ -512,7 +516,10 @@ impl ConsoleProducer {
                     self.held.push_front(record);
                     break;
                 }
-                Err(Refused::TooLarge(_) | Refused::Closed) => self.status = 1,
+                Err(Refused::TooLarge(message)) => {
+                    self.fail(ErrorCode::MESSAGE_TOO_LARGE, &message, sizes, say);
+                }
+                Err(Refused::Closed) => self.status = 1,
             }
         }
         if self.sync || self.ended {
@@ -534,15 +541,31 @@ impl ConsoleProducer {
             let Some((code, message)) = failure else {
                 continue;
             };
-            let size = |size: Option<usize>| size.map_or("null".into(), |n| format!("{n} bytes"));
-            let text = format!(
-                "Error when sending message to topic {} with key: {}, value: {} with error:",
-                self.topic,
-                size(sizes.0),
-                size(sizes.1)
-            );
-            say.log("ERROR", &text, CALLBACK);
-            say.err(&format!("{}: {message}", errors::exception(code)));
+            self.fail(code, &message, sizes, say);
         }
+    }
+
+    /// Says that a record was not sent, as Kafka's callback does. With `--sync` that is the end: the tool
+    /// waits for each record, and what it waits for throws.
+    fn fail(&mut self, code: ErrorCode, message: &str, sizes: Sizes, say: &mut Say<'_>) {
+        let why = format!("{}: {message}", errors::exception(code));
+        if self.sync {
+            if self.status == 0 {
+                say.err(&format!("java.util.concurrent.ExecutionException: {why}"));
+            }
+            self.held.clear();
+            self.lines.buffer.clear();
+            self.end(1);
+            return;
+        }
+        let size = |size: Option<usize>| size.map_or("null".into(), |n| format!("{n} bytes"));
+        let text = format!(
+            "Error when sending message to topic {} with key: {}, value: {} with error:",
+            self.topic,
+            size(sizes.0),
+            size(sizes.1)
+        );
+        say.log("ERROR", &text, CALLBACK);
+        say.err(&why);
     }
 }

@@ -157,3 +157,44 @@ fn unknown_commands_and_planned_ones_say_so() {
     assert_eq!(fake.stderr, "ls: command not found\n");
     assert_eq!(run("bin/kafka-acls.sh --list", "", &mut fake), 1);
 }
+
+/// What a real Kafka 4.3.1 says to these records.
+#[test]
+fn a_record_over_max_request_size_is_refused_in_kafkas_sentence_and_the_others_are_sent() {
+    let mut fake = Fake::new(1);
+    let big = "y".repeat(1_100_000);
+    let line = "kafka-console-producer --bootstrap-server l:9092 --topic t";
+    assert_eq!(run(line, &alloc::format!("{big}\nsmall\n"), &mut fake), 0);
+    let (logged, sentence) = fake.stderr.split_once('\n').unwrap();
+    assert!(logged.ends_with("ERROR Error when sending message to topic t with key: null, value: 1100000 bytes with error: (org.apache.kafka.clients.producer.internals.ErrorLoggingCallback)"), "{logged}");
+    assert_eq!(
+        sentence,
+        "org.apache.kafka.common.errors.RecordTooLargeException: The message is 1100088 bytes when serialized which is larger than 1048576, which is the value of the max.request.size configuration.\n"
+    );
+    assert_eq!(fake.logs[&0].1, 1);
+    fake.stderr.clear();
+    let keyed = alloc::format!(
+        "{line} --reader-property parse.key=true --reader-property key.separator=: --command-property max.request.size=200"
+    );
+    let value = "y".repeat(500);
+    assert_eq!(run(&keyed, &alloc::format!("k:{value}\n"), &mut fake), 0);
+    assert!(fake.stderr.contains("key: 1 bytes, value: 500 bytes"));
+    assert!(
+        fake.stderr
+            .contains("The message is 587 bytes when serialized which is larger than 200,")
+    );
+}
+
+#[test]
+fn with_sync_the_first_record_that_is_refused_ends_the_producer() {
+    let mut fake = Fake::new(1);
+    let value = "y".repeat(500);
+    let line = "kafka-console-producer --bootstrap-server l:9092 --topic t --sync --command-property max.request.size=200";
+    let stdin = alloc::format!("before\n{value}\nsmall\n");
+    assert_eq!(run(line, &stdin, &mut fake), 1);
+    assert_eq!(
+        fake.stderr,
+        "java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.RecordTooLargeException: The message is 586 bytes when serialized which is larger than 200, which is the value of the max.request.size configuration.\n"
+    );
+    assert_eq!(fake.logs[&0].1, 1);
+}
