@@ -15,12 +15,16 @@ mod groups;
 mod line;
 mod log;
 pub mod options;
+mod reading;
 mod reads;
 mod table;
 mod topics;
+mod values;
 
-pub use line::{Completion, SplitError, complete, split_line};
+pub use line::{SplitError, split_line};
+pub use reading::files_named;
 pub use reads::only_reads;
+pub use values::{Values, values};
 
 use crate::admin::{Admin, Call, Outcome};
 use crate::io::{Input, Output};
@@ -47,16 +51,19 @@ pub struct Env {
     pub terminal: bool,
     /// The files that the command names (see [`files_named`]), by the name it uses.
     pub files: SortedMap<String, Bytes>,
+    /// There are files at all. Where there are none, `-` is the only name of a file: standard input.
+    pub has_files: bool,
 }
 
 impl Env {
-    /// No terminal, no files.
+    /// No terminal; files, but none that was named.
     #[must_use]
     pub fn new(rng: Rng) -> Env {
         Env {
             rng,
             terminal: false,
             files: SortedMap::new(),
+            has_files: true,
         }
     }
 }
@@ -153,32 +160,6 @@ pub fn find(word: &str) -> Option<&'static ToolInfo> {
     TOOLS.iter().find(|tool| tool.name == name)
 }
 
-/// The files that a command line names and that its tool reads.
-#[must_use]
-pub fn files_named<'a>(argv: &[&'a str]) -> Vec<&'a str> {
-    let takes_file = |word: &str| {
-        matches!(
-            word,
-            "--command-config"
-                | "--from-file"
-                | "--reader-config"
-                | "--formatter-config"
-                | "--offset-json-file"
-                | "--add-config-file"
-        )
-    };
-    let pairs = argv.windows(2).filter(|pair| takes_file(pair[0]));
-    let mut files: Vec<&str> = pairs.map(|pair| pair[1]).collect();
-    for word in argv {
-        if let Some((option, file)) = word.split_once('=')
-            && takes_file(option)
-        {
-            files.push(file);
-        }
-    }
-    files
-}
-
 /// A command that runs.
 #[derive(Clone, Debug)]
 pub struct Tool {
@@ -194,6 +175,8 @@ pub struct Tool {
 pub(crate) enum Body {
     /// Nothing but output and an end.
     Said(Said),
+    /// A file comes from standard input first.
+    Reading(Box<reading::Reading>),
     Admin(AdminTool),
     Producer(console_producer::ConsoleProducer),
     Consumer(Box<console_consumer::ConsoleConsumer>),
@@ -208,9 +191,7 @@ impl Tool {
             .map_or(("", [].as_slice()), |(n, r)| (*n, r));
         let words: Vec<String> = rest.iter().map(ToString::to_string).collect();
         let body = match find(name) {
-            Some(ToolInfo {
-                start: Some(start), ..
-            }) => start(&words, env),
+            Some(tool) if tool.start.is_some() => reading::begin(tool, words, env),
             Some(tool) => {
                 let text = format!("{}: this tool is not part of Brooklet yet.", tool.name);
                 Body::Said(Said::default().err(&text).exit(1))
@@ -231,6 +212,13 @@ impl Tool {
         let from = out.len();
         match &mut self.body {
             Body::Said(said) => said.step(now, out),
+            Body::Reading(reading) => {
+                if let Some(body) = reading.step(input, out) {
+                    self.body = body;
+                    self.step(now, &Input::Start, out);
+                    return;
+                }
+            }
             Body::Admin(tool) => tool.step(now, input, out),
             Body::Producer(tool) => tool.step(now, input, out),
             Body::Consumer(tool) => tool.step(now, input, out),
@@ -246,7 +234,7 @@ impl Tool {
             return None;
         }
         match &self.body {
-            Body::Said(_) => None,
+            Body::Said(_) | Body::Reading(_) => None,
             Body::Admin(tool) => tool.admin.next_deadline(),
             Body::Producer(tool) => tool.next_deadline(),
             Body::Consumer(tool) => tool.next_deadline(),
@@ -256,7 +244,7 @@ impl Tool {
     /// Whether the command reads standard input.
     #[must_use]
     pub fn reads_stdin(&self) -> bool {
-        matches!(self.body, Body::Producer(_))
+        matches!(self.body, Body::Producer(_) | Body::Reading(_))
     }
 }
 

@@ -432,7 +432,7 @@ impl State {
         let words = match split_line(line) {
             Ok(words) => words,
             Err(why) => {
-                let text = alloc::format!("{line}: {why}\n");
+                let text = alloc::format!("brooklet: {why}\n");
                 self.said.push(Said::Terminal {
                     id: id.0,
                     text: crate::TerminalText::Err(Bytes::from(text)),

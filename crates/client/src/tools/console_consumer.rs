@@ -1,8 +1,8 @@
 //! `kafka-console-consumer`: records become lines of standard output.
 
 use super::options::{
-    OLD_BROKER_LIST, OLD_NEW_CONSUMER, OLD_WHITELIST, OLD_ZOOKEEPER, Opt, Parsed, integer, long,
-    switch, text,
+    OLD_BROKER_LIST, OLD_NEW_CONSUMER, OLD_WHITELIST, OLD_ZOOKEEPER, Opt, Parsed, file, integer,
+    long, switch, text,
 };
 use super::{Body, Env, Said, Say};
 use crate::consumer::{
@@ -26,7 +26,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "server to connect to",
         "REQUIRED: The server(s) to connect to.",
     ),
-    text(
+    file(
         "command-config",
         "config file",
         "Consumer config properties file. Note that [command-property] takes precedence over this config.",
@@ -50,7 +50,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "class",
         "The class that prints records: DefaultMessageFormatter, LoggingMessageFormatter or NoOpMessageFormatter of org.apache.kafka.tools.consumer. (default: org.apache.kafka.tools.consumer.DefaultMessageFormatter)",
     ),
-    text(
+    file(
         "formatter-config",
         "config file",
         "A file of properties of the formatter; --formatter-property goes before it.",

@@ -1,6 +1,6 @@
 //! `kafka-console-producer`: lines of standard input become records.
 
-use super::options::{OLD_BROKER_LIST, Opt, Parsed, integer, long, maybe, switch, text};
+use super::options::{OLD_BROKER_LIST, Opt, Parsed, file, integer, long, maybe, switch, text};
 use super::{Body, Env, Said, Say};
 use crate::errors;
 use crate::io::{Input, Output};
@@ -27,7 +27,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "server to connect to",
         "REQUIRED: The server(s) to connect to.",
     ),
-    text(
+    file(
         "command-config",
         "config file",
         "A file of producer properties; --command-property goes before it.",
@@ -83,7 +83,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "prop",
         "(DEPRECATED) A property of the line reader. Use --reader-property instead.",
     ),
-    text(
+    file(
         "reader-config",
         "config file",
         "A file of properties of the line reader; --reader-property goes before it.",

@@ -2,7 +2,7 @@
 //!
 //! Unlike Kafka's, which asks for a topic that does not exist for a minute, this one says so at once.
 
-use super::options::{Opt, switch, text};
+use super::options::{Opt, file, switch, text};
 use super::{AdminTool, Body, Env, Job, Next, Said, Say};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::errors;
@@ -27,13 +27,13 @@ pub(super) const OPTIONS: &[Opt] = &[
         "server(s) to use for bootstrapping",
         "REQUIRED: The server(s) to connect to.",
     ),
-    text(
+    file(
         "command-config",
         "command config property file path",
         "A file of properties of the admin client.",
     ),
     switch("help", "Print usage information."),
-    text(
+    file(
         "offset-json-file",
         "Offset json file path",
         "REQUIRED: A JSON file with the offset below which each partition's records go: {\"partitions\": [{\"topic\": \"foo\", \"partition\": 1, \"offset\": 1}], \"version\": 1}",

@@ -1,6 +1,6 @@
 //! `kafka-get-offsets`: the offsets of partitions at a moment.
 
-use super::options::{OLD_BROKER_LIST, Opt, Parsed, switch, text};
+use super::options::{OLD_BROKER_LIST, Opt, Parsed, file, switch, text};
 use super::{AdminTool, Body, Env, Job, Next, Said, Say};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::pattern::Pattern;
@@ -21,7 +21,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "HOST1:PORT1,...,HOST3:PORT3",
         "REQUIRED. The server(s) to connect to in the form HOST1:PORT1,HOST2:PORT2.",
     ),
-    text(
+    file(
         "command-config",
         "config file",
         "Property file containing configs to be passed to Admin Client.",

@@ -1,6 +1,6 @@
 //! `kafka-groups`: every group of every kind, with its type and its protocol.
 
-use super::options::{Opt, Parsed, switch, text};
+use super::options::{Opt, Parsed, file, switch, text};
 use super::{AdminTool, Body, Env, Job, Next, Said, Say, table};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::errors;
@@ -17,7 +17,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "server to connect to",
         "REQUIRED: The server(s) to connect to.",
     ),
-    text(
+    file(
         "command-config",
         "command config property file",
         "A file of properties of the admin client.",

@@ -1,8 +1,6 @@
-//! A terminal's line: splitting it into words, and completing the word at the cursor.
+//! A terminal's line: splitting it into words.
 
-use super::TOOLS;
-use super::options::Opt;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Why a line cannot be split.
@@ -12,21 +10,29 @@ pub enum SplitError {
     OpenQuote,
     /// The line ends in a backslash.
     LoneBackslash,
+    /// Something that only a shell understands, outside of quotes.
+    Shell(&'static str),
 }
 
 impl core::fmt::Display for SplitError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            SplitError::OpenQuote => "a quote is opened but not closed",
-            SplitError::LoneBackslash => "the line ends in a backslash with nothing behind it",
-        })
+        match self {
+            SplitError::OpenQuote => f.write_str("a quote is opened but not closed"),
+            SplitError::LoneBackslash => {
+                f.write_str("the line ends in a backslash with nothing behind it")
+            }
+            SplitError::Shell(sign) => write!(
+                f,
+                "{sign} is for a shell, and there is none here: one of Kafka's tools runs at a time. In quotes it is text."
+            ),
+        }
     }
 }
 
 /// Splits a line into words as a POSIX shell does, with `'…'`, `"…"` and `\`; nothing is expanded.
 ///
 /// # Errors
-/// An open quote or a backslash at the end.
+/// An open quote, a backslash at the end, or pipes, redirects and what else would need a shell.
 pub fn split_line(line: &str) -> Result<Vec<String>, SplitError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -40,11 +46,34 @@ pub fn split_line(line: &str) -> Result<Vec<String>, SplitError> {
                 let escaped = chars.next().ok_or(SplitError::LoneBackslash)?;
                 word.get_or_insert_default().push(escaped);
             }
-            c => word.get_or_insert_default().push(c),
+            c => {
+                if let Some(sign) = shell_sign(c, chars.clone().next()) {
+                    return Err(SplitError::Shell(sign));
+                }
+                word.get_or_insert_default().push(c);
+            }
         }
     }
     words.extend(word);
     Ok(words)
+}
+
+/// What a shell would take these two characters for.
+fn shell_sign(first: char, second: Option<char>) -> Option<&'static str> {
+    Some(match (first, second) {
+        ('|', Some('|')) => "||",
+        ('|', _) => "|",
+        ('&', Some('&')) => "&&",
+        ('&', _) => "&",
+        ('>', Some('>')) => ">>",
+        ('>', _) => ">",
+        ('<', Some('<')) => "<<",
+        ('<', _) => "<",
+        (';', _) => ";",
+        ('`', _) => "`",
+        ('$', Some('(')) => "$(",
+        _ => return None,
+    })
 }
 
 fn single_quoted(chars: &mut core::str::Chars<'_>, word: &mut String) -> Result<(), SplitError> {
@@ -72,66 +101,10 @@ fn double_quoted(chars: &mut core::str::Chars<'_>, word: &mut String) -> Result<
     }
 }
 
-/// What Tab offers at a place in a line.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Completion {
-    /// Byte position in the line where the word to replace begins.
-    pub start: usize,
-    /// What could stand there instead, in order.
-    pub candidates: Vec<String>,
-    /// The word is a topic's name; the caller knows the topics.
-    pub wants_topic: bool,
-}
-
-/// What Tab offers for the word that ends at `cursor` (a byte position; clamped to the line).
-#[must_use]
-pub fn complete(line: &str, cursor: usize) -> Completion {
-    let mut cursor = cursor.min(line.len());
-    while !line.is_char_boundary(cursor) {
-        cursor -= 1;
-    }
-    let before = &line[..cursor];
-    let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
-    let word = &before[start..];
-    let earlier: Vec<&str> = before[..start].split_whitespace().collect();
-    let mut completion = Completion {
-        start,
-        candidates: Vec::new(),
-        wants_topic: false,
-    };
-    let Some(tool) = earlier.first() else {
-        let built = TOOLS.iter().filter(|tool| !tool.options.is_empty());
-        let names = built.map(|tool| tool.name);
-        completion.candidates = starting_with(names, word, "");
-        return completion;
-    };
-    let options: &[Opt] = match super::find(tool) {
-        Some(tool) => tool.options,
-        None => return completion,
-    };
-    if let Some(prefix) = word.strip_prefix("--") {
-        let names = options.iter().map(|option| option.name);
-        completion.candidates = starting_with(names, prefix, "--");
-    } else {
-        completion.wants_topic = earlier.last() == Some(&"--topic");
-    }
-    completion
-}
-
-fn starting_with<'a>(
-    names: impl Iterator<Item = &'a str>,
-    prefix: &str,
-    dashes: &str,
-) -> Vec<String> {
-    let fitting = names.filter(|name| name.starts_with(prefix));
-    let mut found: Vec<String> = fitting.map(|name| dashes.to_string() + name).collect();
-    sorted::sort(&mut found);
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn quotes_and_backslashes_hold_words_together() {
@@ -152,24 +125,29 @@ mod tests {
     }
 
     #[test]
-    fn tab_completes_tools_flags_and_asks_for_topics() {
-        let line = "kafka-cons";
-        let found = complete(line, line.len()).candidates;
+    fn what_needs_a_shell_is_refused_by_name_and_is_text_in_quotes() {
+        let signs = ["|", "||", "&", "&&", ">", ">>", "<", "<<", ";", "`", "$("];
+        for sign in signs {
+            for line in [
+                alloc::format!("kafka-topics --list {sign} x"),
+                alloc::format!("kafka-topics --list{sign}x"),
+            ] {
+                assert_eq!(split_line(&line), Err(SplitError::Shell(sign)), "{line}");
+            }
+            for quoted in [
+                alloc::format!("a '{sign}'"),
+                alloc::format!("a \"\\{sign}\""),
+            ] {
+                assert!(split_line(&quoted).is_ok(), "{quoted}");
+            }
+        }
         assert_eq!(
-            found,
-            [
-                "kafka-console-consumer",
-                "kafka-console-producer",
-                "kafka-consumer-groups"
-            ]
+            SplitError::Shell("&&").to_string(),
+            "&& is for a shell, and there is none here: one of Kafka's tools runs at a time. In quotes it is text."
         );
-        let line = "kafka-topics --at-";
         assert_eq!(
-            complete(line, line.len()).candidates,
-            ["--at-min-isr-partitions"]
+            split_line(r"a \| $HOME '>' \$(").unwrap(),
+            ["a", "|", "$HOME", ">", "$("]
         );
-        let line = "kafka-topics --topic or";
-        assert!(complete(line, line.len()).wants_topic);
-        assert_eq!(complete("日本 x", 1).start, 0);
     }
 }

@@ -28,12 +28,14 @@ pub enum Kind {
     Integer,
     /// A 64-bit number.
     Long,
+    /// The name of a file that the tool reads; the help calls it a string.
+    File,
 }
 
 impl Kind {
     fn name(self) -> &'static str {
         match self {
-            Kind::String => "String",
+            Kind::String | Kind::File => "String",
             Kind::Integer => "Integer",
             Kind::Long => "Long",
         }
@@ -41,7 +43,7 @@ impl Kind {
 
     fn accepts(self, text: &str) -> bool {
         match self {
-            Kind::String => true,
+            Kind::String | Kind::File => true,
             Kind::Integer => text.parse::<i32>().is_ok(),
             Kind::Long => text.parse::<i64>().is_ok(),
         }
@@ -75,6 +77,16 @@ pub const fn text(name: &'static str, value: &'static str, about: &'static str) 
     Opt {
         name,
         arg: Arg::Value(Kind::String, value),
+        about,
+    }
+}
+
+/// An option with the name of a file, which the help calls `value`.
+#[must_use]
+pub const fn file(name: &'static str, value: &'static str, about: &'static str) -> Opt {
+    Opt {
+        name,
+        arg: Arg::Value(Kind::File, value),
         about,
     }
 }

@@ -12,7 +12,7 @@ use ids::Rng;
 pub fn only_reads(words: &[&str]) -> bool {
     match Tool::start(words, Env::new(Rng::new(0))).body {
         Body::Said(_) => true,
-        Body::Producer(_) | Body::Consumer(_) => false,
+        Body::Producer(_) | Body::Consumer(_) | Body::Reading(_) => false,
         Body::Admin(tool) => match tool.job {
             Job::Topics(job) => job.only_reads(),
             Job::Groups(job) => job.only_reads(),
@@ -85,6 +85,7 @@ mod tests {
             "kafka-consumer-groups --group g --topic t --reset-offsets --to-earliest --execute",
             "kafka-consumer-groups --group g --topic t --reset-offsets --to-earliest --execute --export",
             "kafka-console-producer --topic t",
+            "kafka-delete-records --offset-json-file -",
             "kafka-console-consumer --topic t",
             "kafka-console-consumer --topic t --partition 0 --max-messages 1",
         ] {

@@ -198,3 +198,60 @@ fn with_sync_the_first_record_that_is_refused_ends_the_producer() {
     );
     assert_eq!(fake.logs[&0].1, 1);
 }
+
+#[test]
+fn a_file_named_dash_comes_from_standard_input() {
+    let mut fake = Fake::new(1);
+    let line = "kafka-delete-records --bootstrap-server l:1 --offset-json-file -";
+    assert_eq!(run(line, "no json", &mut fake), 1);
+    assert_eq!(fake.stderr, "The input string is not a valid JSON\n");
+    fake.stderr.clear();
+    let line = "kafka-console-consumer --bootstrap-server l:1 --topic t --command-config=-";
+    assert_eq!(run(line, "isolation.level=maybe\n", &mut fake), 1);
+    assert!(
+        fake.stderr.contains("Invalid value maybe"),
+        "{}",
+        fake.stderr
+    );
+}
+
+#[test]
+fn where_there_are_no_files_the_only_name_of_one_is_a_dash() {
+    let mut fake = Fake::new(1);
+    fn words(line: &str) -> Vec<&str> {
+        line.split(' ').collect()
+    }
+    let mut env = Env::new(Rng::new(1));
+    (env.has_files, env.terminal) = (false, true);
+    let line =
+        "kafka-consumer-groups --bootstrap-server l:1 --group g --reset-offsets --from-file o.csv";
+    let mut out = Vec::new();
+    Tool::start(&words(line), env.clone()).step(fake.now, &Input::Start, &mut out);
+    out.drain(..).for_each(|output| fake.take(output));
+    assert_eq!(
+        fake.stderr,
+        "--from-file o.csv: there are no files here. Give - for the file, then type or paste its text and end it with Ctrl+D.\n"
+    );
+    assert_eq!(fake.exit.take(), Some(1));
+    fake.stderr.clear();
+    let mut tool = Tool::start(&words(&line.replace("o.csv", "-")), env);
+    assert!(tool.reads_stdin());
+    tool.step(fake.now, &Input::Start, &mut out);
+    tool.step(
+        fake.now,
+        &Input::Stdin(Bytes::from_static(b"t,0,1\n")),
+        &mut out,
+    );
+    tool.step(fake.now, &Input::Interrupt, &mut out);
+    out.drain(..).for_each(|output| fake.take(output));
+    assert_eq!(
+        fake.stderr,
+        "--from-file is read from here: type or paste it, then Ctrl+D.\n"
+    );
+    assert_eq!((fake.stdout.as_str(), fake.exit), (">>", Some(130)));
+    assert_eq!(files_named(&words(line)), ["o.csv"]);
+    assert_eq!(
+        files_named(&words("kafka-topics --topic --command-config -list")),
+        [""; 0]
+    );
+}

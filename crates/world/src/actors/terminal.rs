@@ -37,6 +37,7 @@ impl Terminal {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut env = Env::new(rng);
         env.terminal = whom == For::Person;
+        env.has_files = false;
         Terminal {
             whom,
             printed: String::new(),

@@ -1,6 +1,6 @@
 //! The flags of `kafka-configs`, and what they ask for.
 
-use super::super::options::{Opt, Parsed, switch, text};
+use super::super::options::{Opt, Parsed, file, switch, text};
 use super::super::{Env, properties};
 use super::{Change, Entity, Kind};
 use alloc::format;
@@ -14,7 +14,7 @@ pub(in super::super) const OPTIONS: &[Opt] = &[
         "",
         "Configs to set, key=value with commas between them; square brackets hold a value with commas: 'k1=v1,k2=[v1,v2],k3=v3'.",
     ),
-    text(
+    file(
         "add-config-file",
         "",
         "A properties file with configs to set.",
@@ -45,7 +45,7 @@ pub(in super::super) const OPTIONS: &[Opt] = &[
         "",
         "A client metrics subscription. Not built.",
     ),
-    text(
+    file(
         "command-config",
         "command config property file",
         "A file of properties of the admin client.",

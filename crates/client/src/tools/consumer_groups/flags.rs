@@ -1,6 +1,6 @@
 //! The flags of `kafka-consumer-groups`, and which of them go together.
 
-use super::super::options::{Opt, Parsed, long, maybe, switch, text};
+use super::super::options::{Opt, Parsed, file, long, maybe, switch, text};
 use alloc::string::String;
 
 /// The options of `kafka-consumer-groups`.
@@ -20,7 +20,7 @@ pub(in super::super) const OPTIONS: &[Opt] = &[
         "duration",
         "Reset offsets to offset by duration from current timestamp. Format: 'PnDTnHnMnS'",
     ),
-    text(
+    file(
         "command-config",
         "command config property file",
         "Property file containing configs to be passed to Admin Client and Consumer.",
@@ -40,7 +40,7 @@ pub(in super::super) const OPTIONS: &[Opt] = &[
     switch("dry-run", "Only show what --reset-offsets would do."),
     switch("execute", "Do what --reset-offsets says."),
     switch("export", "Print what --reset-offsets would do as CSV."),
-    text(
+    file(
         "from-file",
         "path to CSV file",
         "Reset offsets to the values in a CSV file.",

@@ -1,6 +1,6 @@
 //! The flags of `kafka-topics`, and which of them go together.
 
-use super::super::options::{Opt, Parsed, integer, switch, text};
+use super::super::options::{Opt, Parsed, file, integer, switch, text};
 use alloc::format;
 use alloc::string::String;
 
@@ -19,7 +19,7 @@ pub(in super::super) const OPTIONS: &[Opt] = &[
         "server to connect to",
         "REQUIRED: The Kafka server to connect to.",
     ),
-    text(
+    file(
         "command-config",
         "command config property file",
         "Property file containing configs to be passed to Admin Client.",
