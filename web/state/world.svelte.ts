@@ -16,6 +16,7 @@ import type {
   WorldEvent,
 } from "../engine/rpc";
 import { Refusal } from "../engine/rpc";
+import { perFrame } from "./perFrame";
 
 const EVENTS_MAX = 500;
 const NOTICES_MAX = 4;
@@ -37,7 +38,10 @@ export class World {
   actors = $state.raw<Actors>({ topics: [], producers: [], groups: [] });
   timeline = $state.raw<Timeline>({ start: 0, end: 0, now: 0, ticks: [], rates: [], undo: null, redo: null });
   layout = $state.raw<Layout>({ id: 0, lanes: [], groups: [], producers: [], members: [] });
+  /** The newest of them, with those since the last picture once there is a next one. */
   events = $state.raw<(WorldEvent & { id: number })[]>([]);
+  /** How many were let go before the first of these. */
+  eventsGone = $state(0);
   notices = $state.raw<(Notice & { id: number })[]>([]);
   /** The last thing done by hand, for "… · Undo". */
   did = $state.raw<{ code: string; id: number } | null>(null);
@@ -54,6 +58,8 @@ export class World {
   private readonly onCli = new Set<(line: string) => void>();
   private readonly onDo = new Set<(command: Command) => void>();
   private serial = 0;
+  private fresh: (WorldEvent & { id: number })[] = [];
+  private readonly eventsAdded = perFrame(() => this.addEvents());
 
   constructor(readonly client: Client) {
     client.onPush((push) => this.take(push));
@@ -144,12 +150,15 @@ export class World {
         this.timeline = push.timeline;
         return;
       case "event":
-        this.events = [...this.events.slice(-EVENTS_MAX + 1), { ...push.event, id: ++this.serial }];
+        this.fresh.push({ ...push.event, id: ++this.serial });
+        if (this.fresh.length > 2 * EVENTS_MAX) this.addEvents();
+        this.eventsAdded.ask();
         return;
       case "notice":
         this.tell(push.notice);
         return;
       case "rewound":
+        this.addEvents();
         this.events = this.events.filter((e) => e.t <= push.to && e.journal <= push.journal);
         return;
       case "stdout":
@@ -159,6 +168,13 @@ export class World {
       case "turn":
         return; // the client has answered it
     }
+  }
+
+  private addEvents() {
+    const all = [...this.events, ...this.fresh];
+    this.fresh = [];
+    this.eventsGone += Math.max(0, all.length - EVENTS_MAX);
+    this.events = all.slice(-EVENTS_MAX);
   }
 
   private takeFrame(buffer: ArrayBuffer) {

@@ -15,6 +15,8 @@ export const live = {
         : `${plural(lines, "line", "lines")} of output. Last: ${last}`,
 };
 
+export const newerEvents = (n: number) => plural(n, "new event", "new events");
+
 /** Events by code. */
 export const events = {
   addProducer: (p) => `Producer ${p.name} added`,

@@ -165,17 +165,6 @@ export const en = {
     tab: (n: number) => `Terminal ${n}`,
     add: "New terminal",
     close: (n: number) => `Close terminal ${n}`,
-    prompt: "$",
-    input: "Command line",
-    stdinInput: "Input of the running command",
-    interrupt: "Ctrl+C",
-    endInput: "Ctrl+D",
-    log: "Output",
-    hello: "Kafka's own commands run here. Try: kafka-topics --list",
-    same: "the same on a command line:",
-    exit: (code: number) => `exit ${code}`,
-    trimmed: "… older output was let go",
-    paused: "The world is paused. This command goes on when time does.",
   },
 
   timeline: {

@@ -1,3 +1,3 @@
 /** The words for what happened, in the language in use. */
 
-export { events, eventUnknown, live, notices } from "./en.telling";
+export { events, eventUnknown, live, newerEvents, notices } from "./en.telling";

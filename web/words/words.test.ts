@@ -5,6 +5,7 @@ import * as editors from "./editors";
 import { number } from "./en";
 import * as record from "./record";
 import * as telling from "./telling";
+import * as terminal from "./terminal";
 
 /** The string literals between two marks of a file, so that a new code without words fails here. */
 function codes(file: string, from: string, to: string, pattern: RegExp): string[] {
@@ -37,7 +38,7 @@ test("no word is empty", () => {
       for (const [name, inner] of Object.entries(value)) look(inner, `${path}.${name}`);
     }
   };
-  for (const catalogue of [words, editors, record, telling]) look({ ...catalogue }, "words");
+  for (const catalogue of [words, editors, record, telling, terminal]) look({ ...catalogue }, "words");
   expect(empty).toEqual([]);
 });
 
