@@ -29,6 +29,13 @@ test("prose is broken where the window ends, columns are not", () => {
   expect(texts(log)).toEqual([]);
 });
 
+test("prose is broken behind a word where it can be", () => {
+  const log = new Scrollback();
+  log.wrapAt(20);
+  log.add("err", "the message is larger than what is allowed");
+  expect(texts(log)).toEqual(["the message is ", "larger than what is ", "allowed"]);
+});
+
 test("a sign of two code units is not torn apart", () => {
   const log = new Scrollback();
   log.wrapAt(20);

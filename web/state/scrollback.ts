@@ -135,10 +135,16 @@ export class Scrollback {
 
   private pieces(kind: LineKind, text: string): string[] {
     if (!wraps(kind) || text.length <= this.columns) return [text];
-    const signs = [...text];
+    let rest = [...text];
     const pieces: string[] = [];
-    for (let at = 0; at < signs.length; at += this.columns)
-      pieces.push(signs.slice(at, at + this.columns).join(""));
+    while (rest.length > this.columns) {
+      // Behind a word where there is one, else in the middle of it.
+      const space = rest.lastIndexOf(" ", this.columns - 1) + 1;
+      const cut = space > this.columns / 2 ? space : this.columns;
+      pieces.push(rest.slice(0, cut).join(""));
+      rest = rest.slice(cut);
+    }
+    if (rest.length > 0) pieces.push(rest.join(""));
     return pieces;
   }
 }
