@@ -1,7 +1,19 @@
 // Terminals as people use them: pasting, recalling, completing, and reading much while it comes.
 
 import type { Page } from "@playwright/test";
-import { addProducer, by, cli, createTopic, expect, open, PATIENT, records, test, type } from "./page.ts";
+import {
+  addProducer,
+  by,
+  cli,
+  createTopic,
+  eventually,
+  expect,
+  open,
+  PATIENT,
+  records,
+  test,
+  type,
+} from "./page.ts";
 
 const input = (page: Page) => by(page, "terminal-input");
 const log = (page: Page) => by(page, "terminal-log");
@@ -27,7 +39,6 @@ test("a paste of three lines is three lines", async ({ page }) => {
   await expect(by(page, "terminal-eof")).toBeVisible(PATIENT);
   await paste(page, "one\ntwo\nthree");
   await expect(input(page)).toHaveValue("three");
-  await input(page).press("Enter");
   await input(page).press("Control+d");
   await expect(by(page, "terminal-eof")).toBeHidden(PATIENT);
   expect((await records(page, "pasted")).map(({ value }) => value)).toEqual(["one", "two", "three"]);
@@ -188,4 +199,32 @@ test("the events stay where a person reads them, and say how many are new", asyn
   expect(await events.locator(":focus").textContent()).not.toBe(last);
   await page.keyboard.press("Home");
   await expect(events.locator(":focus")).toHaveText(first ?? "");
+});
+
+test("a command whose world was taken back or replaced ends and says so", async ({ page }) => {
+  await open(page);
+  await createTopic(page, "short-lived", 1);
+  await type(page, "kafka-console-consumer --topic short-lived");
+  await expect(by(page, "terminal-interrupt")).toBeVisible(PATIENT);
+  await by(page, "undo").click();
+  await expect(log(page)).toContainText("the world was taken back to a moment before it began", PATIENT);
+  await expect(by(page, "terminal-interrupt")).toBeHidden();
+  // The terminal itself goes on.
+  await type(page, "kafka-topics --list");
+  await expect(log(page)).toContainText("orders", PATIENT);
+  await type(page, "kafka-console-consumer --topic orders");
+  await expect(by(page, "terminal-interrupt")).toBeVisible(PATIENT);
+  await by(page, "start-over").click();
+  await expect(log(page)).toContainText("its world was replaced by another", PATIENT);
+  await expect(by(page, "terminal-interrupt")).toBeHidden();
+});
+
+test("a terminal that is closed interrupts its command", async ({ page }) => {
+  await open(page);
+  await createTopic(page, "left", 1);
+  await by(page, "add-terminal").click();
+  await type(page, "kafka-console-consumer --topic left --group leavers");
+  await eventually(page, (s) => s.groups.find((g) => g.groupId === "leavers")?.state).toBe("Stable");
+  await by(page, "close-terminal-2").click();
+  await eventually(page, (s) => s.groups.find((g) => g.groupId === "leavers")?.state).toBe("Empty");
 });

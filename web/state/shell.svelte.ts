@@ -92,11 +92,13 @@ export class Shell {
     void this.terminal.client.signal(this.running).catch(() => {});
   }
 
+  /** Ends the input; a last line without its end goes with it. */
   endInput() {
     if (this.running === null) return;
     this.applied.now();
-    if (this.partial !== "") this.add("out", this.partial);
-    this.partial = "";
+    if (this.draft !== "") void this.terminal.client.stdin(this.running, this.draft).catch(() => {});
+    if (this.partial + this.draft !== "") this.add("input", this.partial + this.draft);
+    [this.partial, this.draft] = ["", ""];
     void this.terminal.client.eof(this.running).catch(() => {});
   }
 

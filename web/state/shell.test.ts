@@ -91,6 +91,17 @@ test("a paste that starts a command which prompts goes on as its lines", async (
   expect(shell.waiting).toBe(0);
 });
 
+test("what stands in the input when it ends is its last line", async () => {
+  await run("kafka-delete-records --offset-json-file -");
+  world.push({ push: "stdout", id: 1, text: ">" });
+  await settle();
+  shell.paste("{\n}", 0, 0);
+  shell.endInput();
+  await settle();
+  expect(world.calls.slice(1)).toEqual(['stdin 1 "{\\n"', 'stdin 1 "}"', "eof 1"]);
+  expect(shell.draft).toBe("");
+});
+
 test("one pasted line is left to the input", () => {
   expect(shell.paste("kafka-topics", 0, 0)).toBe(false);
 });
