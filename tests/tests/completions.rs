@@ -48,7 +48,7 @@ fn tools() -> String {
         .filter(|name| metadata::is_dynamic(name))
         .collect();
     let all = json!({ "tools": tools, "topicConfigs": topic, "brokerConfigs": broker });
-    serde_json::to_string_pretty(&all).unwrap() + "\n"
+    format!("{all:#}\n")
 }
 
 #[test]
