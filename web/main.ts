@@ -68,9 +68,12 @@ async function start() {
   void framed(app, ({ lanes }) => lanes.some(({ logEnd }) => logEnd > 0)).then(() =>
     setTimeout(show, SETTLED_MS),
   );
-  void shown.then(() => {
-    app.settled = true;
-  });
+  // Behind the rest of the core, which is on its way by then.
+  void shown.then(() =>
+    setTimeout(() => {
+      app.settled = true;
+    }),
+  );
   mount(Page, { target, props: { app } });
   await opened
     .then(({ owner }) => (owner ? living : undefined))
