@@ -265,6 +265,38 @@ fn set(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Records under way at most: what is typed faster waits as it came, where it costs least.
+const OPEN_MAX: usize = 5_000;
+
+/// What was typed and not read, in the pieces in which it came. Lines are cut off the front without moving the
+/// rest.
+#[derive(Clone, Debug, Default)]
+struct Typed(VecDeque<Bytes>);
+
+impl Typed {
+    /// The next line with its end; without one only if nothing follows.
+    fn line(&mut self, ended: bool) -> Option<Vec<u8>> {
+        let whole = |piece: &Bytes| piece.iter().position(|byte| *byte == b'\n');
+        let found = self.0.iter().position(|piece| piece.contains(&b'\n'));
+        let (whole_pieces, end) = match found {
+            Some(at) => (at, self.0.get(at).and_then(whole)),
+            None if ended => (self.0.len(), None),
+            None => return None,
+        };
+        let mut line = Vec::new();
+        for piece in self.0.drain(..whole_pieces) {
+            line.extend_from_slice(&piece);
+        }
+        if let (Some(end), Some(piece)) = (end, self.0.front_mut()) {
+            line.extend_from_slice(&piece.split_to(end + 1));
+            if piece.is_empty() {
+                self.0.pop_front();
+            }
+        }
+        (!line.is_empty()).then_some(line)
+    }
+}
+
 /// How lines become records (`LineMessageReader`).
 #[derive(Clone, Debug)]
 struct Lines {
@@ -276,7 +308,7 @@ struct Lines {
     headers_key_separator: String,
     ignore_error: bool,
     null_marker: Option<String>,
-    buffer: Vec<u8>,
+    typed: Typed,
     number: u64,
 }
 
@@ -308,19 +340,14 @@ impl Lines {
             headers_key_separator: or("headers.key.separator", ":"),
             ignore_error: yes("ignore.error"),
             null_marker: last("null.marker"),
-            buffer: Vec::new(),
+            typed: Typed::default(),
             number: 0,
         })
     }
 
     /// The next whole line, without its end.
     fn take(&mut self, ended: bool) -> Option<Vec<u8>> {
-        let end = self.buffer.iter().position(|&byte| byte == b'\n');
-        let mut line: Vec<u8> = match end {
-            Some(end) => self.buffer.drain(..=end).collect(),
-            None if ended && !self.buffer.is_empty() => core::mem::take(&mut self.buffer),
-            None => return None,
-        };
+        let mut line = self.typed.line(ended)?;
         if line.last() == Some(&b'\n') {
             line.pop();
         }
@@ -443,7 +470,7 @@ impl ConsoleProducer {
         self.before.step(now, out);
         match input {
             Input::Stdin(bytes) if !self.ended => {
-                self.lines.buffer.extend_from_slice(bytes);
+                self.lines.typed.0.push_back(bytes.clone());
             }
             Input::StdinEnd => self.end(0),
             Input::Interrupt => {
@@ -457,10 +484,11 @@ impl ConsoleProducer {
         self.read(&mut Say { now, out });
         self.producer.step(now, input, out);
         self.report(&mut Say { now, out });
-        self.send_held(&mut Say { now, out });
+        self.read(&mut Say { now, out });
         self.producer.step(now, &Input::Timer, out);
         self.report(&mut Say { now, out });
-        if self.ended && self.held.is_empty() && self.producer.is_settled() {
+        let all_read = self.lines.typed.0.is_empty() && self.held.is_empty();
+        if self.ended && all_read && self.producer.is_settled() {
             self.producer.disconnect(out);
             out.push(Output::Exit(self.status));
         }
@@ -479,8 +507,16 @@ impl ConsoleProducer {
         }
     }
 
+    /// Reads lines as long as they can be sent.
     fn read(&mut self, say: &mut Say<'_>) {
-        while let Some(line) = self.lines.take(self.ended) {
+        loop {
+            self.send_held(say);
+            if !self.held.is_empty() || self.open.len() >= OPEN_MAX {
+                return;
+            }
+            let Some(line) = self.lines.take(self.ended) else {
+                return;
+            };
             self.prompted = false;
             match self.lines.record(&self.topic, line) {
                 Ok(record) => self.held.push_back(record),
@@ -488,14 +524,12 @@ impl ConsoleProducer {
                     say.err(&format!(
                         "org.apache.kafka.common.KafkaException: {message}"
                     ));
-                    self.lines.buffer.clear();
+                    self.lines.typed.0.clear();
                     self.end(1);
-                    break;
                 }
             }
             self.prompt(say.out);
         }
-        self.send_held(say);
     }
 
     fn send_held(&mut self, say: &mut Say<'_>) {
@@ -554,7 +588,7 @@ impl ConsoleProducer {
                 say.err(&format!("java.util.concurrent.ExecutionException: {why}"));
             }
             self.held.clear();
-            self.lines.buffer.clear();
+            self.lines.typed.0.clear();
             self.end(1);
             return;
         }

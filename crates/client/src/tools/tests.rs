@@ -90,6 +90,19 @@ fn a_consumer_whose_output_is_full_asks_for_no_more_than_its_buffers_hold() {
     assert_eq!(fake.stdout, "a\nb\nc\nd\ne\n");
 }
 
+#[test]
+fn a_flood_of_short_lines_is_read_in_order_and_only_as_fast_as_it_is_sent() {
+    let mut fake = Fake::new(1);
+    let lines: String = (0..20_000).map(|i| alloc::format!("{i}\n")).collect();
+    let produce = "kafka-console-producer --bootstrap-server l:9092 --topic t";
+    assert_eq!(run(produce, &lines, &mut fake), 0);
+    assert_eq!(fake.logs[&0].1, 20_000);
+    fake.stdout.clear();
+    let consume = "kafka-console-consumer --bootstrap-server l:9092 --topic t --from-beginning --timeout-ms 1000";
+    run(consume, "", &mut fake);
+    assert_eq!(fake.stdout, lines);
+}
+
 fn heartbeats_in_a_row(fake: &Fake) -> usize {
     let last = fake.seen.iter().rev();
     // Offsets are committed on the way, every 5 s.
