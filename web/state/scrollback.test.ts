@@ -42,14 +42,3 @@ test("a sign of two code units is not torn apart", () => {
   log.add("err", `${"a".repeat(19)}😀b`);
   expect(texts(log)).toEqual([`${"a".repeat(19)}😀`, "b"]);
 });
-
-test("what was added last can be read out", () => {
-  const log = new Scrollback();
-  log.add("out", "a");
-  const before = log.count;
-  log.add("out", "b");
-  log.add("out", "c");
-  expect(log.since(before, 4)).toEqual(["b", "c"]);
-  expect(log.since(before, 1)).toEqual(["c"]);
-  expect(log.since(log.count, 4)).toEqual([]);
-});

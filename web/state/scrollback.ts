@@ -33,8 +33,6 @@ export class Scrollback {
   private chars = 0;
   private columns = Number.POSITIVE_INFINITY;
   private next = 0;
-  /** Lines there ever were. */
-  count = 0;
   trimmed = false;
 
   get length(): number {
@@ -56,7 +54,6 @@ export class Scrollback {
     this.lines.push({ kind, text, row: this.next });
     this.next += this.rowsOf(kind, text);
     this.chars += text.length;
-    this.count++;
     while (this.length > LINES_MAX || this.chars > CHARS_MAX) {
       this.chars -= this.lines[this.head]?.text.length ?? 0;
       this.head++;
@@ -109,12 +106,6 @@ export class Scrollback {
       .slice(this.head)
       .map((line) => `${line.text}\n`)
       .join("");
-  }
-
-  /** The last lines added since there were `count`, at most `max`. */
-  since(count: number, max: number): string[] {
-    const from = this.lines.length - Math.min(this.count - count, max, this.length);
-    return this.lines.slice(from).map((line) => line.text);
   }
 
   /** The line that a row belongs to. */

@@ -2,6 +2,7 @@
 
 import type { Push } from "../engine/rpc";
 import { errorText } from "../words";
+import { live } from "../words/telling";
 import { terminal as w } from "../words/terminal";
 import { perFrame } from "./perFrame";
 import { CHARS_MAX, type LineKind, Scrollback } from "./scrollback";
@@ -36,6 +37,9 @@ export class Shell {
   /** The command prompts for lines; and so many prompts were shown before they came. */
   private prompts = false;
   private ahead = 0;
+  /** How many lines the command has printed, and the last of them that says something. */
+  private printed = 0;
+  private last = "";
   private early: Output[] = [];
   private starting = false;
   private closed = false;
@@ -161,6 +165,7 @@ export class Shell {
     if (line === "clear") return this.clear();
     this.starting = true;
     [this.prompts, this.ahead, this.cancelled] = [false, 0, false];
+    [this.printed, this.last] = [0, ""];
     try {
       const id = await this.terminal.client.spawn(line);
       this.terminal.running = id;
@@ -231,8 +236,10 @@ export class Shell {
     if (why !== undefined) {
       this.wait([]);
       this.add("exit", w.ended[why]);
+      [this.printed, this.last] = [1, w.ended[why]];
     } else if (code !== 0) this.add("exit", w.exit(code));
     this.terminal.running = null;
+    this.terminal.news = { text: live.ended(this.printed, this.last) };
     this.go();
   }
 
@@ -248,7 +255,11 @@ export class Shell {
         lines[0] = partial + this.withoutKnown(lines[0] ?? "", partial);
         partial = lines.pop() ?? "";
       }
-      for (const line of lines) this.log.add(kind, line);
+      for (const line of lines) {
+        this.log.add(kind, line);
+        this.printed++;
+        if (line.trim() !== "") this.last = line;
+      }
     }
     this.pending = [];
     this.pendingChars = 0;

@@ -158,6 +158,14 @@ test("a worker that was started again ends what ran in the old one, and what wai
   expect(world.calls).toHaveLength(1);
 });
 
+test("what a command printed is said to ears once, when it has ended, however soon that is", async () => {
+  await run("kafka-topics --list");
+  world.push({ push: "stdout", id: 1, text: "orders\n" });
+  expect(terminal.news).toBe(null);
+  world.push({ push: "exit", id: 1, code: 0 });
+  expect(terminal.news?.text).toBe("orders");
+});
+
 test("what others started is not shown", async () => {
   await run("kafka-topics --list");
   world.push({ push: "stdout", id: 99, text: "not mine\n" });

@@ -11,6 +11,8 @@ export class Terminal {
   readonly id = ++serial;
   /** The command that runs. */
   running = $state<number | null>(null);
+  /** What is to be said of it to ears; a new object for each thing. */
+  news = $state.raw<{ text: string } | null>(null);
   shell: Shell | null = null;
   /** What it was told before it had a shell. */
   notes: string[] = [];

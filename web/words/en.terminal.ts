@@ -23,7 +23,6 @@ export const terminal = {
   paused: "The world is paused. This command goes on when time does.",
   waiting: (n: number) => `${plural(n, "more line waits", "more lines wait")} for this command to end.`,
   tooLong: "More than 1 MB was pasted at once: nothing was taken.",
-  lines: (n: number) => `${plural(n, "line", "lines")} of output.`,
 };
 
 export const newer = (n: number) => plural(n, "new line", "new lines");
