@@ -6,13 +6,6 @@ import { type Params, plural, type Say } from "./en";
 export const live = {
   one: (text: string) => `${text}.`,
   withMore: (text: string, n: number) => `${text}, and ${plural(n, "other event", "other events")}.`,
-  /** A command has ended: its last line, and of how many. */
-  ended: (lines: number, last: string) =>
-    lines === 0
-      ? "The command has ended."
-      : lines === 1
-        ? last
-        : `${plural(lines, "line", "lines")} of output. Last: ${last}`,
 };
 
 export const newerEvents = (n: number) => plural(n, "new event", "new events");
