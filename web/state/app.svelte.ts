@@ -30,6 +30,8 @@ export class App {
   panel = $state<Panel>("learn");
   workspace = $state("");
   failure = $state<string | null>(null);
+  /** What a part of the page wants said aloud, by the one voice. */
+  asked = $state.raw<{ text: string } | null>(null);
   /** There is something to see: what the first picture does not need is fetched from here on. */
   settled = $state(false);
   /** Narrow or low: one panel at a time, and the cards of producers and groups stand in the inspector then. */
@@ -69,6 +71,10 @@ export class App {
     const opened = await this.world.open(id, found?.start ?? LESSONS[0]?.start ?? null, fresh);
     this.remember(opened, fresh);
     return opened;
+  }
+
+  say(text: string) {
+    this.asked = { text };
   }
 
   async deleteWorkspace(id: string) {
