@@ -5,9 +5,8 @@ import { type BrookletApi, brookletApi } from "./engine/api";
 import { type Client, connectEngine } from "./engine/client";
 import { deliver } from "./engine/core";
 import type { FrameView } from "./engine/frame";
-import { LESSONS } from "./lessons";
 import Page from "./screens/Page.svelte";
-import { App, SANDBOX } from "./state/app.svelte";
+import { App, wanted } from "./state/app.svelte";
 import { isKept } from "./state/kept";
 import { errorText } from "./words";
 
@@ -44,15 +43,9 @@ async function engine(): Promise<Client> {
   return connectEngine(() => {
     const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
     // Who comes back has logs to recover, which is in the rest.
-    void deliver(worker, isKept(wanted()) ? "now" : shown);
+    void deliver(worker, isKept(wanted(query)) ? "now" : shown);
     return worker;
   });
-}
-
-/** `?lesson=01-…` opens that lesson, `?lesson=none` the sandbox; a newcomer begins with the first lesson. */
-function wanted(): string {
-  const slug = query.get("lesson") ?? LESSONS[0]?.slug ?? "none";
-  return LESSONS.some((each) => each.slug === slug) ? `lesson-${slug}` : SANDBOX;
 }
 
 /** The first frame that is as wanted. */
@@ -69,7 +62,7 @@ function framed(app: App, wanted: (frame: FrameView) => boolean): Promise<void> 
 async function start() {
   const client = await engine();
   const app = new App(client);
-  const opened = app.openWorkspace(wanted());
+  const opened = app.openWorkspace(wanted(query));
   window.brooklet = brookletApi(client, opened);
   const target = document.getElementById("app");
   if (!target) return;

@@ -92,6 +92,8 @@ for (const [how, words] of [
     await expect(notice).toBeVisible(PATIENT);
     await expect(notice).toContainText("long-0");
     await expect(notice).toContainText("have been cut");
+    await expect(notice).toContainText("all other records are there");
+    await expect(by(page, "notice-history-begins")).toHaveCount(0);
     const end = Number(partitions(await snapshot(page), "long")[0]?.logEndOffset);
     expect(end).toBeLessThan(400);
     expect(end).toBeGreaterThanOrEqual(victim.offset);

@@ -18,6 +18,7 @@ import {
   ready,
   snapshot,
   test,
+  withoutStorage,
 } from "./page.ts";
 
 const WORKSPACE = "sandbox";
@@ -118,15 +119,6 @@ test("storage that is emptied under the page is said in words, and the page goes
   await expect.poll(() => create(page, "after"), PATIENT).toBe("created");
   await eventually(page, (s) => s.topics.map((topic) => topic.name)).toContain("after");
 });
-
-/** As in a browser that gives a page no IndexedDB. */
-async function withoutStorage(page: Page) {
-  await page.route("**/worker-*.js", async (route) => {
-    const response = await route.fetch();
-    const body = `Object.defineProperty(self, "indexedDB", { value: undefined });${await response.text()}`;
-    await route.fulfill({ response, body });
-  });
-}
 
 test("a browser that keeps nothing is said so, and the page works in memory", async ({ page }) => {
   await withoutStorage(page);

@@ -1,7 +1,7 @@
 /** `window.brooklet`: the page for tests, embedders and curious people. Stable; see DESIGN.md. */
 
 import type { Client } from "./client";
-import type { RecordView, Snapshot } from "./rpc";
+import type { Opened, RecordView, Snapshot, Status } from "./rpc";
 
 export interface Running {
   stdin: WritableStream<string>;
@@ -12,8 +12,11 @@ export interface Running {
 }
 
 export interface BrookletApi {
-  /** Settles when a workspace is open. */
+  /** Settles when this tab has a workspace open that it owns; in one that waits for another, once it has taken over. */
   ready: Promise<unknown>;
+  /** Which workspace this tab has or waits for, whether it owns it, and who does meanwhile. While it waits, every
+      other call is refused with the code `not-owner`. */
+  status(): Promise<Status>;
   cli(line: string, stdin?: string): Promise<{ code: number; stdout: string; stderr: string }>;
   spawn(line: string): Running;
   snapshot(): Promise<Snapshot>;
@@ -26,9 +29,10 @@ export interface BrookletApi {
   connect(brokerId: number): Promise<MessagePort>;
 }
 
-export function brookletApi(client: Client, ready: Promise<unknown>): BrookletApi {
+export function brookletApi(client: Client, opened: Promise<Opened>): BrookletApi {
   return {
-    ready,
+    ready: owned(client, opened),
+    status: () => client.status(),
     spawn: (line) => spawn(client, line),
     async cli(line, stdin = "") {
       const running = spawn(client, line);
@@ -54,6 +58,18 @@ export function brookletApi(client: Client, ready: Promise<unknown>): BrookletAp
     seek: (t) => client.time({ op: "seek", t }),
     connect: (brokerId) => client.connect(brokerId),
   };
+}
+
+async function owned(client: Client, opened: Promise<Opened>): Promise<Opened> {
+  const found = await opened;
+  if (found.owner) return found;
+  return new Promise((resolve) => {
+    const stop = client.onPush((push) => {
+      if (push.push !== "opened") return;
+      stop();
+      resolve(push.opened);
+    });
+  });
 }
 
 function spawn(client: Client, line: string): Running {

@@ -53,7 +53,7 @@ test("after a trap a new worker opens the same workspace, and never afresh", asy
   });
   const notices: Push[] = [];
   client.onPush((push) => notices.push(push));
-  await client.open("sandbox", null, true);
+  await client.open("sandbox", null);
   await client.watch({ lanes: [], decade: 0, times: false });
   await expect(client.undo()).rejects.toMatchObject({ code: "trap" });
   expect(ports[0]?.ended()).toBe(true);

@@ -15,6 +15,8 @@ export type Client = Engine & { onPush(listen: (push: Push) => void): () => void
 
 const METHODS: Record<Method, true> = {
   open: true,
+  startOver: true,
+  status: true,
   scenario: true,
   command: true,
   undo: true,
@@ -32,6 +34,7 @@ const METHODS: Record<Method, true> = {
   workspaces: true,
   renameWorkspace: true,
   deleteWorkspace: true,
+  undeleteWorkspace: true,
 };
 
 /** At most this many restarts in a row without an answer in between; then it stays down and says so. */
@@ -88,8 +91,8 @@ export function connectEngine(start: () => Port): Client {
 
   function call(method: Method, args: unknown[]): Promise<unknown> {
     const message = { id: nextId++, method, args } as Call;
-    // A restarted worker opens what was open and recovers; it never begins afresh.
-    if (method === "open") memory.open = { ...message, args: [args[0], args[1], false] } as Call;
+    // A restarted worker opens what was open and recovers.
+    if (method === "open") memory.open = message;
     if (method === "watch") memory.watch = message;
     return new Promise((resolve, reject) => {
       waiting.set(message.id, { resolve, reject });

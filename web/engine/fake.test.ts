@@ -65,7 +65,7 @@ test("frames hold the cells that were asked for", async () => {
 
 test("window.brooklet runs a command to its end", async () => {
   const { engine } = await world();
-  const api = brookletApi(engine, Promise.resolve());
+  const api = brookletApi(engine, engine.open("sandbox", null));
   expect(await api.cli("kafka-topics --list")).toEqual({ code: 0, stdout: "orders\n", stderr: "" });
   expect((await api.cli("kafka-nonsense")).code).toBe(127);
 });

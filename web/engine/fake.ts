@@ -104,7 +104,11 @@ export function fakeEngine(): Client & { tick(realMs: number): void } {
       checkpoints = [copy(model)];
       [future, undos, redos] = [null, [], []];
       showAll();
-      return { workspace, restored: false, owner: true };
+      return { workspace, world: workspace, restored: false, owner: true };
+    },
+    startOver: () => engine.open("sandbox", scenario),
+    async status() {
+      return { workspace: "sandbox", owner: true, ownedBy: null };
     },
     async scenario() {
       return { ...scenario, ...actorsOf(model) };
@@ -218,6 +222,7 @@ export function fakeEngine(): Client & { tick(realMs: number): void } {
     },
     async renameWorkspace() {},
     async deleteWorkspace() {},
+    async undeleteWorkspace() {},
   };
   return engine;
 }

@@ -160,8 +160,11 @@ export interface WatchLane {
 // ---------------------------------------------------------------- the calls
 
 export interface Engine {
-  /** Opens a workspace (its own database). `scenario` is used only if the workspace is new or `fresh`. */
-  open(workspace: string, scenario: Scenario | null, fresh?: boolean): Promise<Opened>;
+  /** Opens a workspace (a database of its own). `scenario` is used only if it is new, or started over. */
+  open(workspace: string, scenario: Scenario | null): Promise<Opened>;
+  /** Begins the workspace anew; what it held is kept, and undo leads back to it. */
+  startOver(): Promise<Opened>;
+  status(): Promise<Status>;
   /** The present topology as a scenario document. */
   scenario(): Promise<Scenario>;
   command(command: Command): Promise<void>;
@@ -182,15 +185,27 @@ export interface Engine {
   connect(brokerId: number): Promise<MessagePort>;
   workspaces(): Promise<Workspace[]>;
   renameWorkspace(id: string, title: string): Promise<void>;
+  /** Hides it; until the page is loaded again, or another one is deleted, it can be brought back. */
   deleteWorkspace(id: string): Promise<void>;
+  undeleteWorkspace(id: string): Promise<void>;
 }
 
 export interface Opened {
   workspace: string;
+  /** Tells the workspace's worlds apart: it has another one once it was started over. */
+  world: string;
   /** True: was there before and has been recovered from its logs. */
   restored: boolean;
   /** False: another tab owns it; this one only waits (see the notice `not-owner`) and takes over when that is gone. */
   owner: boolean;
+}
+
+export interface Status {
+  workspace: string;
+  /** This tab owns it: what it is asked to do, it does. */
+  owner: boolean;
+  /** Who owns it while this tab waits, in words; null when nobody else does. */
+  ownedBy: string | null;
 }
 
 export interface Workspace {
@@ -290,6 +305,8 @@ export interface Span {
 // ---------------------------------------------------------------- what the worker pushes
 
 export type Push =
+  /** Another world is open: after opening, taking over, starting over, and undoing that. */
+  | { push: "opened"; opened: Opened }
   | { push: "frame"; buffer: ArrayBuffer }
   | { push: "layout"; layout: Layout }
   | { push: "snapshot"; snapshot: Snapshot }
@@ -359,11 +376,12 @@ export type NoticeCode =
   | "not-owner" // {owner} another tab writes this workspace; this tab only waits
   | "took-over" // {} that tab is gone, this one owns it now
   | "lost-ownership" // {} another tab took it (generation changed)
-  | "quota" // {} the browser refused to store more: appends are refused until there is room
+  | "quota" // {gone} the browser has no room: appends are refused until there is; gone: what was kept to be undone
+  //           is gone for good
   | "storage-lost" // {why} the database connection was lost; nothing is acknowledged until it is back
   | "storage-back" // {}
   | "restarted" // {why} the worker failed and was started again from the database
-  | "cut" // {log, at, records, bytes, why} recovery removed a torn or corrupt tail
+  | "cut" // {log, at, bytes, why, more} recovery removed a torn or corrupt tail, and those of `more` other logs
   | "history-begins" // {} after a reload the timeline begins here
   | "history-trimmed" // {} the oldest part of the history was let go
   | "branched" // {at} something was done in the past: what came after it is kept, and undo leads back to it

@@ -202,7 +202,6 @@ pub(crate) struct Opening {
     pub(crate) workspace: String,
     pub(crate) scenario: Option<Scenario>,
     pub(crate) speed: f64,
-    pub(crate) fresh: bool,
 }
 
 impl Opening {
@@ -216,7 +215,6 @@ impl Opening {
             workspace: call.arg(0)?,
             scenario,
             speed: speed.unwrap_or(1.0),
-            fresh: call.arg::<Option<bool>>(2)?.unwrap_or(false),
         })
     }
 }

@@ -16,16 +16,19 @@ use sorted::{SortedMap, SortedSet};
 use world::{LogName, Restored, Scenario, World};
 
 use crate::owner::Owned;
+use crate::stage::Pace;
 use crate::store::{Layout, LogRange, Store, StoreError, Turn};
 
 /// Row of `meta` with the scenario that the world goes on with.
 pub(crate) const WORLD: &str = "world";
-/// Row of `meta` with how long the world has lasted, in milliseconds, as decimal text.
+/// Row of `meta` with how long the world has lasted and how it runs ([`Clock`]).
 pub(crate) const CLOCK: &str = "clock";
 /// What a replica's row of `meta` is called, before its key.
 pub(crate) const REPLICA: &str = "replica ";
 /// Ranges of keys of deleted segments that one turn deletes of one replica.
 const STALE_RANGES: usize = 1;
+/// The same, while there is no room.
+const STALE_RANGES_SHORT: usize = 16;
 /// World milliseconds after which the clock is stored, when nothing else is.
 pub(crate) const CLOCK_MS: u64 = 1_000;
 /// World milliseconds by which the stored clock may be behind what is stored with it: a put costs
@@ -47,6 +50,47 @@ pub(crate) struct Row {
     pub(crate) flushed: i64,
     /// The text of `leader-epoch-checkpoint`.
     pub(crate) epochs: String,
+}
+
+/// How long a world has lasted, and how it runs: `<milliseconds> <running|paused> <speed>`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Clock {
+    pub(crate) millis: u64,
+    /// Absent in a row that an earlier version wrote.
+    pub(crate) pace: Option<Pace>,
+}
+
+impl Clock {
+    /// Reads the row; `None` if it is no clock.
+    pub(crate) fn read(row: &[u8]) -> Option<Clock> {
+        let mut words = std::str::from_utf8(row).ok()?.split(' ');
+        let millis = words.next()?.parse().ok()?;
+        let running = words.next().map(|word| word != "paused");
+        let speed = words.next().and_then(|word| word.parse().ok());
+        let pace = running.zip(speed);
+        Some(Clock {
+            millis,
+            pace: pace.map(|(running, speed)| Pace { running, speed }),
+        })
+    }
+
+    fn row(self) -> Vec<u8> {
+        let pace = self.pace.map_or_else(String::new, |pace| {
+            let word = if pace.running { "running" } else { "paused" };
+            format!(" {word} {}", pace.speed)
+        });
+        format!("{}{pace}", self.millis).into_bytes()
+    }
+
+    /// Where time goes on when the world is opened again. A later time than the stored one may have
+    /// been seen of a world that ran, but not one that much later: it never runs backwards. One that was
+    /// paused is stored to the millisecond.
+    pub(crate) fn resumed(self) -> u64 {
+        match self.pace {
+            Some(Pace { running: false, .. }) => self.millis,
+            _ => self.millis.saturating_add(CLOCK_MS),
+        }
+    }
 }
 
 impl Row {
@@ -87,7 +131,13 @@ pub(crate) struct Disk {
     scenario: String,
     /// The scenario of a new world, until it is stored.
     first: Option<String>,
-    clock: u64,
+    clock: Clock,
+    /// Bytes of each row of `meta`.
+    rows: SortedMap<String, u64>,
+    /// There is no room: what is kept only for history goes.
+    pub(crate) short: bool,
+    /// Something went because of that, so that history must not come back to it.
+    pub(crate) forgot: bool,
 }
 
 impl Replica {
@@ -278,7 +328,10 @@ impl Disk {
             begun: false,
             scenario: String::new(),
             first: None,
-            clock: 0,
+            clock: Clock::default(),
+            rows: SortedMap::new(),
+            short: false,
+            forgot: false,
         }
     }
 
@@ -286,8 +339,32 @@ impl Disk {
         &self.owned.opened.store
     }
 
+    pub(crate) fn owned(&self) -> &Owned {
+        &self.owned
+    }
+
+    pub(crate) fn owned_mut(&mut self) -> &mut Owned {
+        &mut self.owned
+    }
+
     pub(crate) fn into_owned(self) -> Owned {
         self.owned
+    }
+
+    /// Which rows of `meta` there are.
+    pub(crate) fn measure_rows<'a>(
+        &mut self,
+        rows: impl IntoIterator<Item = (&'a String, Option<&'a Vec<u8>>)>,
+    ) {
+        for (name, row) in rows {
+            match row {
+                Some(row) => drop(
+                    self.rows
+                        .insert(name.clone(), (name.len() + row.len()) as u64),
+                ),
+                None => drop(self.rows.remove(name)),
+            }
+        }
     }
 
     /// A replica as recovery found it; `cut` says that there was more of it.
@@ -314,13 +391,16 @@ impl Disk {
         self.first = Some(scenario.to_text());
     }
 
-    /// Bytes of all logs.
+    /// Bytes of all that is stored: logs, what is kept of them for history, what is yet to be deleted,
+    /// and rows.
     pub(crate) fn bytes(&self) -> u64 {
-        self.replicas.values().map(|r| r.layout.bytes()).sum()
+        let layouts = self.replicas.values().map(|r| &r.layout);
+        let logs: u64 = layouts.map(|l| l.bytes() + l.stale_bytes()).sum();
+        logs + self.rows.values().sum::<u64>()
     }
 
     /// What changed since the last turn. `changed` says that the scenario may be another one.
-    pub(crate) fn gather(&mut self, world: &mut World, changed: bool) -> Turn {
+    pub(crate) fn gather(&mut self, world: &mut World, changed: bool, pace: Pace) -> Turn {
         let mut turn = Turn {
             deletes: std::mem::take(&mut self.doomed),
             meta: std::mem::take(&mut self.cut),
@@ -334,15 +414,22 @@ impl Disk {
                 turn.meta.extend(row);
             }
         }
-        let start = world.history_start();
+        let (start, ranges) = match self.short {
+            true => (Time(u64::MAX), STALE_RANGES_SHORT),
+            false => (world.history_start(), STALE_RANGES),
+        };
         self.replicas.retain(|_, replica| {
-            let over = replica.is_kept_for_history() && replica.forget(start);
+            let kept = replica.is_kept_for_history();
+            self.forgot |= kept && self.short;
+            let over = kept && replica.forget(start);
             if replica.layout.is_dirty() || replica.layout.stale_keys() > 0 {
-                turn.add(&replica.key, replica.layout.take_turn(STALE_RANGES));
+                turn.add(&replica.key, replica.layout.take_turn(ranges));
             }
             !(over && replica.layout.stale_keys() == 0)
         });
         self.add_world(world, changed, &mut turn);
+        self.add_clock(world, pace, &mut turn);
+        self.measure_rows(turn.meta.iter().map(|(name, row)| (name, row.as_ref())));
         turn
     }
 
@@ -397,12 +484,19 @@ impl Disk {
                 self.scenario = text;
             }
         }
-        let clock = world.world_millis();
-        let late = clock.abs_diff(self.clock);
-        if late >= CLOCK_MS || !turn.is_empty() && (late >= CLOCK_LAG_MS || clock < self.clock) {
-            let text = clock.to_string().into_bytes();
-            turn.meta.push((CLOCK.to_string(), Some(text)));
-            self.clock = clock;
+    }
+
+    /// A pause is stored with the moment that it keeps, also while an earlier one is looked at.
+    fn add_clock(&mut self, world: &World, pace: Pace, turn: &mut Turn) {
+        let behind = world.newest().since(world.now()) / 1_000;
+        let millis = world.world_millis() + behind;
+        let late = millis.abs_diff(self.clock.millis);
+        let with_more = !turn.is_empty() && (late >= CLOCK_LAG_MS || millis < self.clock.millis);
+        let paused = !pace.running && late > 0;
+        if late >= CLOCK_MS || with_more || paused || self.clock.pace != Some(pace) {
+            let pace = Some(pace);
+            self.clock = Clock { millis, pace };
+            turn.meta.push((CLOCK.to_string(), Some(self.clock.row())));
         }
     }
 
@@ -462,6 +556,25 @@ mod tests {
         replica.layout.take_turn(0);
         replica.lengths.insert(0, 0);
         replica
+    }
+
+    #[test]
+    fn a_paused_clock_gains_no_time_and_one_that_ran_never_goes_back() {
+        let pace = |running| {
+            let speed = 0.25;
+            Some(Pace { running, speed })
+        };
+        let clock = |pace| Clock { millis: 7, pace };
+        for (pace, text, resumed) in [
+            (pace(false), "7 paused 0.25", 7),
+            (pace(true), "7 running 0.25", 7 + CLOCK_MS),
+            (None, "7", 7 + CLOCK_MS),
+        ] {
+            assert_eq!(clock(pace).row(), text.as_bytes());
+            assert_eq!(Clock::read(text.as_bytes()), Some(clock(pace)));
+            assert_eq!(clock(pace).resumed(), resumed);
+        }
+        assert_eq!(Clock::read(b"soon"), None);
     }
 
     #[test]

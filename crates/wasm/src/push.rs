@@ -40,6 +40,9 @@ pub(crate) type Params = SortedMap<&'static str, String>;
 #[derive(Serialize)]
 #[serde(tag = "push", rename_all = "camelCase")]
 pub(crate) enum Push<'a> {
+    Opened {
+        opened: &'a OpenedView,
+    },
     Layout {
         layout: &'a Layout,
     },
@@ -83,6 +86,22 @@ pub(crate) enum Push<'a> {
     Turn {
         turn: f64,
     },
+}
+
+/// Which world is open: the answer to `open`, and told whenever it is another one.
+#[derive(Serialize)]
+pub(crate) struct OpenedView {
+    pub(crate) workspace: String,
+    /// Tells the workspace's worlds apart: it has another one once it was started over.
+    pub(crate) world: String,
+    pub(crate) restored: bool,
+    pub(crate) owner: bool,
+}
+
+impl OpenedView {
+    pub(crate) fn plain(&self) -> JsValue {
+        plain(self)
+    }
 }
 
 /// What the indexes in a frame mean.
@@ -168,6 +187,15 @@ pub(crate) struct WorkspaceView {
     pub(crate) open: bool,
 }
 
+/// Who owns the workspace that was asked for.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StatusView {
+    pub(crate) workspace: String,
+    pub(crate) owner: bool,
+    pub(crate) owned_by: Option<String>,
+}
+
 /// Something on its way out.
 enum Outgoing {
     Message(JsValue, Array),
@@ -237,6 +265,10 @@ impl Outbox {
     pub(crate) fn notice(&mut self, code: &'static str, params: Params) {
         let notice = Notice { code, params };
         self.push(&Push::Notice { notice });
+    }
+
+    pub(crate) fn opened(&mut self, opened: &OpenedView) {
+        self.push(&Push::Opened { opened });
     }
 
     /// A frame of the stage; its buffer is given away.

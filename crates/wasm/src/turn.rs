@@ -103,6 +103,12 @@ impl Session {
         }
     }
 
+    /// Earlier moments cannot be gone back to any more.
+    pub(crate) fn forget_history(&mut self) {
+        self.world.forget_history();
+        self.stage.stale = true;
+    }
+
     /// Whether the world runs, and how fast.
     pub(crate) fn pace(&self) -> Pace {
         self.pace
@@ -175,8 +181,11 @@ impl Session {
         }
         let full = self.world.has_full_disk();
         if std::mem::replace(&mut self.full, full) != full {
-            let code = if full { "memory-full" } else { "memory-room" };
-            self.out.notice(code, Params::new());
+            // Where a world is stored, its shell says that there is no room, and when there is again.
+            if !self.world.keeps_writes() {
+                let code = if full { "memory-full" } else { "memory-room" };
+                self.out.notice(code, Params::new());
+            }
         }
     }
 
