@@ -8,7 +8,7 @@ import type { FrameView } from "./engine/frame";
 import Page from "./screens/Page.svelte";
 import { App, wanted } from "./state/app.svelte";
 import { isKept } from "./state/kept";
-import { errorText } from "./words";
+import { errorText, words } from "./words";
 
 declare global {
   interface Window {
@@ -41,7 +41,11 @@ async function engine(): Promise<Client> {
     return fake;
   }
   return connectEngine(() => {
-    const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
+    const name = `brooklet-worker ${Date.now()} ${Math.random()}`;
+    const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module", name });
+    // The worker holds the lock of its name before it says anything: whoever gets it after that outlives it.
+    const gone = () => worker.dispatchEvent(new ErrorEvent("error", { message: words.gone }));
+    worker.addEventListener("message", () => void navigator.locks?.request(name, gone), { once: true });
     // Who comes back has logs to recover, which is in the rest.
     void deliver(worker, isKept(wanted(query)) ? "now" : shown);
     return worker;

@@ -111,6 +111,22 @@ for (const [how, words] of [
   });
 }
 
+test("a worker that is gone is noticed, and another one goes on from the logs", async ({ page }) => {
+  await open(page);
+  await createTopic(page, "kept", 1);
+  await page.evaluate(() => {
+    void window.brooklet.spawn("kafka-console-consumer --topic kept").done.then((code) => {
+      document.title = `ended with ${code}`;
+    });
+  });
+  const [worker] = page.workers();
+  // As when the browser takes its memory: it says nothing any more.
+  await worker?.evaluate(() => (globalThis as unknown as { close(): void }).close());
+  await expect(by(page, "notice-restarted")).toBeVisible({ timeout: 5_000 });
+  await eventually(page, (s) => s.topics.map((topic) => topic.name)).toContain("kept");
+  await expect(page).toHaveTitle("ended with 1");
+});
+
 type Ack = { partition: number; offset: number; value: string };
 
 test("a browser that lost all of the site's databases is told from a first visit", async ({ page }) => {

@@ -11,6 +11,7 @@ import {
   drop,
   eventually,
   expect,
+  LESSON,
   open,
   PATIENT,
   partition,
@@ -35,6 +36,17 @@ async function quotaOf(page: Page, origin: string) {
 
 const names = async (page: Page) => (await snapshot(page)).topics.map((topic) => topic.name);
 
+/** Deletes a topic with Kafka's tool; gives what became of it. */
+const remove = (page: Page, name: string) =>
+  page.evaluate(
+    (line) =>
+      window.brooklet.cli(line).then(
+        ({ code, stderr }) => (code === 0 ? "deleted" : stderr),
+        (why: Error) => why.message,
+      ),
+    `kafka-topics --delete --topic ${name}`,
+  );
+
 /** Creates a topic with Kafka's tool; gives what became of it. */
 const create = (page: Page, name: string) =>
   page.evaluate(
@@ -46,47 +58,83 @@ const create = (page: Page, name: string) =>
     `kafka-topics --create --topic ${name} --partitions 1`,
   );
 
-test("a full storage is said in words, acknowledges nothing, and keeps what it had", async ({
-  page,
-  baseURL,
-}) => {
-  test.setTimeout(150_000);
-  const quota = await quotaOf(page, new URL(baseURL ?? "").origin);
-  await quota(8_000_000);
-  await open(page);
-  await quieten(page);
-  await createTopic(page, "before", 1);
-  await addProducer(page, "bulk", "before");
-  await page.evaluate(() => window.brooklet.speed(3));
-  // Chromium answers from what it once found free for up to half a minute: until then, more.
-  const lines = 500;
-  let [files, full] = [0, false];
-  const isFull = () =>
+/** Fills the storage by what is dropped on a producer, until the page says so. Chromium answers from what it once
+    found free for up to half a minute: until then, more. */
+async function fill(page: Page): Promise<number> {
+  const full = () =>
     by(page, "notice-quota")
       .waitFor({ timeout: 12_000 })
       .then(
         () => true,
         () => false,
       );
-  while (!full && files < 6) {
-    await drop(page, "bulk", `big-${++files}.txt`, `${"x".repeat(30_000)}\n`.repeat(lines));
-    full = await isFull();
+  for (let files = 1; files <= 6; files++) {
+    await drop(page, "bulk", `big-${files}.txt`, `${"x".repeat(30_000)}\n`.repeat(LINES));
+    if (await full()) return files;
   }
-  expect(full).toBe(true);
+  throw new Error("the storage is not full");
+}
+const LINES = 500;
+
+/** Sends a line with Kafka's producer; gives what became of it. */
+const send = (page: Page, topic: string) =>
+  page.evaluate(async (name) => {
+    const producer = window.kafkajs.connect("one", { retries: 0 }).producer();
+    await producer.connect();
+    return producer.send({ topic: name, messages: [{ value: "one" }] }).then(
+      () => "acknowledged",
+      () => "refused",
+    );
+  }, topic);
+
+test("a full storage is said in words, acknowledges no record, keeps what it had, and takes deletions", async ({
+  page,
+  baseURL,
+}) => {
+  test.setTimeout(240_000);
+  const quota = await quotaOf(page, new URL(baseURL ?? "").origin);
+  await open(page, LESSON);
+  await open(page);
+  await quieten(page);
+  await createTopic(page, "before", 1);
+  await createTopic(page, "needless", 1);
+  await createTopic(page, "big", 1);
+  await addProducer(page, "bulk", "big");
+  await loadKafkaJs(page);
+  expect(await send(page, "before")).toBe("acknowledged");
+  await quota(12_000_000);
+  await page.evaluate(() => window.brooklet.speed(3));
+  const files = await fill(page);
+  expect(await send(page, "before")).toBe("refused");
+  // Deleting is the way out, so it works: a topic, and a workspace.
+  expect(await remove(page, "needless")).toBe("deleted");
+  expect(await names(page)).not.toContain("needless");
+  await by(page, "workspaces").click();
+  await by(page, "delete-lesson-01-a-log-remembers").click();
+  await expect(by(page, "delete-lesson-01-a-log-remembers")).toHaveCount(0);
+  await page.keyboard.press("Escape");
   await page.evaluate(() => window.brooklet.pause());
-  await quota();
-  await expect(by(page, "notice-storage-back")).toBeVisible(PATIENT);
+  // A page that is loaded meanwhile opens what is there, and is as full.
+  await page.reload();
+  await ready(page);
+  expect(await names(page)).not.toContain("needless");
+  await expect(by(page, "notice-quota")).toBeVisible(PATIENT);
   const state = await snapshot(page);
   expect([state.running, state.speed]).toEqual([false, 3]);
+  await quota();
+  await expect(by(page, "notice-storage-back")).toBeVisible(PATIENT);
+  await expect(by(page, "notice-quota")).toHaveCount(0);
   await page.evaluate(() => window.brooklet.resume());
-  expect(await create(page, "after")).toBe("created");
+  await loadKafkaJs(page);
+  expect(await send(page, "before")).toBe("acknowledged");
   const kept = await names(page);
-  expect(kept).toEqual(expect.arrayContaining(["after", "before", "orders"]));
+  expect(kept).toEqual(expect.arrayContaining(["before", "orders", "big"]));
   await page.reload();
-  await page.evaluate(() => window.brooklet.ready);
+  await ready(page);
   await eventually(page, (s) => s.topics.map((topic) => topic.name)).toEqual(kept);
-  const { logEndOffset } = await partition(page, "before", 0);
-  expect(Number(logEndOffset)).toBeLessThan(lines * files);
+  expect(await partition(page, "before", 0)).toMatchObject({ logEndOffset: "2" });
+  const { logEndOffset } = await partition(page, "big", 0);
+  expect(Number(logEndOffset)).toBeLessThan(LINES * files);
 });
 
 test("a connection that another page takes away is opened again", async ({ page }) => {

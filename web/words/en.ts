@@ -389,6 +389,7 @@ export const en = {
     outdated: () => "A newer version runs in another tab. Reload this one.",
     down: (p) => `The broker does not start: ${p.why}.`,
   } as Record<string, Say>,
+  gone: "its worker is gone",
   dismiss: "Dismiss",
 
   /** Refusals by Kafka's error name or our own code. */

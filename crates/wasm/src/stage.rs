@@ -57,10 +57,9 @@ impl Beyond {
         self.undo.as_ref().filter(|_| world.to_undo().is_none())
     }
 
-    /// Where redo leads, as long as nothing was done in this world since.
+    /// Where redo leads when there is nothing to do again in this world; a deed leaves that behind.
     pub(crate) fn forth(&self, world: &World) -> Option<&String> {
-        let untouched = world.to_undo().is_none() && world.to_redo().is_none();
-        self.redo.as_ref().filter(|_| untouched)
+        self.redo.as_ref().filter(|_| world.to_redo().is_none())
     }
 }
 

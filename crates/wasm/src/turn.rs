@@ -279,6 +279,7 @@ impl Session {
                 "More came after this moment than can be kept aside; go back to now to change something.",
             ));
         }
+        self.stage.beyond.redo = None;
         let at = self.world.world_millis();
         if self.world.branch_here() {
             self.turned = true;
