@@ -1,6 +1,7 @@
 //! The worker's one object: calls come in, a task runs the world, replies and pushes go out.
 
 mod former;
+mod listing;
 mod shortage;
 
 use std::cell::RefCell;
@@ -13,12 +14,12 @@ use wasm_bindgen::prelude::*;
 use world::{Scenario, World};
 
 use crate::arrival::Arrival;
-use crate::browser::{Alarm, now, plain};
+use crate::browser::Alarm;
 use crate::calls::{self, Call, Opening, Outcome};
 use crate::look::look;
-use crate::owner::{self, Owned};
+use crate::owner::Owned;
 use crate::persist::Disk;
-use crate::push::{Failure, Outbox, Params, Post, Push, StatusView, WorkspaceView};
+use crate::push::{Failure, Outbox, Params, Post, Push};
 use crate::recover;
 use crate::stage::{Pace, Stage, Watch};
 use crate::store::sys::{Slot, pause};
@@ -282,35 +283,6 @@ impl Engine {
         Some(session)
     }
 
-    /// Why there is no session to ask.
-    fn nobody(&self) -> Failure {
-        let waiting = self.arrival.as_ref().and_then(|arrival| arrival.owner());
-        match waiting {
-            Some(owner) => Failure::new(
-                "not-owner",
-                format!(
-                    "{owner} is using the workspace “{}”. This tab only waits, and takes over as soon as that one is closed.",
-                    self.opening.workspace
-                ),
-            ),
-            None => Failure::new(
-                "no-workspace",
-                "This tab has no workspace open that it owns; open one first.",
-            ),
-        }
-    }
-
-    /// Who owns the workspace.
-    fn status(&self) -> JsValue {
-        let arrival = self.arrival.as_ref();
-        let owner = self.session.is_some();
-        plain(&StatusView {
-            workspace: self.opening.workspace.clone(),
-            owner,
-            owned_by: arrival.and_then(|arrival| arrival.owner()),
-        })
-    }
-
     fn ask(&mut self, call: Option<f64>) {
         let workspace = &self.opening.workspace;
         self.arrival = Some(Arrival::begin(workspace, call, &self.desk.alarm));
@@ -531,72 +503,6 @@ impl Engine {
         if let Some(session) = &mut self.session {
             session.stage.watch = self.watch.clone();
             session.stage.stale = true;
-        }
-        Ok(Outcome::Answer(JsValue::UNDEFINED))
-    }
-
-    /// Keeps the list of workspaces up to date, now and then.
-    fn note_use(&mut self) {
-        let (at, noted) = self.used;
-        let Some(disk) = self.disk.as_ref().filter(|_| now() - at > USE_MS) else {
-            return;
-        };
-        let (id, bytes) = (self.opening.workspace.clone(), disk.bytes());
-        self.used = (now(), bytes);
-        if bytes != noted {
-            wasm_bindgen_futures::spawn_local(async move {
-                // The list is a convenience; the next time will do.
-                let _ = workspaces::record_use(&id, bytes).await;
-            });
-        }
-        self.tidy();
-    }
-
-    async fn workspaces(&self) -> Result<Outcome, Failure> {
-        if let Some(disk) = &self.disk {
-            // What is open is measured now; where that cannot be noted, it is as it was.
-            let _ = workspaces::record_use(&self.opening.workspace, disk.bytes()).await;
-        }
-        let listed = workspaces::list().await?;
-        let view = |workspace: workspaces::Workspace| WorkspaceView {
-            open: self.session.is_some() && workspace.id == self.opening.workspace,
-            title: match workspace.title.is_empty() {
-                true => workspace.id.clone(),
-                false => workspace.title,
-            },
-            id: workspace.id,
-            bytes: workspace.bytes,
-            used_at: workspace.used,
-        };
-        let stored = listed.into_iter().filter(|w| w.stored != Some(false));
-        let views: Vec<WorkspaceView> = stored.map(view).collect();
-        Ok(Outcome::Answer(plain(&views)))
-    }
-
-    /// Only who owns a workspace changes it, or anyone while nobody does.
-    async fn change_workspace(&mut self, call: &Call) -> Result<Outcome, Failure> {
-        let id: String = call.arg(0)?;
-        let is_open = id == self.opening.workspace;
-        if is_open && self.arrival.is_some() {
-            return Err(self.nobody());
-        }
-        match call.method.as_str() {
-            "renameWorkspace" => {
-                let title: String = call.arg(1)?;
-                let _lock = match is_open {
-                    true => None,
-                    false => Some(owner::acquire_idle(&id).await?),
-                };
-                workspaces::rename(&id, &title).await?;
-            }
-            "undeleteWorkspace" => workspaces::undelete(&id).await.map_err(|error| {
-                let why = format!("The workspace “{id}” cannot be brought back any more.");
-                match error.kind {
-                    Kind::Wiped => Failure::new("gone", why),
-                    _ => error.into(),
-                }
-            })?,
-            _ => workspaces::delete(&id).await?,
         }
         Ok(Outcome::Answer(JsValue::UNDEFINED))
     }

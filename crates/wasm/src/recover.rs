@@ -7,8 +7,9 @@ use records::{Batches, Stop};
 use sorted::SortedMap;
 use world::{LogName, MetadataLog, RecoveredLog, ReplicaName, Scenario, World};
 
+use crate::clock::Clock;
 use crate::owner::Owned;
-use crate::persist::{CLOCK, Clock, Disk, METADATA, REPLICA, Replica, Row, WORLD};
+use crate::persist::{CLOCK, Disk, METADATA, REPLICA, Replica, Row, WORLD};
 use crate::push::{Failure, Params};
 use crate::stage::Pace;
 use crate::store::{Keys, Layout, LogRange, MAX_DELETE_KEYS, Store};
