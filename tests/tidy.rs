@@ -1,5 +1,7 @@
 //! The style guide as a test: what CONTRIBUTING.md and ARCHITECTURE.md say that a machine can see.
 
+#[path = "tidy/alone.rs"]
+mod alone;
 #[path = "tidy/sources.rs"]
 mod sources;
 

@@ -2,7 +2,7 @@
 
 import { mount } from "svelte";
 import { type BrookletApi, brookletApi } from "./engine/api";
-import { type Client, connectEngine } from "./engine/client";
+import { connectEngine } from "./engine/client";
 import { deliver } from "./engine/core";
 import type { FrameView } from "./engine/frame";
 import Page from "./screens/Page.svelte";
@@ -28,18 +28,7 @@ const shown = new Promise<void>((resolve) => {
   show = resolve;
 });
 
-async function engine(): Promise<Client> {
-  if (import.meta.env.DEV && query.get("engine") === "fake") {
-    const { fakeEngine } = await import("./engine/fake");
-    const fake = fakeEngine();
-    let last = performance.now();
-    setInterval(() => {
-      const now = performance.now();
-      fake.tick(now - last);
-      last = now;
-    }, 16);
-    return fake;
-  }
+function engine() {
   return connectEngine(() => {
     const name = `brooklet-worker ${Date.now()} ${Math.random()}`;
     const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module", name });
@@ -64,7 +53,7 @@ function framed(app: App, wanted: (frame: FrameView) => boolean): Promise<void> 
 }
 
 async function start() {
-  const client = await engine();
+  const client = engine();
   const app = new App(client);
   const opened = app.openWorkspace(wanted(query));
   window.brooklet = brookletApi(client, opened);

@@ -12,8 +12,6 @@ declare global {
 
 export { expect };
 
-/** Where the page is; `BROOKLET_QUERY=engine=fake` looks at the development engine of a `vite` server. */
-const QUERY = process.env.BROOKLET_QUERY ?? "";
 export const SANDBOX = "lesson=none";
 export const LESSON = "lesson=01-a-log-remembers";
 
@@ -44,7 +42,7 @@ export const by = (page: Page, id: string): Locator => page.getByTestId(id);
 
 /** Loads the page and waits until its world runs. */
 export async function open(page: Page, query = SANDBOX, base = "./") {
-  await page.goto(`${base}?${[query, QUERY].filter(Boolean).join("&")}`);
+  await page.goto(`${base}?${query}`);
   await ready(page);
 }
 
@@ -154,8 +152,8 @@ export async function quieten(page: Page) {
   await eventually(page, (s) => [committed(s, "billing") >= 36, lag(s, "billing")]).toEqual([true, 0]);
 }
 
-/** Drops a file on a producer as a person does, and sends it. */
-export async function drop(page: Page, producer: string, name: string, content: string, key?: string) {
+/** Drops a file on a producer as a person does. */
+export async function dropFile(page: Page, producer: string, name: string, content: string) {
   const transfer = await page.evaluateHandle(
     ({ name, content }) => {
       const data = new DataTransfer();
@@ -165,6 +163,11 @@ export async function drop(page: Page, producer: string, name: string, content: 
     { name, content },
   );
   await by(page, `producer-${producer}`).dispatchEvent("drop", { dataTransfer: transfer });
+}
+
+/** Drops a file on a producer, and sends it. */
+export async function drop(page: Page, producer: string, name: string, content: string, key?: string) {
+  await dropFile(page, producer, name, content);
   if (key !== undefined) await by(page, "file-key").selectOption(key);
   await by(page, "file-sender-apply").click();
   await expect(by(page, "file-sender")).toBeHidden();

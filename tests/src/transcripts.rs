@@ -1,13 +1,10 @@
-//! The recorded transcripts of Kafka's console tools (`../shared/vectors/tools`), and how to compare with them.
+//! The recorded transcripts of Kafka's console tools (`tests/vectors/tools`), and how to compare with them.
 //!
 //! A transcript is compared by its standard output, its standard error without what Kafka's logger wrote
 //! and without Java stack traces, and its exit status. Pieces that differ from run to run are masked on
-//! both sides (`VOLATILE.md` of the vectors); help texts are compared as far as they were recorded.
+//! both sides (`tests/vectors/README.md` names them); help texts are compared as far as they were recorded.
 
 pub mod session;
-
-use std::fs;
-use std::path::PathBuf;
 
 /// One recorded command.
 #[derive(Clone, Debug)]
@@ -26,30 +23,29 @@ pub struct Transcript {
     pub exit: Option<i32>,
 }
 
-/// Where the vectors are, when they are there.
-#[must_use]
-pub fn directory() -> Option<PathBuf> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors/tools");
-    let path = PathBuf::from(path);
-    path.is_dir().then_some(path)
-}
+/// What a recorded command names as a file and did not find.
+const ABSENT: &str = "inputs/none.json";
 
-/// All transcripts in the order in which they were recorded; none without the vectors.
+/// All transcripts in the order in which they were recorded.
+///
+/// # Panics
+///
+/// When one of them cannot be read.
 #[must_use]
 pub fn all() -> Vec<Transcript> {
-    let Some(directory) = directory() else {
-        return Vec::new();
+    let parse_file = |file: &String| {
+        let name = file.trim_start_matches("tools/").trim_end_matches(".txt");
+        let transcript = parse(name, &vectors::text(file));
+        transcript.unwrap_or_else(|| panic!("{file} is no transcript"))
     };
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let numbered = |name: &str| name.as_bytes().first().is_some_and(u8::is_ascii_digit);
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    files.sort();
-    let parse_file = |path: &PathBuf| {
-        let name = path.file_stem()?.to_str()?;
-        let text = fs::read_to_string(path).ok()?;
-        numbered(name).then(|| parse(name, &text)).flatten()
-    };
-    files.iter().filter_map(parse_file).collect()
+    let files = vectors::files("tools", ".txt");
+    files.iter().map(parse_file).collect()
+}
+
+/// The bytes of a file that a command names; `None` for the one of which Kafka was to say that it is missing.
+#[must_use]
+pub fn input(name: &str) -> Option<Vec<u8>> {
+    (name != ABSENT).then(|| vectors::bytes(&format!("tools/{name}")))
 }
 
 /// Takes the text of a transcript apart.

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use tests::answers::play;
 use tests::schema::Schemas;
 
@@ -114,11 +113,13 @@ fn answers_are_kafkas() {
     let schemas = Schemas::load();
     let mut failures: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let (mut passed, mut known, mut skipped) = (0, 0, 0);
+    let mut names = BTreeSet::new();
     for script in scripts() {
         let name = script["name"]
             .as_str()
             .expect("a script's name")
             .to_string();
+        names.insert(name.clone());
         if NOT_BUILT.iter().any(|(prefix, _)| name.starts_with(prefix)) {
             skipped += 1;
             continue;
@@ -142,6 +143,13 @@ fn answers_are_kafkas() {
     }
     for (name, why) in &failures {
         println!("{name}\n    {}", why.join("\n    "));
+    }
+    for (name, _, _) in KNOWN {
+        assert!(names.contains(*name), "{name}: there is no such script");
+    }
+    for (prefix, _) in NOT_BUILT {
+        let met = names.iter().any(|name| name.starts_with(prefix));
+        assert!(met, "{prefix}: no script's name begins so");
     }
     assert!(
         failures.is_empty(),
@@ -178,33 +186,10 @@ fn judge(schemas: &Schemas, script: &Value) -> Vec<String> {
         .collect()
 }
 
-/// All scripts: those beside the repository if they are there, else the selection in it.
+/// All scripts.
 fn scripts() -> Vec<Value> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let beside = root.join("../../shared/vectors/answers");
-    let folder = if beside.is_dir() {
-        beside
-    } else {
-        println!(
-            "{} is not there: only the selection in tests/vectors is played",
-            beside.display()
-        );
-        root.join("vectors/answers")
-    };
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "ndjson")
-        })
-        .collect();
-    files.sort();
-    let text = files
-        .iter()
-        .map(|file| std::fs::read_to_string(file).expect("a readable file"));
+    let files = vectors::files("answers", ".ndjson").into_iter();
+    let text = files.map(|file| vectors::text(&file));
     let scripts = text.flat_map(|text| text.lines().map(str::to_string).collect::<Vec<_>>());
     scripts
         .map(|line| serde_json::from_str(&line).expect("a script is JSON"))

@@ -1,10 +1,17 @@
-/** `window.brooklet`: the page for tests, embedders and curious people. Stable; see DESIGN.md. */
+/**
+ * `window.brooklet`: the page for tests, embedders and curious people. Stable; see DESIGN.md.
+ *
+ * What it gives out it takes back: a world time and an offset are decimal text or numbers. The worker refuses
+ * whatever else it is given (`invalid-argument`), and what it takes is in `./generated/messages`.
+ */
 
 import type { Client } from "./client";
-import type { Opened, RecordView, Snapshot, Status } from "./rpc";
+import { type Opened, type RecordView, Refusal, type Snapshot, type Status } from "./rpc";
+
+export type Typed = string | Uint8Array | ArrayBuffer;
 
 export interface Running {
-  stdin: WritableStream<string>;
+  stdin: WritableStream<Typed>;
   stdout: ReadableStream<string>;
   stderr: ReadableStream<string>;
   done: Promise<number>;
@@ -17,7 +24,7 @@ export interface BrookletApi {
   /** Which workspace this tab has or waits for, whether it owns it, and who does meanwhile. While it waits, every
       other call is refused with the code `not-owner`. */
   status(): Promise<Status>;
-  cli(line: string, stdin?: string): Promise<{ code: number; stdout: string; stderr: string }>;
+  cli(line: string, stdin?: Typed): Promise<{ code: number; stdout: string; stderr: string }>;
   spawn(line: string): Running;
   snapshot(): Promise<Snapshot>;
   records(topic: string, partition: number, fromOffset: number | string, max: number): Promise<RecordView[]>;
@@ -25,9 +32,13 @@ export interface BrookletApi {
   resume(): Promise<void>;
   speed(x: number): Promise<void>;
   step(by?: "event" | "record"): Promise<void>;
-  seek(t: number): Promise<void>;
+  /** A world time in milliseconds, as in a snapshot or as a number. */
+  seek(t: number | string): Promise<void>;
   connect(brokerId: number): Promise<MessagePort>;
 }
+
+/** Bytes that the worker takes at once. */
+const TYPED_MAX = 1 << 20;
 
 export function brookletApi(client: Client, opened: Promise<Opened>): BrookletApi {
   return {
@@ -35,10 +46,11 @@ export function brookletApi(client: Client, opened: Promise<Opened>): BrookletAp
     status: () => client.status(),
     spawn: (line) => spawn(client, line),
     async cli(line, stdin = "") {
+      const input = bytes(stdin);
       const running = spawn(client, line);
       const writer = running.stdin.getWriter();
       const fed = (async () => {
-        if (stdin !== "") await writer.write(stdin);
+        await writer.write(input);
         await writer.close();
       })().catch(() => {}); // a command that ended early no longer reads
       const [stdout, stderr, code] = await Promise.all([
@@ -50,12 +62,14 @@ export function brookletApi(client: Client, opened: Promise<Opened>): BrookletAp
       return { code, stdout, stderr };
     },
     snapshot: () => client.snapshot(),
-    records: (topic, partition, from, max) => client.records(topic, partition, String(from), max),
+    records: (topic, partition, from, max) =>
+      client.records(topic, partition, typeof from === "number" ? String(from) : from, max),
     pause: () => client.time({ op: "pause" }),
     resume: () => client.time({ op: "resume" }),
     speed: (x) => client.time({ op: "speed", x }),
     step: (by = "event") => client.time({ op: "step", by }),
-    seek: (t) => client.time({ op: "seek", t }),
+    seek: (t) =>
+      client.time({ op: "seek", t: typeof t === "string" && /^\d+$/.test(t) ? Number(t) : (t as number) }),
     connect: (brokerId) => client.connect(brokerId),
   };
 }
@@ -112,8 +126,12 @@ function spawn(client: Client, line: string): Running {
     fail(why);
   });
   return {
-    stdin: new WritableStream<string>({
-      write: async (chunk) => client.stdin(await id, chunk),
+    stdin: new WritableStream<Typed>({
+      async write(chunk) {
+        const whole = bytes(chunk);
+        for (let at = 0; at < whole.length; at += TYPED_MAX)
+          await client.stdin(await id, whole.slice(at, at + TYPED_MAX));
+      },
       close: async () => client.eof(await id),
       abort: async () => client.signal(await id),
     }),
@@ -122,6 +140,12 @@ function spawn(client: Client, line: string): Running {
     done,
     kill: () => void id.then((given) => client.signal(given)).catch(() => {}),
   };
+}
+
+function bytes(given: Typed): Uint8Array {
+  if (typeof given === "string") return new TextEncoder().encode(given);
+  if (given instanceof Uint8Array || given instanceof ArrayBuffer) return new Uint8Array(given);
+  throw new Refusal("invalid-argument", "Standard input is a string, a Uint8Array or an ArrayBuffer.");
 }
 
 function source() {

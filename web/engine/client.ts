@@ -109,7 +109,13 @@ export function connectEngine(start: () => Port): Client {
     if (method === "watch") memory.watch = message;
     return new Promise((resolve, reject) => {
       waiting.set(message.id, { method, resolve, reject });
-      port.postMessage(message);
+      try {
+        port.postMessage(message);
+      } catch (why) {
+        waiting.delete(message.id);
+        // A function or a window, say: what cannot cross is nothing that a call takes.
+        reject(new Refusal("invalid-argument", String(why)));
+      }
     });
   }
 

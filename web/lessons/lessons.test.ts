@@ -1,5 +1,6 @@
+// @vitest-environment node
 import { expect, test } from "vitest";
-import { fakeEngine } from "../engine/fake";
+import { nodeCore } from "../engine/core.node";
 import type { Snapshot } from "../engine/rpc";
 import { LessonProgress } from "../state/lesson.svelte";
 import { LESSONS } from ".";
@@ -58,14 +59,21 @@ test("a condition counts what the snapshot shows", () => {
   expect(holds(parseCondition("lag(billing) >= 13"), snapshot, NO_COUNTERS)).toBe(false);
 });
 
-test.each(LESSONS)("$slug: nothing is ticked before anything was done", async ({ lesson, start }) => {
-  const engine = fakeEngine();
-  const progress = new LessonProgress(lesson);
-  engine.onPush((push) => {
+/** A lesson in a world of its own, at its beginning. */
+async function begin(lesson: (typeof LESSONS)[number]) {
+  const core = await nodeCore();
+  const progress = new LessonProgress(lesson.lesson);
+  core.client.onPush((push) => {
     if (push.push === "snapshot") progress.see(push.snapshot);
   });
-  await engine.open("test", start);
-  for (let t = 0; t < 20_000; t += 50) engine.tick(50);
+  await core.client.open("test", lesson.start);
+  return { ...core, progress };
+}
+
+test.each(LESSONS)("$slug: nothing is ticked before anything was done", async (lesson) => {
+  const { progress, run } = await begin(lesson);
+  const { groups } = await run(20_000);
+  expect(groups.map(({ groupId }) => groupId)).toEqual(["billing"]);
   expect(progress.checks.length).toBeGreaterThan(2);
   expect([...progress.done]).toEqual([]);
 });
@@ -73,28 +81,20 @@ test.each(LESSONS)("$slug: nothing is ticked before anything was done", async ({
 test("the first lesson can be done from start to end", async () => {
   const [first] = LESSONS;
   if (!first) throw new Error("no lesson");
-  const engine = fakeEngine();
-  const progress = new LessonProgress(first.lesson);
-  engine.onPush((push) => {
-    if (push.push === "snapshot") progress.see(push.snapshot);
-  });
-  const run = (ms: number) => {
-    for (let t = 0; t < ms; t += 50) engine.tick(50);
-  };
-  await engine.open("test", first.start);
-  run(4000);
-  progress.inspected(await engine.snapshot());
+  const { client, progress, run } = await begin(first);
+  progress.inspected(await run(4_000));
   expect(progress.done.size).toBe(1);
-  await engine.command({ do: "seekMember", groupId: "billing", topic: "orders", partition: 0, offset: 2 });
-  run(2000);
+  await client.command({ do: "seekMember", groupId: "billing", topic: "orders", partition: 0, offset: 2 });
+  // Slowly enough for snapshots to show the way back.
+  await run(2_000, 2);
   expect(progress.done.size).toBe(2);
-  await engine.command({ do: "updateGroup", groupId: "billing", change: { rate: 1 } });
-  await engine.command({ do: "updateProducer", name: "checkout", change: { rate: 50 } });
-  run(3000);
+  await client.command({ do: "updateGroup", groupId: "billing", change: { rate: 1 } });
+  await client.command({ do: "updateProducer", name: "checkout", change: { rate: 50 } });
+  await run(3_000);
   expect(progress.done.size).toBe(3);
-  const group = first.start.groups[0];
+  const [group] = first.start.groups;
   if (!group) throw new Error("no group");
-  await engine.command({ do: "addGroup", group: { ...group, groupId: "search" } });
-  run(2000);
+  await client.command({ do: "addGroup", group: { ...group, groupId: "search" } });
+  await run(10_000);
   expect(progress.finished).toBe(true);
 });

@@ -90,6 +90,7 @@ export const en = {
     hw: "HW",
     lag: (n: number) => `lag ${number(n)}`,
     deleted: "deleted by retention",
+    dropBeside: "Drop a file on a producer, which then sends its lines.",
     dropHere: (name: string) => `Drop: ${name} sends the lines`,
     lane: (topic: string, partition: number) => `${topic}, partition ${partition}`,
     laneValue: (offset: number, start: number, hw: number, end: number) =>
@@ -227,6 +228,10 @@ export const en = {
       `This file is larger than ${n} MiB. Cut it first, or send it with the native server.`,
     empty: "This file has no lines.",
     binary: "This does not look like text.",
+    unended: "A record of this file is longer than 4 MiB: maybe a quote is never closed.",
+    reading: "Reading …",
+    sending: "Records sent",
+    stop: "Stop",
   },
 
   inspector: {
@@ -329,6 +334,8 @@ export const en = {
     addGroup: (p) => `Group ${p.name} added`,
     updateGroup: (p) => `Group ${p.group || p.name} changed`,
     removeGroup: (p) => `Group ${p.group || p.name} removed`,
+    killBroker: () => "Broker stopped, as by kill -9",
+    startBroker: () => "Broker started",
     addMember: (p) => `Member joined ${p.group}`,
     removeMember: (p) => `Member ${p.name} removed from ${p.group}`,
     seekMember: (p) => `Position of ${p.group} moved`,
@@ -355,6 +362,8 @@ export const en = {
     addGroup: "group added",
     updateGroup: "group changed",
     removeGroup: "group removed",
+    killBroker: "broker stopped",
+    startBroker: "broker started",
     addMember: "member added",
     removeMember: "member removed",
     seekMember: "position moved",

@@ -3,22 +3,25 @@ import { expect, test } from "vitest";
 import { clock, duration, errorText, words } from ".";
 import { number } from "./en";
 
-const rpc = readFileSync("web/engine/rpc.ts", "utf8");
-
-/** The string literals between two marks of rpc.ts, so that a new code without words fails here. */
-function codes(from: string, to: string, pattern: RegExp): string[] {
-  const part = rpc.slice(rpc.indexOf(from), rpc.indexOf(to, rpc.indexOf(from)));
+/** The string literals between two marks of a file, so that a new code without words fails here. */
+function codes(file: string, from: string, to: string, pattern: RegExp): string[] {
+  const text = readFileSync(`web/engine/${file}`, "utf8");
+  const part = text.slice(text.indexOf(from), text.indexOf(to, text.indexOf(from)));
   return [...part.matchAll(pattern)].map((match) => match[1] ?? "");
 }
 
 test("every notice has words", () => {
-  const all = codes("export type NoticeCode", "export interface Notice ", /\| ['"]([\w-]+)['"]/g);
+  const notice = /\| ['"]([\w-]+)['"]/g;
+  const all = [
+    ...codes("generated/messages.ts", "export type NoticeCode", "export interface", notice),
+    ...codes("rpc.ts", "export type NoticeCode", "export interface", notice),
+  ];
   expect(all.length).toBeGreaterThan(10);
   expect(all.filter((code) => !words.notices[code]?.({}))).toEqual([]);
 });
 
 test("every command has words, as an event and as something to undo", () => {
-  const all = codes("export type Command", "export type TimeControl", /do: ['"](\w+)['"]/g);
+  const all = codes("generated/messages.ts", "export type Command", "export interface", /do: ['"](\w+)['"]/g);
   expect(all.length).toBeGreaterThan(12);
   expect(all.filter((code) => !words.actions[code] || !words.events[code]?.({}))).toEqual([]);
 });

@@ -29,7 +29,7 @@ usage: cargo xtask <command>
   build                         the playground: core to web/wasm/, page to dist/
   bench-page                    measure the world in WebAssembly, and the stage's frames
   first-load                    renew the profile of a first visit, which splits the core in two
-  codegen                       renew crates/wire/src/generated from crates/wire/schema
+  codegen                       renew crates/wire/src/generated from its schema, web/engine/generated from Rust
   codegen-check                 say whether that is up to date
 ";
 

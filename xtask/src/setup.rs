@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::process::{answer, command, find, must_run, run_logged};
+use crate::process::{answer, command, find, must_run, run_logged, target};
 use crate::root;
 use crate::steps::{Did, when_changed};
 use crate::trouble::{Outcome, Trouble};
@@ -56,6 +56,41 @@ pub(crate) fn system_program(name: &str, package: &str) -> Outcome<PathBuf> {
             "the package {package} has no program `{name}`; install it."
         ))
     })
+}
+
+/// The program `name` from Rust's registry, in just this version: found, or built once into `target/tools`.
+pub(crate) fn cargo_tool(name: &str, version: &str) -> Outcome<PathBuf> {
+    let tools = target().join("tools");
+    let built = tools.join("bin").join(name);
+    let wanted = format!("{name} {version}");
+    let is_wanted = |path: &PathBuf| {
+        answer(&path.to_string_lossy(), &["--version"]).is_some_and(|said| said == wanted)
+    };
+    if let Some(path) = find(name)
+        .into_iter()
+        .chain([built.clone()])
+        .find(is_wanted)
+    {
+        return Ok(path);
+    }
+    // Unoptimised: it runs for a second, and an optimised build takes three times as long.
+    let mut install = command("cargo", &["install", "--locked", "--debug", "--force"]);
+    install
+        .args([name, "--version", version, "--root"])
+        .arg(tools);
+    install.env("CARGO_PROFILE_DEV_DEBUG", "none");
+    // What it builds from is of no use to other builds.
+    install
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("RUSTFLAGS");
+    let ended = run_logged(&format!("install-{name}"), &mut install)?;
+    match ended.status.success() && is_wanted(&built) {
+        true => Ok(built),
+        false => Err(Trouble::Missing(format!(
+            "cargo could not install {name} {version}:\n{}",
+            ended.tail()
+        ))),
+    }
 }
 
 fn node() -> Outcome {

@@ -153,12 +153,11 @@ mod tests {
     use alloc::vec::Vec;
     use ids::{PartitionIndex, Rng};
 
-    const VECTORS: &str = include_str!("../tests/vectors/partitioners-and-assignors.txt");
-
     #[test]
     fn keys_go_where_kafka_puts_them() {
         let mut seen = 0;
-        let lines = VECTORS
+        let recorded = vectors::text("partitioners-and-assignors.txt");
+        let lines = recorded
             .lines()
             .skip_while(|line| *line != "== murmur2")
             .skip(1);

@@ -7,8 +7,6 @@ use ids::{PartitionIndex, Rng, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-const VECTORS: &str = include_str!("vectors/partitioners-and-assignors.txt");
-
 type Assignor = fn(&TopicSizes, &[Subscriber]) -> Assignment;
 const ASSIGNORS: [(&str, Assignor); 4] = [
     ("range", range),
@@ -225,7 +223,8 @@ fn shown(assignment: &Assignment) -> Plan {
 /// The plan under the heading `name` of a case in the recorded answers.
 fn plan(case: &str, name: &str) -> Plan {
     let heading = format!("  {name}");
-    let plan: Plan = VECTORS
+    let recorded = vectors::text("partitioners-and-assignors.txt");
+    let plan: Plan = recorded
         .lines()
         .skip_while(|line| !line.starts_with(case))
         .skip_while(|line| *line != heading)

@@ -6,19 +6,14 @@ use brooklet_records as records;
 
 use records::{BatchView, Batches, Compression, Invalid, Rules, TimestampType, validate};
 use serde_json::Value;
-use std::path::PathBuf;
-use support::{hex, lines, own, shared};
+use support::{hex, lines};
 
 /// Codes that validation alone decides; the others come from the broker around it.
 const DECIDED_HERE: [i64; 7] = [0, -1, 2, 10, 32, 76, 87];
 
-/// The recorded scripts, or the repository's selection of them.
+/// The recorded scripts.
 fn scripts() -> Vec<Value> {
-    let path: PathBuf = match shared("answers") {
-        Some(folder) => folder.join("produce.ndjson"),
-        None => own("produce.ndjson"),
-    };
-    lines(&path)
+    lines("answers/produce.ndjson")
 }
 
 /// One batch as it was sent, what its topic asked, and what the broker said.

@@ -33,15 +33,6 @@ const CASES: &[&str] = &[
     "no-timestamp",
 ];
 
-fn segments() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors/segments");
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("the recorded directories are not here: {}", path.display());
-    None
-}
-
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -54,9 +45,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn every_record_of_kafkas_own_directory_is_served() {
-    let Some(from) = segments() else {
-        return;
-    };
+    let from = vectors::path("segments");
     let dir = fresh_dir("kafkas-directory");
     copy(&from.join("_logdir"), &dir);
     copy(
@@ -69,7 +58,7 @@ fn every_record_of_kafkas_own_directory_is_served() {
     let server = Running::start(&in_dir(&dir));
     let mut client = server.client();
     for case in CASES {
-        let expected = fs::read_to_string(from.join(case).join("expected.ndjson")).unwrap();
+        let expected = vectors::text(&format!("segments/{case}/expected.ndjson"));
         let records: Vec<(i64, Vec<u8>)> = expected.lines().map(record_of).collect();
         let Some((first, _)) = records.first() else {
             assert_eq!(client.fetch(case, 0).0, 0, "{case}");
@@ -101,7 +90,7 @@ fn every_record_of_kafkas_own_directory_is_served() {
 /// A directory of which Kafka has trimmed the metadata log: it begins at offset 38 and has
 /// snapshots up to 62 and 63.
 fn trimmed(name: &str) -> PathBuf {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/trimmed-metadata");
+    let from = vectors::path("trimmed-metadata");
     let dir = fresh_dir(name);
     copy(&from, &dir);
     for part in ["__cluster_metadata-0", "after-0", "kept-0", "kept-1"] {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::browser::{Alarm, now};
 use crate::owner::{self, Owned, State};
-use crate::push::{OpenedView, Outbox, Params};
+use crate::push::{NoticeCode, Opened, Outbox, Params};
 use crate::store::StoreError;
 
 /// Real milliseconds for a predecessor in this very tab to let go, before anyone is told of waiting.
@@ -92,9 +92,9 @@ impl Arrival {
             },
         );
         self.said = Some(owner.clone());
-        out.notice("not-owner", Params::from([("owner", owner)]));
+        out.notice(NoticeCode::NotOwner, Params::from([("owner", owner)]));
         if let Some(call) = self.call.take() {
-            let opened = OpenedView {
+            let opened = Opened {
                 workspace: workspace.to_string(),
                 world: String::new(),
                 restored: false,

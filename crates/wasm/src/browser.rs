@@ -53,13 +53,26 @@ pub(crate) fn plain<T: Serialize>(value: &T) -> JsValue {
     js_sys::JSON::parse(&text).unwrap_or(JsValue::NULL)
 }
 
+/// How long an argument of a call may be as JSON, in characters: a scenario, or the lines of one `send`.
+const ARGUMENT_MAX: u32 = 16 << 20;
+
 /// What JSON makes of a plain JavaScript value; `undefined` counts as null.
 ///
 /// # Errors
 /// If the value is not what a `T` is read from: the reason.
 pub(crate) fn read<T: DeserializeOwned>(value: &JsValue) -> Result<T, String> {
+    // `undefined` has no text.
     let text = js_sys::JSON::stringify(value).ok();
-    let text = text.and_then(|text| JsValue::from(text).as_string());
+    let text = text.filter(|text| JsValue::from(text).is_string());
+    if text
+        .as_ref()
+        .is_some_and(|text| text.length() > ARGUMENT_MAX)
+    {
+        return Err(format!(
+            "it is longer than the {ARGUMENT_MAX} characters that are taken at once"
+        ));
+    }
+    let text = text.map(String::from);
     let text = text.as_deref().unwrap_or("null");
     // Always by way of a `Value`: what is read from text directly as well is compiled twice.
     let document: Value = serde_json::from_str(text).map_err(|why| why.to_string())?;

@@ -2,14 +2,21 @@
 
 use js_sys::Array;
 use serde::de::DeserializeOwned;
-use wasm_bindgen::JsValue;
-use world::{Command, Input, Scenario};
+use wasm_bindgen::{JsCast, JsValue};
+use world::{Input, Scenario};
 
 use crate::browser::{plain, read};
+use crate::methods::{self, StepBy, TimeControl, Typed};
 use crate::push::{Event, Failure, Params};
-use crate::stage::Watch;
 use crate::store::sys::property;
 use crate::turn::Session;
+
+/// Bytes that are typed into a terminal at once at most.
+const TYPED_MAX: usize = 1 << 20;
+/// Bytes of a workspace's name or title at most.
+pub(crate) const NAME_MAX: usize = 1_000;
+/// Bytes of a command line at most.
+const LINE_MAX: usize = 64 << 10;
 
 /// A call of the page.
 pub(crate) struct Call {
@@ -32,22 +39,57 @@ impl Call {
         }
     }
 
-    /// An argument, read as what the method takes.
-    pub(crate) fn arg<T: DeserializeOwned>(&self, index: u32) -> Result<T, Failure> {
-        read(&self.args.get(index)).map_err(|why| {
+    /// The next argument, read as what the method takes.
+    pub(crate) fn take<T: Argument>(
+        &self,
+        at: &mut std::ops::RangeFrom<u32>,
+        name: &str,
+    ) -> Result<T, Failure> {
+        let given = at.next().map_or(JsValue::UNDEFINED, |at| self.args.get(at));
+        T::read(&given).map_err(|why| {
             let method = &self.method;
             Failure::new(
                 "invalid-argument",
-                format!(
-                    "Argument {} of {method} is not what it takes: {why}.",
-                    index + 1
-                ),
+                format!("The argument {name} of {method} is not what it takes: {why}."),
             )
         })
     }
 
     fn raw(&self, index: u32) -> JsValue {
         self.args.get(index)
+    }
+}
+
+/// What a call can be given.
+pub(crate) trait Argument: Sized {
+    /// # Errors
+    /// With what it is instead, in words.
+    fn read(given: &JsValue) -> Result<Self, String>;
+}
+
+impl<T: DeserializeOwned> Argument for T {
+    fn read(given: &JsValue) -> Result<T, String> {
+        read(given)
+    }
+}
+
+impl Argument for Typed {
+    fn read(given: &JsValue) -> Result<Typed, String> {
+        let bytes = match given.as_string() {
+            Some(text) => text.into_bytes(),
+            None if given.is_instance_of::<js_sys::Uint8Array>()
+                || given.is_instance_of::<js_sys::ArrayBuffer>() =>
+            {
+                js_sys::Uint8Array::new(given).to_vec()
+            }
+            None => return Err("it is neither text nor bytes".to_string()),
+        };
+        match bytes.len() {
+            0..=TYPED_MAX => Ok(Typed(bytes.into())),
+            more => Err(format!(
+                "{more} bytes are more than the {TYPED_MAX} that are taken at once"
+            )),
+        }
     }
 }
 
@@ -72,7 +114,7 @@ pub(crate) fn carry_out(
     match call.method.as_str() {
         "scenario" => Ok(Outcome::Answer(plain(&session.world.scenario()))),
         "command" => {
-            let command: Command = call.arg(0)?;
+            let (command,) = methods::command(call)?;
             let told = told(&call.raw(0), session.world.world_millis());
             session.command(call.id, command, told)?;
             Ok(Outcome::Later)
@@ -85,28 +127,31 @@ pub(crate) fn carry_out(
             session.do_again(call.id);
             Ok(Outcome::Later)
         }
-        "time" => time(session, &call.raw(0)),
+        "time" => {
+            time(session, methods::time(call)?.0);
+            Ok(DONE)
+        }
         "snapshot" => Ok(Outcome::Answer(snapshot(session))),
         "spawn" => {
-            let line = with_server(call.arg(0)?);
+            let (line,) = methods::spawn(call)?;
+            let line = with_server(no_longer_than(LINE_MAX, "A command line", line)?);
             Ok(Outcome::Answer(session.spawn(line)?.into()))
         }
         "stdin" => {
-            let (page, text): (f64, String) = (call.arg(0)?, call.arg(1)?);
-            let text = text.into();
+            let (page, Typed(text)) = methods::stdin(call)?;
             session.tell_terminal(page, |id| Input::Stdin { id, text });
             Ok(DONE)
         }
         "eof" => {
-            session.tell_terminal(call.arg(0)?, |id| Input::Eof { id });
+            session.tell_terminal(methods::eof(call)?.0, |id| Input::Eof { id });
             Ok(DONE)
         }
         "signal" => {
-            session.tell_terminal(call.arg(0)?, |id| Input::Interrupt { id });
+            session.tell_terminal(methods::signal(call)?.0, |id| Input::Interrupt { id });
             Ok(DONE)
         }
         "connect" => {
-            let port: JsValue = session.connect(call.arg(0)?, alarm).into();
+            let port: JsValue = session.connect(methods::connect(call)?.0, alarm).into();
             let transfer = Array::of1(&port);
             Ok(Outcome::Give(port, transfer))
         }
@@ -114,6 +159,20 @@ pub(crate) fn carry_out(
             "unknown-method",
             format!(
                 "There is no call named {method}; the page and its worker are of different versions."
+            ),
+        )),
+    }
+}
+
+/// Text that is no longer than so many bytes.
+pub(crate) fn no_longer_than(max: usize, what: &str, text: String) -> Result<String, Failure> {
+    match text.len() <= max {
+        true => Ok(text),
+        false => Err(Failure::new(
+            "invalid-argument",
+            format!(
+                "{what} has {max} bytes at most, and this has {}.",
+                text.len()
             ),
         )),
     }
@@ -130,25 +189,15 @@ fn with_server(line: String) -> String {
     format!("{line} --bootstrap-server localhost:9092")
 }
 
-fn time(session: &mut Session, control: &JsValue) -> Result<Outcome, Failure> {
-    let number = |name| property(control, name).as_f64();
-    match property(control, "op")
-        .as_string()
-        .unwrap_or_default()
-        .as_str()
-    {
-        "pause" => session.set_running(false),
-        "resume" => session.set_running(true),
-        "speed" => session.set_speed(number("x").unwrap_or(1.0)),
-        "step" => session.step(property(control, "by").as_string().as_deref() == Some("record")),
-        "seek" => session.seek(number("t").unwrap_or(0.0)),
-        "now" => session.seek_present(),
-        op => {
-            let why = format!("There is no time control named {op:?}.");
-            return Err(Failure::new("invalid-argument", why));
-        }
+fn time(session: &mut Session, control: TimeControl) {
+    match control {
+        TimeControl::Pause => session.set_running(false),
+        TimeControl::Resume => session.set_running(true),
+        TimeControl::Speed { x } => session.set_speed(x),
+        TimeControl::Step { by } => session.step(by == StepBy::Record),
+        TimeControl::Seek { t } => session.seek(t),
+        TimeControl::Now => session.seek_present(),
     }
-    Ok(DONE)
 }
 
 fn snapshot(session: &Session) -> JsValue {
@@ -206,20 +255,16 @@ pub(crate) struct Opening {
 
 impl Opening {
     pub(crate) fn of(call: &Call) -> Result<Opening, Failure> {
-        let scenario: Option<Scenario> = call.arg(1)?;
+        let (workspace, scenario) = methods::open(call)?;
+        let workspace = no_longer_than(NAME_MAX, "A workspace's name", workspace)?;
         let speed = match call.raw(1) {
             given if given.is_object() => property(&given, "speed").as_f64(),
             _ => None,
         };
         Ok(Opening {
-            workspace: call.arg(0)?,
+            workspace,
             scenario,
             speed: speed.unwrap_or(1.0),
         })
     }
-}
-
-/// The page's wish for cells.
-pub(crate) fn watch(call: &Call) -> Result<Watch, Failure> {
-    call.arg(0)
 }

@@ -17,9 +17,10 @@ use crate::arrival::Arrival;
 use crate::browser::Alarm;
 use crate::calls::{self, Call, Opening, Outcome};
 use crate::look::look;
+use crate::methods;
 use crate::owner::Owned;
 use crate::persist::Disk;
-use crate::push::{Failure, Outbox, Params, Post, Push};
+use crate::push::{Failure, NoticeCode, Outbox, Params, Post, Push};
 use crate::recover;
 use crate::stage::{Pace, Stage, Watch};
 use crate::store::sys::{Slot, pause};
@@ -31,6 +32,8 @@ use crate::turn::Session;
 const RETRY_MS: i32 = 1_000;
 /// Real milliseconds between two notes of a workspace's size.
 const USE_MS: f64 = 5_000.0;
+/// Calls that wait for their turn at most; what comes then is refused.
+const CALLS_MAX: usize = 1_024;
 /// Bytes of logs that stay in memory.
 const MEMORY_BYTES: u64 = 64 << 20;
 /// Bytes that logs come to at most where nothing can be stored: history may hold as many again.
@@ -100,6 +103,14 @@ impl Host {
 
     /// Takes a call; its reply is posted.
     pub fn call(&self, call: JsValue) {
+        let waiting = self.desk.calls.borrow().len();
+        if waiting >= CALLS_MAX {
+            let mut out = Outbox::default();
+            let why = format!("{waiting} calls wait for their turn; wait for their answers first.");
+            let refusal = Failure::new("too-many-calls", why);
+            out.reply(Call::of(&call).id, Err(refusal));
+            return out.release(&self.desk.post);
+        }
         self.desk.calls.borrow_mut().push_back(call);
         self.desk.alarm.ring();
     }
@@ -306,7 +317,7 @@ impl Engine {
                     (Some(call), answer) => out.reply(call, answer),
                     (None, Err(failure)) => {
                         let why = Params::from([("why", failure.message)]);
-                        out.notice("storage-lost", why);
+                        out.notice(NoticeCode::StorageLost, why);
                     }
                     (None, Ok(_)) => {}
                 }
@@ -337,7 +348,7 @@ impl Engine {
             Ok(mut owned) => {
                 if owned.short && !self.short {
                     let gone = self.run_short(&mut owned).await;
-                    out.notice("quota", gone);
+                    out.notice(NoticeCode::Quota, gone);
                 }
                 let opened = recover::open(owned, given).await?;
                 self.disk = Some(opened.disk);
@@ -345,7 +356,7 @@ impl Engine {
                 (opened.world, opened.restored, opened.cuts, opened.pace)
             }
             Err(error) if error.kind == Kind::Unavailable => {
-                out.notice("memory", Params::new());
+                out.notice(NoticeCode::Memory, Params::new());
                 let world = World::new(given);
                 let world = world.map_err(|why| Failure::new("bad-scenario", why.0))?;
                 (world, false, Vec::new(), None)
@@ -353,7 +364,7 @@ impl Engine {
             Err(error) => return Err(error.into()),
         };
         if took_over {
-            out.notice("took-over", Params::new());
+            out.notice(NoticeCode::TookOver, Params::new());
         }
         let quietly = took_over || self.trouble || self.short;
         if let Some((code, params)) = recover::told(cuts, restored && !quietly) {
@@ -414,7 +425,7 @@ impl Engine {
             && std::mem::take(&mut self.trouble)
             && let Some(session) = &mut self.session
         {
-            session.out.notice("storage-back", Params::new());
+            session.out.notice(NoticeCode::StorageBack, Params::new());
         }
         Some(end)
     }
@@ -463,15 +474,18 @@ impl Engine {
         let mut out = Outbox::default();
         let mut disk = self.disk.take();
         match error.kind {
-            Kind::TakenOver => out.notice("lost-ownership", Params::new()),
+            Kind::TakenOver => out.notice(NoticeCode::LostOwnership, Params::new()),
             Kind::Quota if !self.short => {
                 if let Some(disk) = &mut disk {
                     let gone = self.run_short(disk.owned_mut()).await;
-                    out.notice("quota", gone);
+                    out.notice(NoticeCode::Quota, gone);
                 }
             }
             _ if self.trouble || self.short => {}
-            _ => out.notice("storage-lost", Params::from([("why", error.to_string())])),
+            _ => out.notice(
+                NoticeCode::StorageLost,
+                Params::from([("why", error.to_string())]),
+            ),
         }
         let failure = Failure::from(error.clone());
         if let Some(mut session) = self.session.take() {
@@ -499,7 +513,14 @@ impl Engine {
     }
 
     fn take_watch(&mut self, call: &Call) -> Result<Outcome, Failure> {
-        self.watch = calls::watch(call)?;
+        let (watch,) = methods::watch(call)?;
+        if !watch.is_bounded() {
+            return Err(Failure::new(
+                "invalid-argument",
+                "More lanes are watched than a page can show.",
+            ));
+        }
+        self.watch = watch;
         if let Some(session) = &mut self.session {
             session.stage.watch = self.watch.clone();
             session.stage.stale = true;

@@ -5,9 +5,12 @@ mod browser;
 mod calls;
 mod clock;
 mod frames;
+#[cfg(test)]
+mod frames_test;
 pub mod host;
 mod lanes;
 mod look;
+mod methods;
 pub mod owner;
 mod persist;
 mod ports;

@@ -6,6 +6,7 @@ use world::Looked;
 
 use crate::browser::plain;
 use crate::calls::{Call, Outcome};
+use crate::methods;
 use crate::persist::Disk;
 use crate::push::{Failure, set};
 use crate::turn::Session;
@@ -25,8 +26,7 @@ pub(crate) async fn look(
     disk: Option<&Disk>,
     call: &Call,
 ) -> Result<Outcome, Failure> {
-    let (topic, partition): (String, i32) = (call.arg(0)?, call.arg(1)?);
-    let question = question(call)?;
+    let (topic, partition, question) = question(call)?;
     let Some(mut look) = session.world.look(&topic, partition) else {
         return Ok(Outcome::Answer(nothing(&question)));
     };
@@ -66,16 +66,17 @@ pub(crate) async fn look(
     ))
 }
 
-fn question(call: &Call) -> Result<Question, Failure> {
+fn question(call: &Call) -> Result<(String, i32, Question), Failure> {
     if call.method == "inspect" {
-        let offset = call.arg::<f64>(2)? as i64;
-        return Ok(Question::Inspect { offset });
+        let (topic, partition, offset) = methods::inspect(call)?;
+        return Ok((topic, partition, Question::Inspect { offset }));
     }
-    let from: String = call.arg(2)?;
-    let max = call.arg::<f64>(3)?.clamp(0.0, 1e6) as usize;
+    let (topic, partition, from, max) = methods::records(call)?;
+    // Ten thousand are given at most, whatever is asked for.
+    let max = usize::try_from(max).unwrap_or(usize::MAX);
     match from.parse() {
-        Ok(from) => Ok(Question::Records { from, max }),
-        Err(_) => Err(Failure::new(
+        Ok(from @ 0..) => Ok((topic, partition, Question::Records { from, max })),
+        _ => Err(Failure::new(
             "invalid-argument",
             format!("{from:?} is no offset; give a decimal number."),
         )),

@@ -1,4 +1,4 @@
-//! What leaves the worker: replies and pushes as `web/engine/rpc.ts` names them, held back until stored.
+//! What leaves the worker: replies and pushes, held back until stored. The page's types are generated from these.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -40,18 +40,22 @@ pub(crate) type Params = SortedMap<&'static str, String>;
 #[derive(Serialize)]
 #[serde(tag = "push", rename_all = "camelCase")]
 pub(crate) enum Push<'a> {
+    /// Another world is open: after opening, taking over, starting over, and undoing that.
     Opened {
-        opened: &'a OpenedView,
+        opened: &'a Opened,
     },
+    /// Sent before the first frame that uses it; frames name it by `id`.
     Layout {
         layout: &'a Layout,
     },
     Snapshot {
         snapshot: &'a SnapshotView,
     },
+    /// What has been placed, for the editors. Sent when it changes.
     Actors {
         actors: &'a world::Actors,
     },
+    /// At most 8 per second.
     Timeline {
         timeline: &'a Timeline,
     },
@@ -72,7 +76,7 @@ pub(crate) enum Push<'a> {
     Exit {
         id: f64,
         code: i32,
-        /// Why it ended, when not by itself.
+        /// Why it ended, when not by itself. One of `undone`, `replaced`, `restarted`.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<&'static str>,
     },
@@ -88,17 +92,7 @@ pub(crate) enum Push<'a> {
     },
 }
 
-/// Which world is open: the answer to `open`, and told whenever it is another one.
-#[derive(Serialize)]
-pub(crate) struct OpenedView {
-    pub(crate) workspace: String,
-    /// Tells the workspace's worlds apart: it has another one once it was started over.
-    pub(crate) world: String,
-    pub(crate) restored: bool,
-    pub(crate) owner: bool,
-}
-
-impl OpenedView {
+impl Opened {
     pub(crate) fn plain(&self) -> JsValue {
         plain(self)
     }
@@ -121,7 +115,7 @@ pub(crate) struct LaneName {
     pub(crate) partition: i32,
 }
 
-/// A placed member.
+/// A placed member, in all groups; a marker names its owner by index + 1.
 #[derive(Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MemberName {
@@ -129,7 +123,7 @@ pub(crate) struct MemberName {
     pub(crate) name: String,
 }
 
-/// The world's snapshot and how it runs.
+/// `window.brooklet.snapshot()`: the world and how it runs; version 1 is stable. 64-bit numbers are decimal strings.
 #[derive(PartialEq, Serialize)]
 pub(crate) struct SnapshotView {
     #[serde(flatten)]
@@ -141,11 +135,14 @@ pub(crate) struct SnapshotView {
 /// What the time bar shows; times in milliseconds since the world began.
 #[derive(PartialEq, Serialize)]
 pub(crate) struct Timeline {
+    /// Where history begins; before it there is nothing to go back to.
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) now: u64,
     pub(crate) ticks: Vec<Tick>,
+    /// Records appended per second of world time, in equal slices from start to end; at most 240 of them.
     pub(crate) rates: Vec<f64>,
+    /// What undo and redo would do, as event codes; null is nothing.
     pub(crate) undo: Option<String>,
     pub(crate) redo: Option<String>,
 }
@@ -154,26 +151,77 @@ pub(crate) struct Timeline {
 #[derive(PartialEq, Serialize)]
 pub(crate) struct Tick {
     pub(crate) t: u64,
+    /// One of `rebalance`, `topic`, `user`, `crash`.
     pub(crate) kind: &'static str,
 }
 
-/// A line of the events drawer.
+/// A line of the events drawer. The page's catalogue has words for `code` and `params` (`events.<code>`).
 #[derive(Serialize)]
 pub(crate) struct Event {
     pub(crate) t: u64,
     /// Inputs that had come into the world by then.
     pub(crate) journal: u64,
+    /// One of `user`, `broker`, `group`, `client`, `storage`.
     pub(crate) kind: &'static str,
     pub(crate) code: String,
     pub(crate) params: Params,
+    /// The command line that does the same, of events of kind `user`; null when there is none.
     pub(crate) cli: Option<String>,
 }
 
 /// A notice at the top of the page.
 #[derive(Serialize)]
 pub(crate) struct Notice {
-    pub(crate) code: &'static str,
+    pub(crate) code: NoticeCode,
     pub(crate) params: Params,
+}
+
+/// What a notice says; in brackets its parameters.
+#[derive(Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NoticeCode {
+    /// {owner} Another tab writes this workspace; this tab only waits.
+    NotOwner,
+    /// {} That tab is gone, this one owns it now.
+    TookOver,
+    /// {} Another tab took it: the generation changed.
+    LostOwnership,
+    /// {gone} The browser has no room: appends are refused until there is; with `gone`, what was kept to be
+    /// undone is gone for good.
+    Quota,
+    /// {why} The database's connection was lost; nothing is acknowledged until it is back.
+    StorageLost,
+    /// {}
+    StorageBack,
+    /// {log, at, bytes, why, more} Recovery removed a torn or corrupt tail, and those of `more` other logs.
+    Cut,
+    /// {} After a reload the timeline begins here.
+    HistoryBegins,
+    /// {} The oldest part of the history was let go.
+    HistoryTrimmed,
+    /// {at} Something was done in the past: what came after it is kept, and undo leads back to it.
+    Branched,
+    /// {connections} Doing something in the past closed connections from outside.
+    PastClosed,
+    /// {} This browser keeps no storage: the world lives in memory only.
+    Memory,
+    /// {} The logs that live in memory only have come to their bound: appends are refused.
+    MemoryFull,
+    /// {} There is room in memory again.
+    MemoryRoom,
+}
+
+/// The answer to `open`.
+#[derive(Serialize)]
+pub(crate) struct Opened {
+    pub(crate) workspace: String,
+    /// Tells the workspace's worlds apart: it has another one once it was started over.
+    pub(crate) world: String,
+    /// It was there before and has been recovered from its logs.
+    pub(crate) restored: bool,
+    /// False when another tab owns it: this one only waits (see the notice `not-owner`) and takes over when
+    /// that is gone.
+    pub(crate) owner: bool,
 }
 
 /// A line of the list of workspaces.
@@ -183,6 +231,7 @@ pub(crate) struct WorkspaceView {
     pub(crate) id: String,
     pub(crate) title: String,
     pub(crate) bytes: f64,
+    /// Wall-clock milliseconds, for the list only.
     pub(crate) used_at: f64,
     pub(crate) open: bool,
 }
@@ -192,7 +241,9 @@ pub(crate) struct WorkspaceView {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StatusView {
     pub(crate) workspace: String,
+    /// This tab owns it: what it is asked to do, it does.
     pub(crate) owner: bool,
+    /// Who owns it while this tab waits, in words.
     pub(crate) owned_by: Option<String>,
 }
 
@@ -262,12 +313,12 @@ impl Outbox {
         self.message(plain(push), Array::new());
     }
 
-    pub(crate) fn notice(&mut self, code: &'static str, params: Params) {
+    pub(crate) fn notice(&mut self, code: NoticeCode, params: Params) {
         let notice = Notice { code, params };
         self.push(&Push::Notice { notice });
     }
 
-    pub(crate) fn opened(&mut self, opened: &OpenedView) {
+    pub(crate) fn opened(&mut self, opened: &Opened) {
         self.push(&Push::Opened { opened });
     }
 

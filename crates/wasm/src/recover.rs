@@ -10,7 +10,7 @@ use world::{LogName, MetadataLog, RecoveredLog, ReplicaName, Scenario, World};
 use crate::clock::Clock;
 use crate::owner::Owned;
 use crate::persist::{CLOCK, Disk, METADATA, REPLICA, Replica, Row, WORLD};
-use crate::push::{Failure, Params};
+use crate::push::{Failure, NoticeCode, Params};
 use crate::stage::Pace;
 use crate::store::{Keys, Layout, LogRange, MAX_DELETE_KEYS, Store};
 
@@ -64,14 +64,14 @@ pub(crate) async fn open(owned: Owned, given: Scenario) -> Result<Opened, Failur
 }
 
 /// What is said of a world that was opened: where something had to be cut, nobody says that all is there.
-pub(crate) fn told(cuts: Vec<Params>, restored: bool) -> Option<(&'static str, Params)> {
+pub(crate) fn told(cuts: Vec<Params>, restored: bool) -> Option<(NoticeCode, Params)> {
     let more = cuts.len().saturating_sub(1).to_string();
     match cuts.into_iter().next() {
         Some(mut first) => {
             first.insert("more", more);
-            Some(("cut", first))
+            Some((NoticeCode::Cut, first))
         }
-        None => restored.then(|| ("history-begins", Params::new())),
+        None => restored.then(|| (NoticeCode::HistoryBegins, Params::new())),
     }
 }
 

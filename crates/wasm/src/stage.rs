@@ -21,11 +21,13 @@ const RATES_MAX: u64 = 240;
 /// World milliseconds over which rates are smoothed.
 const RATE_MS: f64 = 900.0;
 
-/// Which cells the page wants.
+/// Which cells the page wants in frames. A cell holds 10^decade records, bins start at its multiples.
 #[derive(Clone, Default, Deserialize)]
 pub(crate) struct Watch {
     lanes: Vec<WatchLane>,
+    /// From 0 to 4.
     decade: u32,
+    /// Also send the timestamp of the first record in each cell (for "align time").
     times: bool,
 }
 
@@ -33,8 +35,20 @@ pub(crate) struct Watch {
 struct WatchLane {
     topic: String,
     partition: i32,
+    /// How many cells fit, at most 400.
     cells: i64,
+    /// Offset whose cell is the last one shown; null follows the log end.
     until: Option<i64>,
+}
+
+/// Lanes that are watched at most.
+const LANES_MAX: usize = 4_096;
+
+impl Watch {
+    /// Whether it asks for no more than can be shown.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.lanes.len() <= LANES_MAX
+    }
 }
 
 /// How the world runs, for what is shown.

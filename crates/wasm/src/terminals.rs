@@ -19,6 +19,8 @@ const FULL_BYTES: usize = 256 << 10;
 const READY_BYTES: usize = 64 << 10;
 /// Bytes kept of what a command prints all the same; what comes then is lost, and that is said.
 const KEPT_BYTES: usize = 4 << 20;
+/// Command lines that run, or whose output has not left, at most.
+const TERMINALS_MAX: usize = 200;
 /// Exit status of a command whose world is no more.
 const GONE: i32 = 130;
 
@@ -74,6 +76,11 @@ impl Terminals {
     /// The number that is given next.
     pub(crate) fn next(&self) -> u64 {
         self.next
+    }
+
+    /// Whether there is no room for one more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.open.len() >= TERMINALS_MAX
     }
 
     fn add(&mut self, world: Option<u32>) -> &mut Terminal {

@@ -10,7 +10,7 @@ use world::{Command, Input, Note, Redone, ReplicaName, Said, World};
 
 use crate::browser::{Alarm, MessagePort, now};
 use crate::ports::{Arrived, Ports};
-use crate::push::{Event, Failure, Outbox, Params, Push};
+use crate::push::{Event, Failure, NoticeCode, Outbox, Params, Push};
 use crate::stage::{Pace, Stage};
 use crate::terminals::{Terminals, Why};
 
@@ -177,13 +177,16 @@ impl Session {
         self.terminals.hold_back(&mut self.world);
         if !self.trimmed && self.world.history_start() > self.began {
             self.trimmed = true;
-            self.out.notice("history-trimmed", Params::new());
+            self.out.notice(NoticeCode::HistoryTrimmed, Params::new());
         }
         let full = self.world.has_full_disk();
         if std::mem::replace(&mut self.full, full) != full {
             // Where a world is stored, its shell says that there is no room, and when there is again.
             if !self.world.keeps_writes() {
-                let code = if full { "memory-full" } else { "memory-room" };
+                let code = match full {
+                    true => NoticeCode::MemoryFull,
+                    false => NoticeCode::MemoryRoom,
+                };
                 self.out.notice(code, Params::new());
             }
         }
@@ -285,10 +288,10 @@ impl Session {
             self.turned = true;
             self.jumped();
             self.out
-                .notice("branched", Params::from([("at", at.to_string())]));
+                .notice(NoticeCode::Branched, Params::from([("at", at.to_string())]));
             if self.ports.any_open() {
                 let params = Params::from([("connections", "all".to_string())]);
-                self.out.notice("past-closed", params);
+                self.out.notice(NoticeCode::PastClosed, params);
             }
         }
         Ok(self.world.input(input))
@@ -297,6 +300,12 @@ impl Session {
     /// Begins a command line; gives the page's number of its terminal. One that only reads is answered as of
     /// the moment shown where time does not pass.
     pub(crate) fn spawn(&mut self, line: String) -> Result<f64, Failure> {
+        if self.terminals.is_full() {
+            return Err(Failure::new(
+                "too-many",
+                "Too many commands run already; end one of them first.",
+            ));
+        }
         if !self.moves() || self.world.is_in_the_past() {
             if let Some(answer) = self.world.ask(&line) {
                 return Ok(self.terminals.answered(answer) as f64);
@@ -471,7 +480,7 @@ impl Session {
                     ("bytes", bytes.to_string()),
                     ("why", why),
                 ];
-                self.out.notice("cut", Params::from(params));
+                self.out.notice(NoticeCode::Cut, Params::from(params));
             }
             Said::Rolled { name, offset } => {
                 let params = of_partition(&name, ("offset", offset.to_string()));

@@ -41,7 +41,7 @@ fn requests_come_out_as_they_went_in() {
             exchange.name,
             exchange.version
         );
-        // librdkafka sends three spare zeros with one request (frames/README.md).
+        // librdkafka sends three spare zeros with one request (tests/vectors/README.md).
         assert_eq!(
             spare.len(),
             if is_spare(&exchange) { 3 } else { 0 },

@@ -151,10 +151,12 @@ pub struct ProducerChange {
 #[allow(missing_docs, reason = "as in GroupSpec")]
 pub struct GroupChange {
     pub topics: Option<Vec<String>>,
+    /// One of `range`, `roundrobin`.
     pub assignor: Option<String>,
     pub rate: Option<u32>,
     pub auto_commit: Option<bool>,
     pub auto_commit_interval_ms: Option<u32>,
+    /// One of `earliest`, `latest`, `none`.
     pub auto_offset_reset: Option<String>,
     pub session_timeout_ms: Option<u32>,
     pub paused: Option<bool>,

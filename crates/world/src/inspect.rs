@@ -45,11 +45,13 @@ pub struct BatchView {
     pub base_offset: String,
     pub last_offset: String,
     pub records: i32,
+    /// One of `none`, `gzip`, `snappy`, `lz4`, `zstd`.
     pub codec: &'static str,
     pub partition_leader_epoch: i32,
     pub producer_id: String,
     pub producer_epoch: i16,
     pub base_sequence: i32,
+    /// One of `CreateTime`, `LogAppendTime`.
     pub timestamp_type: &'static str,
     pub transactional: bool,
     pub control: bool,
@@ -60,10 +62,13 @@ pub struct BatchView {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the document's own names")]
 pub struct Span {
+    /// Kafka's name of the field.
     pub name: String,
     pub start: u32,
     pub end: u32,
+    /// What it belongs to. One of `batch`, `record`, `otherRecord`.
     pub part: &'static str,
+    /// In words, e.g. `38` or `lz4`; empty for opaque bytes.
     pub value: String,
 }
 
@@ -83,10 +88,13 @@ pub struct Partitioning {
 pub struct Inspection {
     pub record: RecordView,
     pub batch: BatchView,
-    /// Carried beside the document.
+    /// The batch as it lies in the log: carried beside the document.
     #[serde(skip)]
     pub bytes: Vec<u8>,
+    /// Fields of the batch header, and of this record if the batch is not compressed; they cover every byte once,
+    /// in order.
     pub spans: Vec<Span>,
+    /// Why this partition; null when there is no key. `hash` is murmur2 as a signed 32-bit number.
     pub partitioning: Option<Partitioning>,
 }
 

@@ -142,7 +142,7 @@ pub struct GroupSpec {
     pub group_id: String,
     /// What it subscribes to.
     pub topics: Vec<String>,
-    /// `range` or `roundrobin`.
+    /// One of `range`, `roundrobin`.
     pub assignor: String,
     /// Records per second that each member handles; 0 is as fast as it can.
     pub rate: u32,
@@ -150,7 +150,7 @@ pub struct GroupSpec {
     pub auto_commit: bool,
     /// `auto.commit.interval.ms`.
     pub auto_commit_interval_ms: u32,
-    /// `auto.offset.reset`: `earliest`, `latest` or `none`.
+    /// `auto.offset.reset`. One of `earliest`, `latest`, `none`.
     pub auto_offset_reset: String,
     /// `session.timeout.ms`.
     pub session_timeout_ms: u32,

@@ -23,6 +23,7 @@ use wire::{Message, Reader};
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the document's own names")]
 pub struct Snapshot {
+    /// Always 1.
     pub version: u32,
     pub world_time: String,
     pub journal_length: String,
@@ -37,6 +38,7 @@ pub struct Snapshot {
 #[allow(missing_docs, reason = "the document's own names")]
 pub struct BrokerView {
     pub id: i32,
+    /// One of `running`, `starting`, `stopped`.
     pub state: &'static str,
     pub controller: bool,
 }
@@ -85,6 +87,7 @@ pub struct ProducerView {
 #[allow(missing_docs, reason = "the document's own names")]
 pub struct GroupView {
     pub group_id: String,
+    /// Kafka's words: Empty, PreparingRebalance, CompletingRebalance, Stable, Dead.
     pub state: String,
     pub generation: i32,
     pub protocol: String,
@@ -117,7 +120,9 @@ pub struct OffsetView {
     pub topic: String,
     pub partition: i32,
     pub committed: Option<String>,
+    /// Of the member that owns the partition; null when no placed member does.
     pub position: Option<String>,
+    /// High watermark minus committed.
     pub lag: Option<String>,
 }
 

@@ -1,6 +1,7 @@
-//! Generates `crates/wire/src/generated` from `crates/wire/schema`.
+//! Generates `crates/wire/src/generated` from `crates/wire/schema`, and the page's types from Rust's.
 
 mod names;
+mod page;
 mod rust;
 mod schema;
 mod shapes;
@@ -25,7 +26,8 @@ pub(crate) fn run() -> Result<(), String> {
         let path = directory.join(name);
         fs::remove_file(&path).map_err(|e| in_path(&path, &e))?;
     }
-    write_changed(&directory, &files)
+    write_changed(&directory, &files)?;
+    page::run()
 }
 
 /// Says whether the generated code is what the schema gives.
@@ -37,7 +39,7 @@ pub(crate) fn check() -> Result<(), String> {
         .filter(|name| files.get(*name) != found.get(*name))
         .collect();
     match stale.first() {
-        None => Ok(()),
+        None => page::check(),
         Some(first) => Err(format!(
             "crates/wire/src/generated/{first} and {} more differ from what the schema gives; run `cargo xtask codegen`",
             stale.len() - 1

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::count::{Tally, node_tap, pytest};
-use super::web::contains;
 use crate::process::{command, find, must_run, run_logged, target};
 use crate::root;
 use crate::setup;
@@ -13,11 +12,6 @@ use crate::steps::when_changed;
 use crate::trouble::{Outcome, Trouble};
 
 const FOLDER: &str = "tests/clients";
-
-pub(crate) fn no_python() -> Option<String> {
-    let found = contains(&root().join(FOLDER), ".py");
-    (!found).then(|| format!("there is no {FOLDER}/*.py"))
-}
 
 pub(crate) fn python() -> Outcome<Tally> {
     let python = python_packages()?;
@@ -40,14 +34,15 @@ pub(crate) fn python() -> Outcome<Tally> {
     Ok(pytest(&ended.output).judged(&ended))
 }
 
-pub(crate) fn no_node() -> Option<String> {
-    (node_files().is_empty()).then(|| format!("there is no {FOLDER}/*.test.mjs"))
-}
-
 pub(crate) fn node() -> Outcome<Tally> {
     setup::npm_packages()?;
+    let files = node_files();
+    if files.is_empty() {
+        // Node.js would look for tests elsewhere.
+        return Err(Trouble::Failed(format!("there is no {FOLDER}/*.test.mjs.")));
+    }
     let mut run = command("node", &["--test", "--test-reporter=tap"]);
-    run.args(node_files());
+    run.args(files);
     let ended = run_logged("node", against_server(&mut run)?)?;
     Ok(node_tap(&ended.output).judged(&ended))
 }

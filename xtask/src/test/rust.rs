@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::count::{Tally, libtest};
 use crate::codegen;
-use crate::process::{answer, command, find, run_logged};
+use crate::process::{Ended, answer, command, run_logged};
 use crate::root;
 use crate::setup;
 use crate::trouble::{Outcome, Trouble};
@@ -16,6 +16,10 @@ use crate::trouble::{Outcome, Trouble};
 const BARE_TARGET: &str = "wasm32v1-none";
 /// A wasm32 target on which the ordinary test harness runs.
 const WASI_TARGET: &str = "wasm32-wasip1";
+/// The version of cargo-deny that tests.
+const DENY: &str = "0.20.2";
+/// How it says that it could not fetch its database.
+const NO_DATABASE: &str = "failed to fetch advisory database";
 /// Lives that must break no rule.
 const LIVES: &str = "60";
 /// The one core crate that may use `std`; what depends on it cannot do without either.
@@ -44,14 +48,29 @@ pub(crate) fn clippy() -> Outcome<Tally> {
     single("clippy", &arguments)
 }
 
-pub(crate) fn no_deny() -> Option<String> {
-    find("cargo-deny")
-        .is_none()
-        .then(|| "cargo-deny is not installed".to_owned())
+/// What may come in from outside, by what is in the checkout alone (`deny.toml`).
+pub(crate) fn deny() -> Outcome<Tally> {
+    let ended = deny_check("deny", &["licenses", "bans", "sources"])?;
+    Ok(Tally::single(&ended))
 }
 
-pub(crate) fn deny() -> Outcome<Tally> {
-    single("deny", &["deny", "--all-features", "check"])
+/// Whether anything that comes in has a weakness known by now, by a database on the network.
+pub(crate) fn advisories() -> Outcome<Tally> {
+    let ended = deny_check("advisories", &["advisories"])?;
+    if ended.output.contains(NO_DATABASE) {
+        let tail = ended.tail();
+        return Err(Trouble::Missing(format!(
+            "the database cannot be had here:\n{tail}"
+        )));
+    }
+    Ok(Tally::single(&ended))
+}
+
+fn deny_check(name: &str, checks: &[&str]) -> Outcome<Ended> {
+    let deny = setup::cargo_tool("cargo-deny", DENY)?;
+    let arguments = ["--locked", "--all-features", "check"];
+    let mut run = command(&deny.to_string_lossy(), &arguments);
+    run_logged(name, run.args(checks))
 }
 
 pub(crate) fn tests() -> Outcome<Tally> {

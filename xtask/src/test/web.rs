@@ -29,11 +29,6 @@ pub(crate) fn types() -> Outcome<Tally> {
     npm_script("check")
 }
 
-pub(crate) fn no_unit() -> Option<String> {
-    let found = contains(&root().join("web"), ".test.ts");
-    (!found).then(|| "there is no web/**/*.test.ts".to_owned())
-}
-
 pub(crate) fn unit() -> Outcome<Tally> {
     build::core_quietly()?;
     setup::npm_packages()?;
@@ -47,11 +42,6 @@ pub(crate) fn unit() -> Outcome<Tally> {
         .arg(format!("--outputFile.json={}", report.display()));
     let ended = run_logged("unit", &mut vitest_run)?;
     Ok(vitest(&read_report(&report)).judged(&ended))
-}
-
-pub(crate) fn no_page() -> Option<String> {
-    let found = contains(&root().join("tests/e2e"), ".spec.ts");
-    (!found).then(|| "there is no tests/e2e/*.spec.ts".to_owned())
 }
 
 /// Serves the built page as `cargo xtask play` does and runs Playwright against it.
@@ -97,15 +87,4 @@ fn fresh_report(name: &str) -> Outcome<PathBuf> {
 fn read_report(path: &Path) -> Value {
     let text = fs::read_to_string(path).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
-}
-
-/// Whether a file whose name has this ending lies anywhere below `folder`.
-pub(crate) fn contains(folder: &Path, ending: &str) -> bool {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).any(|path| {
-        let named = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().ends_with(ending));
-        named || (path.is_dir() && contains(&path, ending))
-    })
 }

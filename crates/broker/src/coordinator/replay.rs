@@ -237,7 +237,10 @@ mod tests {
 
     /// A partition of `__consumer_offsets` as Kafka 4.3.1 wrote it: a classic group, a simple one,
     /// one of KIP-848, a deleted one, and one that commits in transactions.
-    const KAFKAS: &[u8] = include_bytes!("../../tests/vectors/consumer-offsets.log");
+    fn kafkas() -> Vec<u8> {
+        vectors::bytes("segments/consumer-offsets/00000000000000000000.log")
+    }
+
     const AT: PartitionIndex = PartitionIndex(0);
 
     fn replayed(bytes: &[u8]) -> Coordinator {
@@ -264,7 +267,7 @@ mod tests {
 
     #[test]
     fn kafkas_own_log_gives_the_groups_it_was_written_by() {
-        let coordinator = replayed(KAFKAS);
+        let coordinator = replayed(&kafkas());
         assert_eq!(offsets(&coordinator, "g-classic"), [(0, 5), (1, 7), (2, 5)]);
         assert_eq!(offsets(&coordinator, "g-simple"), [(1, 4)]);
         let consumers = offsets(&coordinator, "g-consumer");
@@ -282,14 +285,14 @@ mod tests {
 
     #[test]
     fn offsets_of_an_aborted_transaction_are_never_seen() {
-        let coordinator = replayed(KAFKAS);
+        let coordinator = replayed(&kafkas());
         assert_eq!(offsets(&coordinator, "g-txgroup"), [(0, 5)]);
     }
 
     #[test]
     fn records_are_written_back_byte_for_byte() {
         let mut compared = 0;
-        for (_, batch) in Batches::new(KAFKAS) {
+        for (_, batch) in Batches::new(&kafkas()) {
             for record in batch.records().expect("no codec").flatten() {
                 let key = record.key.expect("a key");
                 let again = match records::replay(key, record.value) {
@@ -321,7 +324,7 @@ mod tests {
                 compression,
                 ..BatchOptions::default()
             });
-            for (_, batch) in Batches::new(KAFKAS).take(3) {
+            for (_, batch) in Batches::new(&kafkas()).take(3) {
                 for record in batch.records().expect("no codec").flatten() {
                     builder
                         .append(record.timestamp, record.key, record.value, &[])

@@ -158,18 +158,9 @@ pub(crate) fn snapshot(bytes: &[u8]) -> BTreeMap<ids::ProducerId, log::Producer>
     entries.into_iter().collect()
 }
 
-/// The directory of a case: beside the repository, else the copy that a few cases have here.
-pub(crate) fn vector(case: &str) -> Option<PathBuf> {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let all = crate_dir
-        .join("../../../shared/vectors/segments")
-        .join(case);
-    let few = crate_dir.join("tests/vectors").join(case);
-    let found = [all, few].into_iter().find(|path| path.is_dir());
-    if found.is_none() {
-        println!("skipped: the vectors of {case} are not beside this repository");
-    }
-    found
+/// The directory of a case.
+pub(crate) fn vector(case: &str) -> PathBuf {
+    vectors::path(&format!("segments/{case}"))
 }
 
 /// The moment at which Kafka wrote the vectors.

@@ -1,50 +1,34 @@
 //! What several tests need: the recorded bytes of a real Kafka, and decoding of their notation.
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::path::{Path, PathBuf};
+/// The broker's own files, beside those of its partitions.
+const LOG_DIRECTORY: &str = "segments/_logdir";
+/// Where the same files lie as Kafka's recovery left them.
+pub(crate) const RECOVERED: &str = "/recovered";
 
-/// A folder of the recorded vectors; says so and gives `None` where they are not beside the clone.
-pub(crate) fn shared(folder: &str) -> Option<PathBuf> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors");
-    let path = Path::new(root).join(folder);
-    if !path.is_dir() {
-        println!("left out: no recorded vectors in ../shared/vectors/{folder}");
-        return None;
-    }
-    Some(path)
+/// The log files of a partition's directory among the vectors, in the order of their offsets.
+pub(crate) fn logs(directory: &str) -> Vec<String> {
+    vectors::files(directory, ".log")
 }
 
-/// The vectors that are part of the repository.
-pub(crate) fn own(folder: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors")).join(folder)
+/// Every partition's directory among the vectors, and what Kafka's recovery made of the damaged ones.
+pub(crate) fn partitions() -> Vec<String> {
+    let cases = vectors::folders("segments").into_iter();
+    let cases: Vec<String> = cases.filter(|case| case != LOG_DIRECTORY).collect();
+    let damaged = cases.iter().filter(|case| is_damaged(case));
+    let recovered: Vec<String> = damaged.map(|case| format!("{case}{RECOVERED}")).collect();
+    [cases, recovered].concat()
 }
 
-/// The directories in `root`, in order.
-pub(crate) fn directories(root: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(root).expect("a readable directory");
-    let mut all: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("a readable entry").path())
-        .filter(|path| path.is_dir())
-        .collect();
-    all.sort();
-    all
+/// Segments of a killed broker end in zeros, torn or corrupt batches.
+pub(crate) fn is_damaged(directory: &str) -> bool {
+    directory.starts_with("segments/sigkill") && !directory.ends_with(RECOVERED)
 }
 
-/// The log files of a partition's directory, in the order of their offsets.
-pub(crate) fn logs(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).expect("a readable directory");
-    let mut all: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("a readable entry").path())
-        .filter(|path| path.extension().is_some_and(|ext| ext == "log"))
-        .collect();
-    all.sort();
-    all
-}
-
-/// The JSON documents of a file, one a line.
-pub(crate) fn lines(path: &Path) -> Vec<serde_json::Value> {
-    let text = std::fs::read_to_string(path).expect("a readable file");
-    text.lines()
+/// The JSON documents of a vector, one a line.
+pub(crate) fn lines(vector: &str) -> Vec<serde_json::Value> {
+    vectors::text(vector)
+        .lines()
         .map(|line| serde_json::from_str(line).expect("a JSON document a line"))
         .collect()
 }

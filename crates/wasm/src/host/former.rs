@@ -5,7 +5,7 @@ use world::World;
 use super::{Engine, Outcome, empty};
 use crate::calls::Call;
 use crate::owner::Owned;
-use crate::push::{Failure, OpenedView, Outbox, Params};
+use crate::push::{Failure, Opened, Outbox, Params};
 use crate::stage::{Beyond, Pace, Stage};
 use crate::store::Kind;
 use crate::store::place::Switch;
@@ -150,7 +150,7 @@ impl Engine {
         session.stage.beyond = self.beyond();
         self.bound(&mut session);
         self.session = Some(session);
-        let opened = OpenedView {
+        let opened = Opened {
             workspace: self.opening.workspace.clone(),
             world: self.world(),
             restored,

@@ -4,7 +4,8 @@ use wasm_bindgen::JsValue;
 
 use super::{Engine, Outcome, USE_MS};
 use crate::browser::{now, plain};
-use crate::calls::Call;
+use crate::calls::{Call, NAME_MAX, no_longer_than};
+use crate::methods;
 use crate::owner;
 use crate::push::{Failure, StatusView, WorkspaceView};
 use crate::store::{Kind, workspaces};
@@ -79,14 +80,18 @@ impl Engine {
 
     /// Only who owns a workspace changes it, or anyone while nobody does.
     pub(super) async fn change_workspace(&mut self, call: &Call) -> Result<Outcome, Failure> {
-        let id: String = call.arg(0)?;
+        let (id, title) = match call.method.as_str() {
+            "renameWorkspace" => methods::rename_workspace(call)?,
+            "undeleteWorkspace" => (methods::undelete_workspace(call)?.0, String::new()),
+            _ => (methods::delete_workspace(call)?.0, String::new()),
+        };
         let is_open = id == self.opening.workspace;
         if is_open && self.arrival.is_some() {
             return Err(self.nobody());
         }
         match call.method.as_str() {
             "renameWorkspace" => {
-                let title: String = call.arg(1)?;
+                let title = no_longer_than(NAME_MAX, "A workspace's title", title)?;
                 let _lock = match is_open {
                     true => None,
                     false => Some(owner::acquire_idle(&id).await?),

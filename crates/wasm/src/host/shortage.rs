@@ -11,7 +11,7 @@ use std::rc::Rc;
 use super::{Engine, MEMORY_ONLY_BYTES};
 use crate::browser::Alarm;
 use crate::owner::Owned;
-use crate::push::Params;
+use crate::push::{NoticeCode, Params};
 use crate::store::sys::{Slot, pause};
 use crate::store::{Kind, StoreError, ballast, workspaces};
 use crate::turn::Session;
@@ -81,11 +81,11 @@ impl Engine {
         match (self.short, found) {
             (true, true) => {
                 session.world.free_disks();
-                session.out.notice("storage-back", Params::new());
+                session.out.notice(NoticeCode::StorageBack, Params::new());
             }
             (false, false) => {
                 session.world.bound_disks(0);
-                session.out.notice("quota", Engine::gone(false));
+                session.out.notice(NoticeCode::Quota, Engine::gone(false));
             }
             _ => {}
         }

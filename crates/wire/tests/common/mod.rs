@@ -4,8 +4,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests, which clippy does not take for tests.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -28,21 +27,14 @@ pub(crate) struct Exchange {
     pub(crate) response_json: Value,
 }
 
-/// The frames committed here, and all those in `../shared/vectors` if it is there.
+/// All recorded frames, client by client.
 pub(crate) fn exchanges() -> Vec<Exchange> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![here.join("tests/vectors/frames.ndjson")];
-    match fs::read_dir(here.join("../../../shared/vectors/frames")) {
-        Ok(entries) => files.extend(entries.map(|entry| entry.unwrap().path())),
-        Err(_) => {
-            println!("../shared/vectors/frames is absent: only the committed frames are used")
-        }
-    }
-    files.sort();
-    files.retain(|path| path.extension().is_some_and(|e| e == "ndjson"));
-    let texts = files.iter().map(|path| fs::read_to_string(path).unwrap());
-    texts
-        .flat_map(|text| text.lines().map(exchange).collect::<Vec<_>>())
+    let files = vectors::files("frames", ".ndjson").into_iter();
+    files
+        .flat_map(|file| {
+            let text = vectors::text(&file);
+            text.lines().map(exchange).collect::<Vec<_>>()
+        })
         .collect()
 }
 
@@ -115,11 +107,14 @@ fn kind<M: Message + PartialEq>(name: &'static str) -> Kind {
 }
 
 /// Every message there is, by name.
-pub(crate) fn kinds() -> BTreeMap<&'static str, Kind> {
+pub(crate) fn kinds() -> &'static BTreeMap<&'static str, Kind> {
     macro_rules! list {
         ($($name:ident,)*) => {
             BTreeMap::from([$((stringify!($name), kind::<wire::messages::$name>(stringify!($name))),)*])
         };
     }
-    wire::for_each_message!(list)
+    // Asked for with every frame: made once.
+    static KINDS: LazyLock<BTreeMap<&'static str, Kind>> =
+        LazyLock::new(|| wire::for_each_message!(list));
+    &KINDS
 }
