@@ -5,11 +5,10 @@ import { type BrookletApi, brookletApi } from "./engine/api";
 import { connectEngine } from "./engine/client";
 import { deliver } from "./engine/core";
 import type { FrameView } from "./engine/frame";
-import { LESSONS } from "./lessons";
 import Page from "./screens/Page.svelte";
-import { App, SANDBOX } from "./state/app.svelte";
+import { App, wanted } from "./state/app.svelte";
 import { isKept } from "./state/kept";
-import { errorText } from "./words";
+import { errorText, words } from "./words";
 
 declare global {
   interface Window {
@@ -31,17 +30,15 @@ const shown = new Promise<void>((resolve) => {
 
 function engine() {
   return connectEngine(() => {
-    const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module" });
+    const name = `brooklet-worker ${Date.now()} ${Math.random()}`;
+    const worker = new Worker(new URL("./engine/worker.ts", import.meta.url), { type: "module", name });
+    // The worker holds the lock of its name before it says anything: whoever gets it after that outlives it.
+    const gone = () => worker.dispatchEvent(new ErrorEvent("error", { message: words.gone }));
+    worker.addEventListener("message", () => void navigator.locks?.request(name, gone), { once: true });
     // Who comes back has logs to recover, which is in the rest.
-    void deliver(worker, isKept(wanted()) ? "now" : shown);
+    void deliver(worker, isKept(wanted(query)) ? "now" : shown);
     return worker;
   });
-}
-
-/** `?lesson=01-…` opens that lesson, `?lesson=none` the sandbox; a newcomer begins with the first lesson. */
-function wanted(): string {
-  const slug = query.get("lesson") ?? LESSONS[0]?.slug ?? "none";
-  return LESSONS.some((each) => each.slug === slug) ? `lesson-${slug}` : SANDBOX;
 }
 
 /** The first frame that is as wanted. */
@@ -58,7 +55,7 @@ function framed(app: App, wanted: (frame: FrameView) => boolean): Promise<void> 
 async function start() {
   const client = engine();
   const app = new App(client);
-  const opened = app.openWorkspace(wanted());
+  const opened = app.openWorkspace(wanted(query));
   window.brooklet = brookletApi(client, opened);
   const target = document.getElementById("app");
   if (!target) return;

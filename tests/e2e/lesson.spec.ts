@@ -10,6 +10,7 @@ import {
   open,
   PATIENT,
   partitions,
+  ready,
   snapshot,
   test,
 } from "./page.ts";
@@ -90,6 +91,25 @@ test("the lesson and the sandbox are worlds of their own", async ({ page }) => {
   await eventually(page, (s) => s.topics.map((t) => t.name)).toContain("mine");
   await by(page, "start-over").click();
   await eventually(page, (s) => s.topics.map((t) => t.name)).not.toContain("mine");
+});
+
+test("what is done of a lesson survives a reload, goes when it is started over, and comes back with undo", async ({
+  page,
+}) => {
+  await open(page, LESSON);
+  const lane = await box(page, "lane-orders-1");
+  await page.mouse.click(lane.x + lane.width / 2, lane.y + 20);
+  const first = [true, false, false, false];
+  await expect.poll(() => done(page), PATIENT).toEqual(first);
+  await page.reload();
+  await ready(page);
+  await expect.poll(() => done(page), PATIENT).toEqual(first);
+  await by(page, "start-over").click();
+  await expect.poll(() => done(page), PATIENT).toEqual([false, false, false, false]);
+  await by(page, "undo").click();
+  await expect.poll(() => done(page), PATIENT).toEqual(first);
+  await by(page, "redo").click();
+  await expect.poll(() => done(page), PATIENT).toEqual([false, false, false, false]);
 });
 
 async function box(page: Page, id: string) {

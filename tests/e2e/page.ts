@@ -178,3 +178,12 @@ export async function type(page: Page, line: string) {
   await by(page, "terminal-input").fill(line);
   await by(page, "terminal-input").press("Enter");
 }
+
+/** As in a browser that gives a page no IndexedDB. */
+export async function withoutStorage(page: Page) {
+  await page.route("**/worker-*.js", async (route) => {
+    const response = await route.fetch();
+    const body = `Object.defineProperty(self, "indexedDB", { value: undefined });${await response.text()}`;
+    await route.fulfill({ response, body });
+  });
+}

@@ -92,6 +92,8 @@ for (const [how, words] of [
     await expect(notice).toBeVisible(PATIENT);
     await expect(notice).toContainText("long-0");
     await expect(notice).toContainText("have been cut");
+    await expect(notice).toContainText("all other records are there");
+    await expect(by(page, "notice-history-begins")).toHaveCount(0);
     const end = Number(partitions(await snapshot(page), "long")[0]?.logEndOffset);
     expect(end).toBeLessThan(400);
     expect(end).toBeGreaterThanOrEqual(victim.offset);
@@ -108,6 +110,22 @@ for (const [how, words] of [
     expect((await records(page, "long")).at(-1)?.value).toBe("appended after the cut");
   });
 }
+
+test("a worker that is gone is noticed, and another one goes on from the logs", async ({ page }) => {
+  await open(page);
+  await createTopic(page, "kept", 1);
+  await page.evaluate(() => {
+    void window.brooklet.spawn("kafka-console-consumer --topic kept").done.then((code) => {
+      document.title = `ended with ${code}`;
+    });
+  });
+  const [worker] = page.workers();
+  // As when the browser takes its memory: it says nothing any more.
+  await worker?.evaluate(() => (globalThis as unknown as { close(): void }).close());
+  await expect(by(page, "notice-restarted")).toBeVisible({ timeout: 5_000 });
+  await eventually(page, (s) => s.topics.map((topic) => topic.name)).toContain("kept");
+  await expect(page).toHaveTitle("ended with 1");
+});
 
 type Ack = { partition: number; offset: number; value: string };
 

@@ -11,8 +11,9 @@ let end = "";
 
 beforeAll(async () => {
   core = await nodeCore();
-  await core.client.open("test", start as unknown as Scenario);
-  api = brookletApi(core.client, Promise.resolve());
+  const opened = core.client.open("test", start as unknown as Scenario);
+  await opened;
+  api = brookletApi(core.client, opened);
   end = (await core.run(4_000)).worldTime;
 });
 

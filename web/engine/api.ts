@@ -6,7 +6,7 @@
  */
 
 import type { Client } from "./client";
-import { type RecordView, Refusal, type Snapshot } from "./rpc";
+import { type Opened, type RecordView, Refusal, type Snapshot, type Status } from "./rpc";
 
 export type Typed = string | Uint8Array | ArrayBuffer;
 
@@ -19,8 +19,11 @@ export interface Running {
 }
 
 export interface BrookletApi {
-  /** Settles when a workspace is open. */
+  /** Settles when this tab has a workspace open that it owns; in one that waits for another, once it has taken over. */
   ready: Promise<unknown>;
+  /** Which workspace this tab has or waits for, whether it owns it, and who does meanwhile. While it waits, every
+      other call is refused with the code `not-owner`. */
+  status(): Promise<Status>;
   cli(line: string, stdin?: Typed): Promise<{ code: number; stdout: string; stderr: string }>;
   spawn(line: string): Running;
   snapshot(): Promise<Snapshot>;
@@ -37,9 +40,10 @@ export interface BrookletApi {
 /** Bytes that the worker takes at once. */
 const TYPED_MAX = 1 << 20;
 
-export function brookletApi(client: Client, ready: Promise<unknown>): BrookletApi {
+export function brookletApi(client: Client, opened: Promise<Opened>): BrookletApi {
   return {
-    ready,
+    ready: owned(client, opened),
+    status: () => client.status(),
     spawn: (line) => spawn(client, line),
     async cli(line, stdin = "") {
       const input = bytes(stdin);
@@ -68,6 +72,18 @@ export function brookletApi(client: Client, ready: Promise<unknown>): BrookletAp
       client.time({ op: "seek", t: typeof t === "string" && /^\d+$/.test(t) ? Number(t) : (t as number) }),
     connect: (brokerId) => client.connect(brokerId),
   };
+}
+
+async function owned(client: Client, opened: Promise<Opened>): Promise<Opened> {
+  const found = await opened;
+  if (found.owner) return found;
+  return new Promise((resolve) => {
+    const stop = client.onPush((push) => {
+      if (push.push !== "opened") return;
+      stop();
+      resolve(push.opened);
+    });
+  });
 }
 
 function spawn(client: Client, line: string): Running {

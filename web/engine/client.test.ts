@@ -38,7 +38,7 @@ test("a refusal rejects with its code and params", async () => {
   await expect(client.undo()).rejects.toMatchObject({ code: "NON_EMPTY_GROUP", params: { group: "g" } });
 });
 
-test("after a trap a new worker opens the same workspace, and never afresh", async () => {
+test("after a trap a new worker opens the same workspace", async () => {
   const ports: ReturnType<typeof worker>[] = [];
   const client = connectEngine(() => {
     const first = ports.length === 0;
@@ -53,14 +53,11 @@ test("after a trap a new worker opens the same workspace, and never afresh", asy
   });
   const notices: Push[] = [];
   client.onPush((push) => notices.push(push));
-  await client.open("sandbox", null, true);
+  await client.open("sandbox", null);
   await client.watch({ lanes: [], decade: 0, times: false });
   await expect(client.undo()).rejects.toMatchObject({ code: "trap" });
   expect(ports[0]?.ended()).toBe(true);
-  expect(ports[1]?.calls.map((c) => [c.method, c.args[2]])).toEqual([
-    ["open", false],
-    ["watch", undefined],
-  ]);
+  expect(ports[1]?.calls.map((c) => c.method)).toEqual(["open", "watch"]);
   expect(notices).toMatchObject([{ push: "notice", notice: { code: "restarted" } }]);
 });
 
@@ -79,4 +76,30 @@ test("a worker that always fails is given up, in words", async () => {
   await client.open("sandbox", null).catch(() => {});
   expect(started).toBe(4);
   expect(codes.at(-1)).toBe("down");
+});
+
+test("what ran in a worker that failed has ended, and says why", async () => {
+  let lives = 0;
+  const client = connectEngine(() => {
+    const first = lives++ === 0;
+    return worker((call, post) => {
+      if (call.method === "spawn") {
+        post({ reply: call.id, ok: true, value: Number(call.args[0]) });
+        if (call.args[0] === "7") post({ push: "exit", id: 7, code: 0 });
+      } else if (first && call.method === "undo") {
+        post({ reply: call.id, ok: false, code: "trap", message: "unreachable", params: {} });
+      } else yes(call, post);
+    });
+  });
+  const exits: Push[] = [];
+  client.onPush((push) => {
+    if (push.push === "exit") exits.push(push);
+  });
+  for (const id of ["7", "8", "9"]) await client.spawn(id);
+  await client.undo().catch(() => {});
+  expect(exits).toEqual([
+    { push: "exit", id: 7, code: 0 },
+    { push: "exit", id: 8, code: 1, why: "restarted" },
+    { push: "exit", id: 9, code: 1, why: "restarted" },
+  ]);
 });

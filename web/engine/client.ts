@@ -15,6 +15,8 @@ export type Client = Engine & { onPush(listen: (push: Push) => void): () => void
 
 const METHODS: Record<Method, true> = {
   open: true,
+  startOver: true,
+  status: true,
   scenario: true,
   command: true,
   undo: true,
@@ -32,13 +34,22 @@ const METHODS: Record<Method, true> = {
   workspaces: true,
   renameWorkspace: true,
   deleteWorkspace: true,
+  undeleteWorkspace: true,
 };
 
 /** At most this many restarts in a row without an answer in between; then it stays down and says so. */
 const RESTARTS_MAX = 3;
 
+interface Waiting {
+  method: Method;
+  resolve(value: unknown): void;
+  reject(why: Refusal): void;
+}
+
 export function connectEngine(start: () => Port): Client {
-  const waiting = new Map<number, { resolve(value: unknown): void; reject(why: Refusal): void }>();
+  const waiting = new Map<number, Waiting>();
+  /** Terminals that have not ended. */
+  const running = new Set<number>();
   const listeners = new Set<(push: Push) => void>();
   const memory: { open: Call | null; watch: Call | null } = { open: null, watch: null };
   let port = startPort();
@@ -50,10 +61,15 @@ export function connectEngine(start: () => Port): Client {
     fresh.onmessage = (event) => {
       if ("reply" in event.data) settle(event.data);
       else if (event.data.push === "turn") fresh.postMessage({ seen: event.data.turn });
-      else for (const listen of listeners) listen(event.data);
+      else tell(event.data);
     };
     fresh.onerror = (event) => restart(event.message || "worker failed");
     return fresh;
+  }
+
+  function tell(push: Push) {
+    if (push.push === "exit") running.delete(push.id);
+    for (const listen of listeners) listen(push);
   }
 
   function settle(reply: Reply) {
@@ -62,6 +78,7 @@ export function connectEngine(start: () => Port): Client {
     if (!call) return;
     if (reply.ok) {
       restarts = 0;
+      if (call.method === "spawn") running.add(reply.value as number);
       call.resolve(reply.value);
     } else if (reply.code === "trap") {
       call.reject(new Refusal(reply.code, reply.message, reply.params));
@@ -76,9 +93,8 @@ export function connectEngine(start: () => Port): Client {
     for (const call of waiting.values()) call.reject(new Refusal("restarted", why));
     waiting.clear();
     const down = ++restarts > RESTARTS_MAX;
-    for (const listen of listeners) {
-      listen({ push: "notice", notice: { code: down ? "down" : "restarted", params: { why } } });
-    }
+    for (const id of running) tell({ push: "exit", id, code: 1, why: "restarted" });
+    tell({ push: "notice", notice: { code: down ? "down" : "restarted", params: { why } } });
     if (down) return;
     port = startPort();
     for (const again of [memory.open, memory.watch]) {
@@ -88,11 +104,11 @@ export function connectEngine(start: () => Port): Client {
 
   function call(method: Method, args: unknown[]): Promise<unknown> {
     const message = { id: nextId++, method, args } as Call;
-    // A restarted worker opens what was open and recovers; it never begins afresh.
-    if (method === "open") memory.open = { ...message, args: [args[0], args[1], false] } as Call;
+    // A restarted worker opens what was open and recovers.
+    if (method === "open") memory.open = message;
     if (method === "watch") memory.watch = message;
     return new Promise((resolve, reject) => {
-      waiting.set(message.id, { resolve, reject });
+      waiting.set(message.id, { method, resolve, reject });
       try {
         port.postMessage(message);
       } catch (why) {

@@ -85,7 +85,8 @@ test("window.brooklet runs a command to its end", async () => {
   const { client, run } = await world();
   await run(1_000);
   await client.time({ op: "resume" });
-  const api = brookletApi(client, Promise.resolve());
+  const opened = { workspace: "test", world: "test~0", restored: false, owner: true };
+  const api = brookletApi(client, Promise.resolve(opened));
   expect(await api.cli("kafka-topics --list")).toEqual({
     code: 0,
     stdout: "__consumer_offsets\norders\n",

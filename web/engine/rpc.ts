@@ -56,6 +56,7 @@ export type {
   Scenario,
   Snapshot,
   Span,
+  Status,
   TimeControl,
   Timeline,
   TopicSpec,

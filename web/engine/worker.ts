@@ -31,6 +31,7 @@ const scope = globalThis as unknown as {
   postMessage(message: FromWorker, transfer: Transferable[]): void;
   /** The running core: for a debugger, and for whoever measures it. */
   core: WebAssembly.ModuleImports | undefined;
+  name: string;
   /** Called by the core when it needs its second half at once. */
   fetchRest(): void;
   onmessage: ((event: MessageEvent<Call | Seen | Delivery>) => void) | null;
@@ -46,8 +47,19 @@ const host = load();
 // Whoever calls is told; until then nobody is.
 host.catch(() => {});
 
+/** The lock of this worker's name is held for as long as it lives: who waits for it learns that it is gone. */
+const held = new Promise<void>((resolve) => {
+  const locks = navigator.locks;
+  if (!locks) return resolve();
+  void locks.request(scope.name, () => {
+    resolve();
+    return new Promise(() => {});
+  });
+});
+
 async function load() {
   const module = await compiled;
+  await held;
   const [code] = Object.values(bindings);
   if (!code) throw new Error(NO_CORE);
   scope.core = await code.default({ module_or_path: module });

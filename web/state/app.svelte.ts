@@ -3,7 +3,8 @@
 import type { Client } from "../engine/client";
 import type { Opened } from "../engine/rpc";
 import { LESSONS } from "../lessons";
-import { forget, isKept, keep } from "./kept";
+import { errorText } from "../words";
+import { doneIn, forget, isKept, keep, keepDone, lastOpened, openedLast } from "./kept";
 import { LessonProgress } from "./lesson.svelte";
 import { Selection } from "./selection.svelte";
 import { StageView } from "./stage.svelte";
@@ -53,6 +54,7 @@ export class App {
     this.world.cliLines((line) => this.terminals.active?.gui(line));
     this.world.frames((frame) => this.stage.see(frame, performance.now()));
     client.onPush((push) => {
+      if (push.push === "opened") this.begun(push.opened);
       if (push.push === "snapshot") this.lesson?.see(push.snapshot);
       if (push.push === "layout") this.stage.renew();
       if (push.push === "exit") this.lesson?.ran(this.world.snapshot);
@@ -60,17 +62,28 @@ export class App {
   }
 
   /** Opens a workspace by its id: the sandbox, a lesson's, or one that is only stored. */
-  async openWorkspace(id: string, fresh = false) {
-    const found = LESSONS.find((each) => `lesson-${each.slug}` === id);
+  async openWorkspace(id: string) {
+    const found = lessonOf(id);
     this.lesson = found ? new LessonProgress(found.lesson) : null;
     this.learnOpen = found !== undefined;
     this.selection.select(null);
     this.world.did = null;
     this.workspace = id;
+    openedLast(id);
     // The sandbox begins with the first lesson's small world.
-    const opened = await this.world.open(id, found?.start ?? LESSONS[0]?.start ?? null, fresh);
-    this.remember(opened, fresh);
-    return opened;
+    return this.world.open(id, found?.start ?? LESSONS[0]?.start ?? null);
+  }
+
+  /** Begins the workspace anew. What it held is kept, and undo leads back to it. */
+  async startOver() {
+    const kept = isKept(this.workspace);
+    forget(this.workspace);
+    try {
+      await this.world.startOver();
+    } catch (why) {
+      if (kept) keep(this.workspace);
+      this.failure = errorText(why);
+    }
   }
 
   say(text: string) {
@@ -80,12 +93,23 @@ export class App {
   async deleteWorkspace(id: string) {
     await this.world.client.deleteWorkspace(id);
     forget(id);
+    if (lastOpened() === id) openedLast(null);
   }
 
-  /** Says so when the browser has lost what this workspace held, and notes once it holds something. */
-  private remember({ workspace, restored, owner }: Opened, fresh: boolean) {
-    if (!owner || this.world.notices.some(({ code }) => code === "memory")) return;
-    if (!restored && !fresh && isKept(workspace)) this.world.tell({ code: "dropped", params: {} });
+  async undeleteWorkspace(id: string) {
+    await this.world.client.undeleteWorkspace(id);
+    keep(id);
+  }
+
+  /** Another world is open: what was remembered of it counts. Says so when the browser has lost what the workspace
+      held, and notes once it holds something. */
+  private begun({ workspace, world, restored }: Opened) {
+    const found = lessonOf(workspace);
+    this.selection.select(null);
+    if (!restored) keepDone(world, []);
+    if (found) this.lesson = new LessonProgress(found.lesson, doneIn(world), (done) => keepDone(world, done));
+    if (this.world.notices.some(({ code }) => code === "memory")) return;
+    if (!restored && isKept(workspace)) this.world.tell({ code: "dropped", params: {} });
     if (!restored) forget(workspace);
     // What a frame shows is stored.
     const stop = this.world.frames(({ lanes }) => {
@@ -101,6 +125,24 @@ export class App {
     this.lesson?.inspected(this.world.snapshot);
     if (this.narrow || this.phone) this.panel = "inspect";
   }
+}
+
+const lessonOf = (workspace: string) => LESSONS.find(({ slug }) => `lesson-${slug}` === workspace);
+
+/** What the address says of a workspace. */
+export function addressOf(workspace: string): string {
+  const found = lessonOf(workspace);
+  if (workspace === SANDBOX) return "?free";
+  return found ? `?lesson=${found.slug}` : `?workspace=${encodeURIComponent(workspace)}`;
+}
+
+/** Which workspace the address asks for: `?lesson=01-…` that lesson, `?lesson=none` and `?free` the sandbox. Without
+    a wish it is what was open last; a newcomer begins with the first lesson. */
+export function wanted(query: URLSearchParams): string {
+  const slug = query.get("lesson");
+  const asked = query.get("workspace") ?? (slug === null ? null : `lesson-${slug}`);
+  if (query.has("free") || (slug !== null && !lessonOf(`lesson-${slug}`))) return SANDBOX;
+  return asked ?? lastOpened() ?? `lesson-${LESSONS[0]?.slug}`;
 }
 
 function follow(query: string, tell: (matches: boolean) => void) {

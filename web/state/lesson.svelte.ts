@@ -14,7 +14,13 @@ export class LessonProgress {
   private furthest = new Map<string, number>();
   private at = new Map<string, number>();
 
-  constructor(readonly lesson: Lesson) {
+  /** `done` has come true before; `keep` is told of all that has, whenever more does. */
+  constructor(
+    readonly lesson: Lesson,
+    done: Iterable<string> = [],
+    private readonly keep: (done: Iterable<string>) => void = () => {},
+  ) {
+    this.done = new Set(done);
     this.checks = lesson.blocks.filter((block) => block.is === "check");
   }
 
@@ -55,6 +61,8 @@ export class LessonProgress {
 
   private evaluate(snapshot: Snapshot) {
     const fresh = this.checks.filter((c) => !this.done.has(c.id) && holds(c.when, snapshot, this.counters));
-    if (fresh.length > 0) this.done = new Set([...this.done, ...fresh.map((c) => c.id)]);
+    if (fresh.length === 0) return;
+    this.done = new Set([...this.done, ...fresh.map((c) => c.id)]);
+    this.keep(this.done);
   }
 }

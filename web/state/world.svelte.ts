@@ -8,6 +8,7 @@ import type {
   GroupState,
   Layout,
   Notice,
+  NoticeCode,
   Push,
   Scenario,
   Snapshot,
@@ -65,8 +66,10 @@ export class World {
     client.onPush((push) => this.take(push));
   }
 
-  async open(workspace: string, scenario: Scenario | null, fresh = false) {
-    const opened = await this.client.open(workspace, scenario, fresh);
+  async open(workspace: string, scenario: Scenario | null) {
+    // They are about the workspace that was open.
+    this.notices = [];
+    const opened = await this.client.open(workspace, scenario);
     this.opened = true;
     void this.client.scenario().then(
       ({ startMs }) => {
@@ -95,6 +98,11 @@ export class World {
       () => {},
     );
     for (const tell of this.onDo) tell(command);
+  }
+
+  async startOver() {
+    await this.client.startOver();
+    this.did = { code: "startOver", id: ++this.serial };
   }
 
   async time(control: TimeControl) {
@@ -161,10 +169,11 @@ export class World {
         this.addEvents();
         this.events = this.events.filter((e) => e.t <= push.to && e.journal <= push.journal);
         return;
+      case "opened":
       case "stdout":
       case "stderr":
       case "exit":
-        return; // the terminals listen for themselves
+        return; // the app and the terminals listen for themselves
       case "turn":
         return; // the client has answered it
     }
@@ -206,12 +215,19 @@ function named(command: Command): Record<string, string> {
   return names;
 }
 
-/** Notices that a newer one makes untrue. */
-function superseded(old: string, by: string): boolean {
-  return (
-    (by === "took-over" && old === "not-owner") ||
-    (by === "down" && old === "restarted") ||
-    (by === "storage-back" && (old === "storage-lost" || old === "quota")) ||
-    (by === "memory-room" && old === "memory-full")
-  );
-}
+/** Notices that a newer one makes untrue: no two that contradict each other stand together. */
+const UNTRUE: Partial<Record<NoticeCode, NoticeCode[]>> = {
+  "took-over": ["not-owner"],
+  "lost-ownership": ["took-over"],
+  down: ["restarted"],
+  // "The records are all there", "nothing acknowledged is lost".
+  cut: ["history-begins", "restarted", "dropped"],
+  dropped: ["history-begins", "restarted"],
+  quota: ["storage-back"],
+  "storage-lost": ["storage-back"],
+  "storage-back": ["storage-lost", "quota"],
+  "memory-full": ["memory-room"],
+  "memory-room": ["memory-full"],
+};
+
+const superseded = (old: NoticeCode, by: NoticeCode): boolean => UNTRUE[by]?.includes(old) ?? false;

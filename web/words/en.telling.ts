@@ -3,6 +3,12 @@
 import { clock } from "./clock";
 import { type Params, plural, type Say } from "./en";
 
+/** What a reload says of the logs that it did not have to cut. */
+const rest = (more: number) =>
+  more === 0
+    ? " History begins here; all other records are there."
+    : ` So have the ends of ${plural(more, "other log", "other logs")}. History begins here.`;
+
 export const live = {
   one: (text: string) => `${text}.`,
   withMore: (text: string, n: number) => `${text}, and ${plural(n, "other event", "other events")}.`,
@@ -52,15 +58,15 @@ export const notices = {
     `${p.owner || "Another tab"} is using this workspace. This tab takes over as soon as that one is closed.`,
   "took-over": () => "The other tab is gone. This tab runs the workspace now.",
   "lost-ownership": () => "Another tab has taken this workspace over. This one has stopped.",
-  quota: () =>
-    "The browser's storage is full. Nothing more is accepted until there is room; nothing acknowledged is lost.",
+  quota: (p) =>
+    `The browser's storage is full. No more records are accepted until there is room: delete topics or workspaces, which cannot be undone now. Nothing acknowledged is lost.${p.gone ? " What was started over or deleted before is gone for good." : ""}`,
   "storage-lost": (p) =>
     `The connection to the browser's storage was lost (${p.why}). Nothing is acknowledged until it is back.`,
   "storage-back": () => "Storage works again.",
   restarted: (p) =>
     `The broker failed (${p.why}) and was started again from its logs. Nothing acknowledged is lost.`,
   cut: (p) =>
-    `${p.log}: ${p.bytes} bytes from position ${p.at} on were damaged (${p.why}) and have been cut.`,
+    `${p.log}: ${p.bytes} bytes from position ${p.at} on were damaged (${p.why}) and have been cut.${p.more === undefined ? "" : rest(Number(p.more))}`,
   "history-begins": () => "The page was loaded again: history begins here. The records are all there.",
   "history-trimmed": () => "The oldest part of the history was let go to keep memory small.",
   branched: (p) => `Branched at ${clock(Number(p.at))}. What came after it is kept: Undo leads back to it.`,

@@ -32,6 +32,7 @@ export const en = {
     sandbox: "Sandbox",
     workspaces: "Workspaces",
     deleteWorkspace: (name: string) => `Delete the workspace ${name} and its logs`,
+    deleted: (name: string) => `“${name}” is deleted.`,
     rename: "Rename",
     renameWorkspace: (name: string) => `Rename the workspace ${name}`,
     renameTo: (name: string) => `New name of ${name}`,
@@ -206,8 +207,10 @@ export const en = {
     removeMember: "member removed",
     seekMember: "position moved",
     resetOffsets: "offsets reset",
+    startOver: "started over",
   } as Record<string, string>,
 
+  gone: "its worker is gone",
   dismiss: "Dismiss",
 
   lazy: {

@@ -4,9 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::browser::{Alarm, now};
-use crate::host::opened;
 use crate::owner::{self, Owned, State};
-use crate::push::{NoticeCode, Outbox, Params};
+use crate::push::{NoticeCode, Opened, Outbox, Params};
 use crate::store::StoreError;
 
 /// Real milliseconds for a predecessor in this very tab to let go, before anyone is told of waiting.
@@ -18,7 +17,7 @@ pub(crate) struct Arrival {
     pub(crate) call: Option<f64>,
     shared: Rc<RefCell<Shared>>,
     begun: f64,
-    said: bool,
+    said: Option<String>,
 }
 
 #[derive(Default)]
@@ -52,7 +51,7 @@ impl Arrival {
             call,
             shared,
             begun: now(),
-            said: false,
+            said: None,
         }
     }
 
@@ -61,28 +60,47 @@ impl Arrival {
         self.shared.borrow_mut().outcome.take()
     }
 
+    /// Whether it is open if there is somebody to wait for.
+    pub(crate) fn is_open(&self) -> bool {
+        self.said.is_none()
+    }
+
     /// Whether the page was told that it waits.
     pub(crate) fn has_said(&self) -> bool {
-        self.said
+        self.said.is_some()
+    }
+
+    /// Who owns it meanwhile, once the page was told.
+    pub(crate) fn owner(&self) -> Option<String> {
+        self.said.clone()
     }
 
     /// Tells the page that it has to wait, once; says when to look again.
     pub(crate) fn say_waiting(&mut self, workspace: &str, out: &mut Outbox) -> Option<f64> {
         let waiting = self.shared.borrow().waiting;
-        let since = waiting.filter(|_| !self.said)?;
+        let since = waiting.filter(|_| self.said.is_none())?;
         let waited = now() - self.begun;
         if waited < PATIENCE_MS {
             return Some(PATIENCE_MS - waited + 1.0);
         }
-        self.said = true;
-        let owner = since.map_or_else(String::new, |since| {
-            let date = js_sys::Date::new(&since.into());
-            let time: String = date.to_locale_time_string("en-GB").into();
-            format!("A tab opened at {time}")
-        });
+        let owner = since.map_or_else(
+            || "Another tab".to_string(),
+            |since| {
+                let date = js_sys::Date::new(&since.into());
+                let time: String = date.to_locale_time_string("en-GB").into();
+                format!("A tab opened at {time}")
+            },
+        );
+        self.said = Some(owner.clone());
         out.notice(NoticeCode::NotOwner, Params::from([("owner", owner)]));
         if let Some(call) = self.call.take() {
-            out.reply(call, Ok(opened(workspace, false, false)));
+            let opened = Opened {
+                workspace: workspace.to_string(),
+                world: String::new(),
+                restored: false,
+                owner: false,
+            };
+            out.reply(call, Ok(opened.plain()));
         }
         None
     }

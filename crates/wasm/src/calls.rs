@@ -251,12 +251,11 @@ pub(crate) struct Opening {
     pub(crate) workspace: String,
     pub(crate) scenario: Option<Scenario>,
     pub(crate) speed: f64,
-    pub(crate) fresh: bool,
 }
 
 impl Opening {
     pub(crate) fn of(call: &Call) -> Result<Opening, Failure> {
-        let (workspace, scenario, fresh) = methods::open(call)?;
+        let (workspace, scenario) = methods::open(call)?;
         let workspace = no_longer_than(NAME_MAX, "A workspace's name", workspace)?;
         let speed = match call.raw(1) {
             given if given.is_object() => property(&given, "speed").as_f64(),
@@ -266,7 +265,6 @@ impl Opening {
             workspace,
             scenario,
             speed: speed.unwrap_or(1.0),
-            fresh: fresh.unwrap_or(false),
         })
     }
 }

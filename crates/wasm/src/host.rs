@@ -1,5 +1,9 @@
 //! The worker's one object: calls come in, a task runs the world, replies and pushes go out.
 
+mod former;
+mod listing;
+mod shortage;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -10,13 +14,13 @@ use wasm_bindgen::prelude::*;
 use world::{Scenario, World};
 
 use crate::arrival::Arrival;
-use crate::browser::{Alarm, now, plain};
-use crate::calls::{self, Call, NAME_MAX, Opening, Outcome, no_longer_than};
+use crate::browser::Alarm;
+use crate::calls::{self, Call, Opening, Outcome};
 use crate::look::look;
 use crate::methods;
 use crate::owner::Owned;
 use crate::persist::Disk;
-use crate::push::{Failure, NoticeCode, Opened, Outbox, Params, Post, Push, WorkspaceView};
+use crate::push::{Failure, NoticeCode, Outbox, Params, Post, Push};
 use crate::recover;
 use crate::stage::{Pace, Stage, Watch};
 use crate::store::sys::{Slot, pause};
@@ -27,7 +31,7 @@ use crate::turn::Session;
 /// Real milliseconds after a failed commit before the world is built anew.
 const RETRY_MS: i32 = 1_000;
 /// Real milliseconds between two notes of a workspace's size.
-const USE_MS: f64 = 30_000.0;
+const USE_MS: f64 = 5_000.0;
 /// Calls that wait for their turn at most; what comes then is refused.
 const CALLS_MAX: usize = 1_024;
 /// Bytes of logs that stay in memory.
@@ -77,7 +81,12 @@ impl Host {
             gathered: 0,
             watch: Watch::default(),
             pace: None,
-            used_at: f64::MIN,
+            used: (f64::MIN, u64::MAX),
+            short: false,
+            look: None,
+            tidied: false,
+            shelf: None,
+            worlds: 0,
         };
         wasm_bindgen_futures::spawn_local(engine.run());
         Host { desk }
@@ -133,14 +142,23 @@ struct Engine {
     watch: Watch,
     /// How the session that failed ran: the next one goes on like that.
     pace: Option<Pace>,
-    used_at: f64,
+    /// When the workspace's size was noted, and what it was.
+    used: (f64, u64),
+    /// The browser has no room for more.
+    short: bool,
+    look: Option<shortage::Look>,
+    /// What earlier lives of the page have left behind was seen to.
+    tidied: bool,
+    /// The other world of the workspace, where the browser stores nothing; and how many there were.
+    shelf: Option<former::Shelved>,
+    worlds: u32,
 }
 
 impl Engine {
     async fn run(mut self) {
         loop {
             while let Some(call) = self.next_call() {
-                self.take(&Call::of(&call)).await;
+                self.take(&call).await;
             }
             let arriving = self.arrive().await;
             let rest = self.turn().await.or(arriving);
@@ -148,16 +166,29 @@ impl Engine {
         }
     }
 
-    fn next_call(&self) -> Option<JsValue> {
-        self.desk.calls.borrow_mut().pop_front()
+    /// The next call to take. While a workspace is being opened and nobody is waited for, what is asked
+    /// of it waits, too.
+    fn next_call(&self) -> Option<Call> {
+        let mut calls = self.desk.calls.borrow_mut();
+        let call = Call::of(calls.front()?);
+        let opening = self.arrival.as_ref().is_some_and(Arrival::is_open);
+        if opening && call.method != "open" {
+            return None;
+        }
+        calls.pop_front();
+        Some(call)
     }
 
     async fn take(&mut self, call: &Call) {
-        let outcome = match call.method.as_str() {
-            "open" => self.open(call).await,
-            "watch" => self.take_watch(call),
-            "workspaces" => self.workspaces().await,
-            "renameWorkspace" | "deleteWorkspace" => change_workspace(call).await,
+        let outcome = match (call.method.as_str(), self.switch_of(call)) {
+            (_, Some(switch)) => self.switch(call, switch).await,
+            ("open", _) => self.open(call).await,
+            ("status", _) => Ok(Outcome::Answer(self.status())),
+            ("watch", _) => self.take_watch(call),
+            ("workspaces", _) => self.workspaces().await,
+            ("renameWorkspace" | "deleteWorkspace" | "undeleteWorkspace", _) => {
+                self.change_workspace(call).await
+            }
             _ => self.ask_session(call).await,
         };
         self.serve(true).await;
@@ -177,10 +208,7 @@ impl Engine {
 
     async fn ask_session(&mut self, call: &Call) -> Result<Outcome, Failure> {
         let Some(session) = &mut self.session else {
-            return Err(Failure::new(
-                "no-workspace",
-                "This tab has no workspace open that it owns; open one first.",
-            ));
+            return Err(self.nobody());
         };
         match call.method.as_str() {
             "records" | "inspect" => look(session, self.disk.as_ref(), call).await,
@@ -218,26 +246,52 @@ impl Engine {
         self.leave().await;
         self.trouble = false;
         self.pace = None;
+        (self.shelf, self.worlds) = (None, 0);
         self.ask(Some(call.id));
         Ok(Outcome::Later)
     }
 
     async fn leave(&mut self) {
-        if let Some(commit) = self.commit.take() {
-            // However it ended: who comes next reads what is stored.
-            let _ = poll_fn(|context| Slot::poll(&commit, context)).await;
+        // However it ends: who comes next reads what is stored.
+        let _ = self.settle().await;
+        self.end_session();
+        if let Some(disk) = self.disk.take() {
+            let bytes = disk.bytes();
+            let _ = workspaces::record_use(disk.store().workspace(), bytes).await;
         }
-        if let Some(mut session) = self.session.take() {
-            self.layout = session.stage.layout();
-            self.terminal = session.terminals.next();
-            session.end(
-                Why::Replaced,
-                &Failure::new("closed", "The workspace was closed."),
-            );
-            session.out.push(&Push::Rewound { to: 0, journal: 0 });
-            session.out.release(&self.post);
+    }
+
+    /// Waits until all is stored that has happened so far; what is said of it leaves.
+    async fn settle(&mut self) -> Result<(), Failure> {
+        for last in [false, true] {
+            if let Some(commit) = self.commit.clone() {
+                let ended = poll_fn(|context| Slot::poll(&commit, context)).await;
+                Slot::set(&commit, ended);
+            }
+            if let Some(Err(error)) = self.commit_end() {
+                let failure = Failure::from(error.clone());
+                self.failed(error).await;
+                return Err(failure);
+            }
+            if !last {
+                self.store();
+            }
         }
-        self.disk = None;
+        Ok(())
+    }
+
+    /// Ends the session that is open.
+    fn end_session(&mut self) -> Option<Session> {
+        let mut session = self.session.take()?;
+        self.layout = session.stage.layout();
+        self.terminal = session.terminals.next();
+        session.end(
+            Why::Replaced,
+            &Failure::new("closed", "The workspace was closed."),
+        );
+        session.out.push(&Push::Rewound { to: 0, journal: 0 });
+        session.out.release(&self.post);
+        Some(session)
     }
 
     fn ask(&mut self, call: Option<f64>) {
@@ -289,47 +343,43 @@ impl Engine {
         out: &mut Outbox,
     ) -> Result<JsValue, Failure> {
         let given = self.opening.scenario.clone().unwrap_or_else(empty);
-        let fresh = std::mem::take(&mut self.opening.fresh);
         let mut expected = given.producers.len() + given.groups.len();
-        let (world, restored) = match owned {
-            Ok(owned) => {
-                let opened = recover::open(owned, given, fresh).await?;
+        let (world, restored, cuts, pace) = match owned {
+            Ok(mut owned) => {
+                if owned.short && !self.short {
+                    let gone = self.run_short(&mut owned).await;
+                    out.notice(NoticeCode::Quota, gone);
+                }
+                let opened = recover::open(owned, given).await?;
                 self.disk = Some(opened.disk);
                 expected = opened.placed;
-                for params in opened.cuts {
-                    out.notice(NoticeCode::Cut, params);
-                }
-                (opened.world, opened.restored)
+                (opened.world, opened.restored, opened.cuts, opened.pace)
             }
             Err(error) if error.kind == Kind::Unavailable => {
                 out.notice(NoticeCode::Memory, Params::new());
                 let world = World::new(given);
-                (
-                    world.map_err(|why| Failure::new("bad-scenario", why.0))?,
-                    false,
-                )
+                let world = world.map_err(|why| Failure::new("bad-scenario", why.0))?;
+                (world, false, Vec::new(), None)
             }
             Err(error) => return Err(error.into()),
         };
         if took_over {
             out.notice(NoticeCode::TookOver, Params::new());
-        } else if restored && !self.trouble {
-            out.notice(NoticeCode::HistoryBegins, Params::new());
         }
-        let pace = self.pace.take().unwrap_or(Pace {
-            running: true,
-            speed: self.opening.speed,
-        });
+        let quietly = took_over || self.trouble || self.short;
+        if let Some((code, params)) = recover::told(cuts, restored && !quietly) {
+            out.notice(code, params);
+        }
+        let speed = self.opening.speed;
+        let running = true;
+        let pace = self.pace.take().or(pace);
+        let pace = pace.unwrap_or(Pace { running, speed });
         let stage = Stage::new(self.watch.clone(), self.layout);
-        let mut session = Session::new(world, expected, pace, stage, self.terminal);
+        let session = Session::new(world, expected, pace, stage, self.terminal);
         self.gathered = 0;
-        match self.disk {
-            Some(_) => session.world.keep_writes(),
-            None => session.world.bound_disks(MEMORY_ONLY_BYTES),
-        }
-        self.session = Some(session);
-        self.used_at = f64::MIN;
-        Ok(opened(&self.opening.workspace, restored, true))
+        self.used = (f64::MIN, u64::MAX);
+        self.look = self.look.take().filter(|_| self.short);
+        Ok(self.start(session, restored, out))
     }
 
     /// One turn of the world; what it says leaves when it is stored. Says when the next is due.
@@ -343,6 +393,7 @@ impl Engine {
             self.session.as_mut()?.rest_of_turn();
             return None;
         }
+        self.look_for_room();
         self.session.as_mut()?.begin_turn();
         while self.session.as_mut()?.run() {
             self.serve(false).await;
@@ -385,10 +436,13 @@ impl Engine {
         let Some(session) = self.session.as_mut().filter(|_| self.commit.is_none()) else {
             return;
         };
-        let changed = session.take_changed();
+        let (changed, pace) = (session.take_changed(), session.pace());
         let turn = match &mut self.disk {
             Some(disk) => {
-                let turn = disk.gather(&mut session.world, changed);
+                let turn = disk.gather(&mut session.world, changed, pace);
+                if std::mem::take(&mut disk.forgot) {
+                    session.forget_history();
+                }
                 self.gathered = session.world.written();
                 // The turn holds what it stores; only now may logs let go of it.
                 session.world.evict(MEMORY_BYTES);
@@ -418,16 +472,20 @@ impl Engine {
     /// Nothing of the last turn was seen: the world begins again from what is stored.
     async fn failed(&mut self, error: StoreError) {
         let mut out = Outbox::default();
-        if error.kind == Kind::TakenOver {
-            out.notice(NoticeCode::LostOwnership, Params::new());
-        } else if !self.trouble {
-            match error.kind {
-                Kind::Quota => out.notice(NoticeCode::Quota, Params::new()),
-                _ => out.notice(
-                    NoticeCode::StorageLost,
-                    Params::from([("why", error.to_string())]),
-                ),
+        let mut disk = self.disk.take();
+        match error.kind {
+            Kind::TakenOver => out.notice(NoticeCode::LostOwnership, Params::new()),
+            Kind::Quota if !self.short => {
+                if let Some(disk) = &mut disk {
+                    let gone = self.run_short(disk.owned_mut()).await;
+                    out.notice(NoticeCode::Quota, gone);
+                }
             }
+            _ if self.trouble || self.short => {}
+            _ => out.notice(
+                NoticeCode::StorageLost,
+                Params::from([("why", error.to_string())]),
+            ),
         }
         let failure = Failure::from(error.clone());
         if let Some(mut session) = self.session.take() {
@@ -439,11 +497,10 @@ impl Engine {
             session.terminals.end_all(Why::Restarted, &mut out);
         }
         out.release(&self.post);
-        let disk = self.disk.take();
         if error.kind == Kind::TakenOver {
             return;
         }
-        self.trouble = true;
+        self.trouble = error.kind != Kind::Quota;
         pause(RETRY_MS).await;
         let Some(disk) = disk.filter(|_| error.kind != Kind::Wiped) else {
             return self.ask(None);
@@ -470,57 +527,6 @@ impl Engine {
         }
         Ok(Outcome::Answer(JsValue::UNDEFINED))
     }
-
-    /// Keeps the list of workspaces up to date, now and then.
-    fn note_use(&mut self) {
-        let Some(disk) = self.disk.as_ref().filter(|_| now() - self.used_at > USE_MS) else {
-            return;
-        };
-        self.used_at = now();
-        let (id, bytes) = (self.opening.workspace.clone(), disk.bytes());
-        wasm_bindgen_futures::spawn_local(async move {
-            // The list is a convenience; the next time will do.
-            let _ = workspaces::record_use(&id, bytes).await;
-        });
-    }
-
-    async fn workspaces(&self) -> Result<Outcome, Failure> {
-        let listed = workspaces::list().await?;
-        let view = |workspace: workspaces::Workspace| WorkspaceView {
-            open: self.session.is_some() && workspace.id == self.opening.workspace,
-            title: match workspace.title.is_empty() {
-                true => workspace.id.clone(),
-                false => workspace.title,
-            },
-            id: workspace.id,
-            bytes: workspace.bytes,
-            used_at: workspace.used,
-        };
-        let stored = listed.into_iter().filter(|w| w.stored != Some(false));
-        let views: Vec<WorkspaceView> = stored.map(view).collect();
-        Ok(Outcome::Answer(plain(&views)))
-    }
-}
-
-async fn change_workspace(call: &Call) -> Result<Outcome, Failure> {
-    match call.method.as_str() {
-        "renameWorkspace" => {
-            let (id, title) = methods::rename_workspace(call)?;
-            let title = no_longer_than(NAME_MAX, "A workspace's title", title)?;
-            workspaces::rename(&id, &title).await?;
-        }
-        _ => workspaces::delete(&methods::delete_workspace(call)?.0).await?,
-    }
-    Ok(Outcome::Answer(JsValue::UNDEFINED))
-}
-
-/// The answer to `open`.
-pub(crate) fn opened(workspace: &str, restored: bool, owner: bool) -> JsValue {
-    plain(&Opened {
-        workspace: workspace.to_string(),
-        restored,
-        owner,
-    })
 }
 
 /// A world with nothing in it but a broker.

@@ -3,6 +3,7 @@
 mod arrival;
 mod browser;
 mod calls;
+mod clock;
 mod frames;
 #[cfg(test)]
 mod frames_test;

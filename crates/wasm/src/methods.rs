@@ -8,7 +8,7 @@ use world::{Command, Inspection, RecordView, Scenario};
 
 use crate::browser::MessagePort;
 use crate::calls::Call;
-use crate::push::{Failure, Opened, SnapshotView, WorkspaceView};
+use crate::push::{Failure, Opened, SnapshotView, StatusView, WorkspaceView};
 use crate::stage::Watch;
 
 /// Reads `fn name(argument: Type) -> Answer;` line by line.
@@ -28,8 +28,11 @@ macro_rules! calls {
 }
 
 calls! {
-    /// Opens a workspace (its own database). The scenario is used only if the workspace is new or `fresh`.
-    fn open(workspace: String, scenario: Option<Scenario>, fresh: Option<bool>) -> Opened;
+    /// Opens a workspace (a database of its own). The scenario is used only if it is new, or started over.
+    fn open(workspace: String, scenario: Option<Scenario>) -> Opened;
+    /// Begins the workspace anew; what it held is kept, and undo leads back to it.
+    fn start_over() -> Opened;
+    fn status() -> StatusView;
     /// The present topology as a scenario document.
     fn scenario() -> Scenario;
     fn command(command: Command) -> ();
@@ -52,7 +55,9 @@ calls! {
     fn connect(broker_id: i32) -> MessagePort;
     fn workspaces() -> Vec<WorkspaceView>;
     fn rename_workspace(id: String, title: String) -> ();
+    /// Hides it; until the page is loaded again, or another one is deleted, it can be brought back.
     fn delete_workspace(id: String) -> ();
+    fn undelete_workspace(id: String) -> ();
 }
 
 /// Time is not an event of the world: it is where and how fast we look. Not undone.

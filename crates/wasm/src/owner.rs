@@ -11,8 +11,12 @@ use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use crate::store::place::{Claim, Switch};
+use crate::store::registry::Former;
 use crate::store::sys::{Exception, LockManager, Slot, property};
-use crate::store::{Kind, Notice, Opened, StoreError, database_name, fail};
+use crate::store::{
+    Kind, Notice, Opened, Place, Store, StoreError, ballast, database_name, fail, workspaces,
+};
 
 /// Where an attempt to own a workspace stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +39,49 @@ pub struct Owned {
     pub opened: Opened,
     /// Claims on the workspace so far.
     pub generation: i64,
+    claim: Claim,
+    /// Opening it found storage full.
+    pub(crate) short: bool,
     _lock: Lock,
+}
+
+impl Owned {
+    /// What the workspace held before it was started over, or after that was undone.
+    pub(crate) fn former(&self) -> Option<&Former> {
+        self.claim.former()
+    }
+
+    /// Where it is stored.
+    pub(crate) fn place(&self) -> Place {
+        self.claim.place()
+    }
+
+    /// Has the workspace use another database; `bytes` is what the one in use comes to. This tab stays
+    /// its owner throughout.
+    ///
+    /// # Errors
+    /// Those of changing the row and of opening. Where the workspace uses the other one already, it is to
+    /// be asked for again.
+    pub(crate) async fn switch(&mut self, switch: Switch, bytes: f64) -> Result<(), StoreError> {
+        self.claim.switch(switch, bytes).await?;
+        self.opened.store.close();
+        let tell = Rc::new(|_| {});
+        (self.opened, self.generation) = open(&self.claim.place(), &tell).await?;
+        Ok(())
+    }
+
+    /// Lets go of what the workspace held before, for good.
+    ///
+    /// # Errors
+    /// Those of changing the row.
+    pub(crate) async fn forget_former(&mut self) -> Result<(), StoreError> {
+        self.claim.forget_former().await
+    }
+
+    /// What the workspace's owner does when it has the time: deletes what nothing leads to any more.
+    pub(crate) fn claim(&self) -> Claim {
+        self.claim.clone()
+    }
 }
 
 /// Waits until this tab owns `workspace`, then opens and claims its database. `on_state` hears at once
@@ -58,14 +104,36 @@ pub async fn acquire(
             lock.ok_or_else(|| fail(workspace, Kind::InUse, String::new()))?
         }
     };
-    let opened = crate::store::Store::open(workspace, tell).await?;
-    let generation = opened.store.claim(opened.fresh).await?;
+    let claim = Claim::take(workspace).await?;
+    let place = claim.place();
+    let tell = Rc::new(tell);
+    let mut claimed = open(&place, &tell).await;
+    let short = claimed.as_ref().is_err_and(|e| e.kind == Kind::Quota);
+    if short {
+        // Where it is not there, or what is given up is not enough, the second try says so.
+        let _ = ballast::give_up().await;
+        let _ = workspaces::sweep(None).await;
+        claimed = open(&place, &tell).await;
+    }
+    let (opened, generation) = claimed?;
     on_state(State::Owner { generation });
     Ok(Owned {
         opened,
         generation,
+        claim,
+        short,
         _lock: lock,
     })
+}
+
+async fn open(
+    place: &Place,
+    tell: &Rc<impl Fn(Notice) + 'static>,
+) -> Result<(Opened, i64), StoreError> {
+    let tell = tell.clone();
+    let opened = Store::open(place, move |notice| tell(notice)).await?;
+    let generation = opened.store.claim(opened.fresh).await?;
+    Ok((opened, generation))
 }
 
 /// The lock if nobody holds it: for work on a workspace that is not open, as deleting it.

@@ -15,19 +15,21 @@ use serde_json::Value;
 use sorted::{SortedMap, SortedSet};
 use world::{LogName, Restored, Scenario, World};
 
+use crate::clock::{CLOCK_MS, Clock};
 use crate::owner::Owned;
+use crate::stage::Pace;
 use crate::store::{Layout, LogRange, Store, StoreError, Turn};
 
 /// Row of `meta` with the scenario that the world goes on with.
 pub(crate) const WORLD: &str = "world";
-/// Row of `meta` with how long the world has lasted, in milliseconds, as decimal text.
+/// Row of `meta` with how long the world has lasted and how it runs ([`Clock`]).
 pub(crate) const CLOCK: &str = "clock";
 /// What a replica's row of `meta` is called, before its key.
 pub(crate) const REPLICA: &str = "replica ";
 /// Ranges of keys of deleted segments that one turn deletes of one replica.
 const STALE_RANGES: usize = 1;
-/// World milliseconds after which the clock is stored, when nothing else is.
-pub(crate) const CLOCK_MS: u64 = 1_000;
+/// The same, while there is no room.
+const STALE_RANGES_SHORT: usize = 16;
 /// World milliseconds by which the stored clock may be behind what is stored with it: a put costs
 /// as much as the record of a lone producer.
 const CLOCK_LAG_MS: u64 = 50;
@@ -87,7 +89,13 @@ pub(crate) struct Disk {
     scenario: String,
     /// The scenario of a new world, until it is stored.
     first: Option<String>,
-    clock: u64,
+    clock: Clock,
+    /// Bytes of each row of `meta`.
+    rows: SortedMap<String, u64>,
+    /// There is no room: what is kept only for history goes.
+    pub(crate) short: bool,
+    /// Something went because of that, so that history must not come back to it.
+    pub(crate) forgot: bool,
 }
 
 impl Replica {
@@ -278,7 +286,10 @@ impl Disk {
             begun: false,
             scenario: String::new(),
             first: None,
-            clock: 0,
+            clock: Clock::default(),
+            rows: SortedMap::new(),
+            short: false,
+            forgot: false,
         }
     }
 
@@ -286,8 +297,32 @@ impl Disk {
         &self.owned.opened.store
     }
 
+    pub(crate) fn owned(&self) -> &Owned {
+        &self.owned
+    }
+
+    pub(crate) fn owned_mut(&mut self) -> &mut Owned {
+        &mut self.owned
+    }
+
     pub(crate) fn into_owned(self) -> Owned {
         self.owned
+    }
+
+    /// Which rows of `meta` there are.
+    pub(crate) fn measure_rows<'a>(
+        &mut self,
+        rows: impl IntoIterator<Item = (&'a String, Option<&'a Vec<u8>>)>,
+    ) {
+        for (name, row) in rows {
+            match row {
+                Some(row) => drop(
+                    self.rows
+                        .insert(name.clone(), (name.len() + row.len()) as u64),
+                ),
+                None => drop(self.rows.remove(name)),
+            }
+        }
     }
 
     /// A replica as recovery found it; `cut` says that there was more of it.
@@ -314,13 +349,16 @@ impl Disk {
         self.first = Some(scenario.to_text());
     }
 
-    /// Bytes of all logs.
+    /// Bytes of all that is stored: logs, what is kept of them for history, what is yet to be deleted,
+    /// and rows.
     pub(crate) fn bytes(&self) -> u64 {
-        self.replicas.values().map(|r| r.layout.bytes()).sum()
+        let layouts = self.replicas.values().map(|r| &r.layout);
+        let logs: u64 = layouts.map(|l| l.bytes() + l.stale_bytes()).sum();
+        logs + self.rows.values().sum::<u64>()
     }
 
     /// What changed since the last turn. `changed` says that the scenario may be another one.
-    pub(crate) fn gather(&mut self, world: &mut World, changed: bool) -> Turn {
+    pub(crate) fn gather(&mut self, world: &mut World, changed: bool, pace: Pace) -> Turn {
         let mut turn = Turn {
             deletes: std::mem::take(&mut self.doomed),
             meta: std::mem::take(&mut self.cut),
@@ -334,15 +372,22 @@ impl Disk {
                 turn.meta.extend(row);
             }
         }
-        let start = world.history_start();
+        let (start, ranges) = match self.short {
+            true => (Time(u64::MAX), STALE_RANGES_SHORT),
+            false => (world.history_start(), STALE_RANGES),
+        };
         self.replicas.retain(|_, replica| {
-            let over = replica.is_kept_for_history() && replica.forget(start);
+            let kept = replica.is_kept_for_history();
+            self.forgot |= kept && self.short;
+            let over = kept && replica.forget(start);
             if replica.layout.is_dirty() || replica.layout.stale_keys() > 0 {
-                turn.add(&replica.key, replica.layout.take_turn(STALE_RANGES));
+                turn.add(&replica.key, replica.layout.take_turn(ranges));
             }
             !(over && replica.layout.stale_keys() == 0)
         });
         self.add_world(world, changed, &mut turn);
+        self.add_clock(world, pace, &mut turn);
+        self.measure_rows(turn.meta.iter().map(|(name, row)| (name, row.as_ref())));
         turn
     }
 
@@ -397,12 +442,19 @@ impl Disk {
                 self.scenario = text;
             }
         }
-        let clock = world.world_millis();
-        let late = clock.abs_diff(self.clock);
-        if late >= CLOCK_MS || !turn.is_empty() && (late >= CLOCK_LAG_MS || clock < self.clock) {
-            let text = clock.to_string().into_bytes();
-            turn.meta.push((CLOCK.to_string(), Some(text)));
-            self.clock = clock;
+    }
+
+    /// A pause is stored with the moment that it keeps, also while an earlier one is looked at.
+    fn add_clock(&mut self, world: &World, pace: Pace, turn: &mut Turn) {
+        let behind = world.newest().since(world.now()) / 1_000;
+        let millis = world.world_millis() + behind;
+        let late = millis.abs_diff(self.clock.millis);
+        let with_more = !turn.is_empty() && (late >= CLOCK_LAG_MS || millis < self.clock.millis);
+        let paused = !pace.running && late > 0;
+        if late >= CLOCK_MS || with_more || paused || self.clock.pace != Some(pace) {
+            let pace = Some(pace);
+            self.clock = Clock { millis, pace };
+            turn.meta.push((CLOCK.to_string(), Some(self.clock.row())));
         }
     }
 

@@ -40,6 +40,10 @@ pub(crate) type Params = SortedMap<&'static str, String>;
 #[derive(Serialize)]
 #[serde(tag = "push", rename_all = "camelCase")]
 pub(crate) enum Push<'a> {
+    /// Another world is open: after opening, taking over, starting over, and undoing that.
+    Opened {
+        opened: &'a Opened,
+    },
     /// Sent before the first frame that uses it; frames name it by `id`.
     Layout {
         layout: &'a Layout,
@@ -86,6 +90,12 @@ pub(crate) enum Push<'a> {
     Turn {
         turn: f64,
     },
+}
+
+impl Opened {
+    pub(crate) fn plain(&self) -> JsValue {
+        plain(self)
+    }
 }
 
 /// What the indexes in a frame mean.
@@ -176,13 +186,14 @@ pub(crate) enum NoticeCode {
     TookOver,
     /// {} Another tab took it: the generation changed.
     LostOwnership,
-    /// {} The browser refused to store more: appends are refused until there is room.
+    /// {gone} The browser has no room: appends are refused until there is; with `gone`, what was kept to be
+    /// undone is gone for good.
     Quota,
     /// {why} The database's connection was lost; nothing is acknowledged until it is back.
     StorageLost,
     /// {}
     StorageBack,
-    /// {log, at, records, bytes, why} Recovery removed a torn or corrupt tail.
+    /// {log, at, bytes, why, more} Recovery removed a torn or corrupt tail, and those of `more` other logs.
     Cut,
     /// {} After a reload the timeline begins here.
     HistoryBegins,
@@ -204,6 +215,8 @@ pub(crate) enum NoticeCode {
 #[derive(Serialize)]
 pub(crate) struct Opened {
     pub(crate) workspace: String,
+    /// Tells the workspace's worlds apart: it has another one once it was started over.
+    pub(crate) world: String,
     /// It was there before and has been recovered from its logs.
     pub(crate) restored: bool,
     /// False when another tab owns it: this one only waits (see the notice `not-owner`) and takes over when
@@ -221,6 +234,17 @@ pub(crate) struct WorkspaceView {
     /// Wall-clock milliseconds, for the list only.
     pub(crate) used_at: f64,
     pub(crate) open: bool,
+}
+
+/// Who owns the workspace that was asked for.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StatusView {
+    pub(crate) workspace: String,
+    /// This tab owns it: what it is asked to do, it does.
+    pub(crate) owner: bool,
+    /// Who owns it while this tab waits, in words.
+    pub(crate) owned_by: Option<String>,
 }
 
 /// Something on its way out.
@@ -292,6 +316,10 @@ impl Outbox {
     pub(crate) fn notice(&mut self, code: NoticeCode, params: Params) {
         let notice = Notice { code, params };
         self.push(&Push::Notice { notice });
+    }
+
+    pub(crate) fn opened(&mut self, opened: &Opened) {
+        self.push(&Push::Opened { opened });
     }
 
     /// A frame of the stage; its buffer is given away.

@@ -7,10 +7,12 @@ use records::{Batches, Stop};
 use sorted::SortedMap;
 use world::{LogName, MetadataLog, RecoveredLog, ReplicaName, Scenario, World};
 
+use crate::clock::Clock;
 use crate::owner::Owned;
-use crate::persist::{CLOCK, CLOCK_MS, Disk, METADATA, REPLICA, Replica, Row, WORLD};
-use crate::push::{Failure, Params};
-use crate::store::{Keys, Layout, LogRange, MAX_DELETE_KEYS, Store, Turn};
+use crate::persist::{CLOCK, Disk, METADATA, REPLICA, Replica, Row, WORLD};
+use crate::push::{Failure, NoticeCode, Params};
+use crate::stage::Pace;
+use crate::store::{Keys, Layout, LogRange, MAX_DELETE_KEYS, Store};
 
 /// Bytes of one log that stay in memory while it is recovered.
 const RECOVERY_BYTES: u64 = 32 << 20;
@@ -27,18 +29,17 @@ pub(crate) struct Opened {
     pub(crate) restored: bool,
     /// What had to be given up: parameters of the notice `cut`.
     pub(crate) cuts: Vec<Params>,
+    /// How it ran.
+    pub(crate) pace: Option<Pace>,
 }
 
-/// Opens the workspace that `owned` holds; `given` is for one that is new, or empties it when `fresh`.
-pub(crate) async fn open(owned: Owned, given: Scenario, fresh: bool) -> Result<Opened, Failure> {
+/// Opens the workspace that `owned` holds; `given` is for one that is new.
+pub(crate) async fn open(owned: Owned, given: Scenario) -> Result<Opened, Failure> {
     let store = owned.opened.store.clone();
     let keys = store.load_keys().await?;
     let rows = store.load_meta().await?.rows;
-    let disk = Disk::new(owned);
-    if fresh {
-        empty(&store, &keys, rows.keys()).await?;
-        return begin(disk, given);
-    }
+    let mut disk = Disk::new(owned);
+    disk.measure_rows(rows.iter().map(|(name, row)| (name, Some(row))));
     if keys.replicas.is_empty() && !rows.contains_key(WORLD) {
         return begin(disk, given);
     }
@@ -46,15 +47,11 @@ pub(crate) async fn open(owned: Owned, given: Scenario, fresh: bool) -> Result<O
         .get(WORLD)
         .and_then(|row| std::str::from_utf8(row).ok());
     let scenario = text.and_then(|text| Scenario::parse(text).ok());
-    let clock = rows
-        .get(CLOCK)
-        .and_then(|row| std::str::from_utf8(row).ok());
+    let clock = rows.get(CLOCK).and_then(|row| Clock::read(row));
     let mut reading = Reading {
         scenario: scenario.unwrap_or(given),
-        // A later time may have been seen, but not one that much later: it never runs backwards.
-        millis: clock
-            .and_then(|text| text.parse().ok())
-            .map(|millis: u64| millis.saturating_add(CLOCK_MS)),
+        millis: clock.map(Clock::resumed),
+        pace: clock.and_then(|clock| clock.pace),
         rows,
         keys,
         disk,
@@ -64,6 +61,18 @@ pub(crate) async fn open(owned: Owned, given: Scenario, fresh: bool) -> Result<O
     };
     reading.read(&store).await?;
     reading.finish()
+}
+
+/// What is said of a world that was opened: where something had to be cut, nobody says that all is there.
+pub(crate) fn told(cuts: Vec<Params>, restored: bool) -> Option<(NoticeCode, Params)> {
+    let more = cuts.len().saturating_sub(1).to_string();
+    match cuts.into_iter().next() {
+        Some(mut first) => {
+            first.insert("more", more);
+            Some((NoticeCode::Cut, first))
+        }
+        None => restored.then(|| (NoticeCode::HistoryBegins, Params::new())),
+    }
 }
 
 fn begin(mut disk: Disk, scenario: Scenario) -> Result<Opened, Failure> {
@@ -76,24 +85,8 @@ fn begin(mut disk: Disk, scenario: Scenario) -> Result<Opened, Failure> {
         placed,
         restored: false,
         cuts: Vec::new(),
+        pace: None,
     })
-}
-
-/// Deletes everything, in as many transactions as it takes.
-async fn empty(
-    store: &Store,
-    keys: &Keys,
-    rows: impl Iterator<Item = &String>,
-) -> Result<(), Failure> {
-    let mut turn = Turn {
-        meta: rows.map(|name| (name.clone(), None)).collect(),
-        ..Turn::default()
-    };
-    for (replica, offsets) in &keys.replicas {
-        turn.deletes.extend(ranges(replica, offsets));
-    }
-    store.commit(&turn).await?;
-    Ok(())
 }
 
 /// Ranges that hold all these keys, none of them too many.
@@ -111,6 +104,7 @@ fn ranges<'a>(replica: &'a str, offsets: &'a [i64]) -> impl Iterator<Item = LogR
 struct Reading {
     scenario: Scenario,
     millis: Option<u64>,
+    pace: Option<Pace>,
     rows: SortedMap<String, Vec<u8>>,
     keys: Keys,
     disk: Disk,
@@ -248,6 +242,7 @@ impl Reading {
             placed: 0,
             restored: true,
             cuts: self.cuts,
+            pace: self.pace,
         })
     }
 }

@@ -52,16 +52,36 @@ impl Watch {
 }
 
 /// How the world runs, for what is shown.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pace {
     pub(crate) running: bool,
     pub(crate) speed: f64,
+}
+
+/// What undo and redo lead to beyond what was done in this world: another world of its workspace.
+#[derive(Clone, Default)]
+pub(crate) struct Beyond {
+    pub(crate) undo: Option<String>,
+    pub(crate) redo: Option<String>,
+}
+
+impl Beyond {
+    /// Where undo leads when there is nothing to take back in this world.
+    pub(crate) fn back(&self, world: &World) -> Option<&String> {
+        self.undo.as_ref().filter(|_| world.to_undo().is_none())
+    }
+
+    /// Where redo leads when there is nothing to do again in this world; a deed leaves that behind.
+    pub(crate) fn forth(&self, world: &World) -> Option<&String> {
+        self.redo.as_ref().filter(|_| world.to_redo().is_none())
+    }
 }
 
 /// What is shown and what was shown last.
 #[derive(Default)]
 pub(crate) struct Stage {
     pub(crate) watch: Watch,
+    pub(crate) beyond: Beyond,
     layout: Layout,
     actors: Option<Actors>,
     snapshot: Option<SnapshotView>,
@@ -150,7 +170,7 @@ impl Stage {
             });
             self.snapshot = Some(snapshot);
         }
-        let timeline = timeline(world);
+        let timeline = timeline(world, &self.beyond);
         if self.timeline.as_ref() != Some(&timeline) {
             out.push(&Push::Timeline {
                 timeline: &timeline,
@@ -378,7 +398,7 @@ impl Rates {
     }
 }
 
-fn timeline(world: &World) -> Timeline {
+fn timeline(world: &World, beyond: &Beyond) -> Timeline {
     let view = world.timeline();
     let ticks = view.ticks.iter().map(|(t, kind)| Tick {
         t: *t,
@@ -391,8 +411,8 @@ fn timeline(world: &World) -> Timeline {
     Timeline {
         ticks: ticks.collect(),
         rates: rates(&view.appended, view.start, view.end),
-        undo: view.undo,
-        redo: view.redo,
+        undo: view.undo.or_else(|| beyond.back(world).cloned()),
+        redo: view.redo.or_else(|| beyond.forth(world).cloned()),
         start: view.start,
         end: view.end,
         now: view.now,

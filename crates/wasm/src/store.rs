@@ -1,6 +1,6 @@
 //! A workspace's partition logs in IndexedDB.
 //!
-//! One database a workspace, two fixed stores: `log` has the logs' bytes in values that [`Layout`] cuts,
+//! One database a workspace is in use ([`place`] says which), two fixed stores: `log` has the logs' bytes in values that [`Layout`] cuts,
 //! keyed `[replica, base offset]`; `meta` has small rows by name. Everything that a turn of the world
 //! changed goes into one transaction, [`Store::commit`]; when that is complete, and not before, the
 //! turn's outputs may leave.
@@ -9,11 +9,14 @@
 //! that the generation is still the one this owner claimed, so that a tab that was frozen and has lost
 //! the workspace cannot write over its successor.
 
+pub(crate) mod ballast;
 mod commit;
 mod connection;
 mod error;
 mod layout;
+pub(crate) mod place;
 mod read;
+pub(crate) mod registry;
 pub(crate) mod sys;
 pub mod workspaces;
 
@@ -27,6 +30,7 @@ pub use commit::{LogCut, LogRange, LogValue, Turn};
 pub use connection::Durability;
 pub use error::{Kind, StoreError};
 pub use layout::{Gap, Layout, LayoutTurn, MAX_DELETE_KEYS, MAX_VALUE, Piece, SEAL_VALUE};
+pub use place::Place;
 pub use read::{Chunk, Damage, Keys, Meta};
 
 use connection::Connection;
@@ -69,7 +73,7 @@ pub struct Opened {
 }
 
 struct Inner {
-    workspace: String,
+    place: Place,
     tell: Rc<dyn Fn(Notice)>,
     connection: RefCell<Option<Rc<Connection>>>,
     /// What the owner claimed; `None` for a reader.
@@ -79,19 +83,19 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens the database of `workspace`, or makes it; a store that is missing in it is made anew
+    /// Opens a database of a workspace, or makes it; a store that is missing in it is made anew
     /// without touching the other. `tell` hears what happens between calls.
     ///
     /// # Errors
     /// `Unavailable`, `Blocked`, `Quota`, or `Lost` after several tries.
     pub async fn open(
-        workspace: &str,
+        place: &Place,
         tell: impl Fn(Notice) + 'static,
     ) -> Result<Opened, StoreError> {
         let tell: Rc<dyn Fn(Notice)> = Rc::new(tell);
-        let found = connection::open(workspace, true, &tell).await?;
+        let found = connection::open(place, true, &tell).await?;
         let inner = Inner {
-            workspace: workspace.to_string(),
+            place: place.clone(),
             tell,
             connection: RefCell::new(Some(Rc::new(found.connection))),
             generation: Cell::new(None),
@@ -107,9 +111,14 @@ impl Store {
         })
     }
 
+    /// Which database this is.
+    pub fn place(&self) -> &Place {
+        &self.inner.place
+    }
+
     /// Name of the workspace.
     pub fn workspace(&self) -> &str {
-        &self.inner.workspace
+        &self.inner.place.workspace
     }
 
     /// The generation that this store's owner claimed, `None` for a reader.
@@ -129,7 +138,7 @@ impl Store {
             return Ok(connection);
         }
         self.close();
-        let found = connection::open(self.workspace(), false, &self.inner.tell).await?;
+        let found = connection::open(&self.inner.place, false, &self.inner.tell).await?;
         let connection = Rc::new(found.connection);
         *self.inner.connection.borrow_mut() = Some(connection.clone());
         (self.inner.tell)(Notice::Reopened);
@@ -141,7 +150,7 @@ impl Store {
     }
 }
 
-/// The database of a workspace.
+/// The first database of a workspace, and what its others begin with.
 pub(crate) fn database_name(workspace: &str) -> String {
     format!("brooklet:{workspace}")
 }

@@ -9,7 +9,7 @@ use sorted::SortedMap;
 use wasm_bindgen::prelude::*;
 
 use crate::owner::{self, Owned, State};
-use crate::store::{Durability, Layout, Opened, Store, StoreError, Turn, workspaces};
+use crate::store::{Durability, Layout, Opened, Place, Store, StoreError, Turn, workspaces};
 
 /// Bytes of a batch before its filling: its offset and its length.
 const HEAD: usize = 12;
@@ -45,7 +45,9 @@ impl StoreTest {
     /// Opens and claims without the lock, as a tab that takes over from a frozen one.
     pub async fn open(workspace: String) -> Result<StoreTest, JsValue> {
         console_error_panic_hook::set_once();
-        let opened = Store::open(&workspace, |_| {}).await.map_err(told)?;
+        let opened = Store::open(&Place::first(&workspace), |_| {})
+            .await
+            .map_err(told)?;
         opened.store.claim(opened.fresh).await.map_err(told)?;
         Ok(Self {
             opened,

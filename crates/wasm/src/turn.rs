@@ -103,6 +103,12 @@ impl Session {
         }
     }
 
+    /// Earlier moments cannot be gone back to any more.
+    pub(crate) fn forget_history(&mut self) {
+        self.world.forget_history();
+        self.stage.stale = true;
+    }
+
     /// Whether the world runs, and how fast.
     pub(crate) fn pace(&self) -> Pace {
         self.pace
@@ -175,12 +181,14 @@ impl Session {
         }
         let full = self.world.has_full_disk();
         if std::mem::replace(&mut self.full, full) != full {
-            let code = if full {
-                NoticeCode::MemoryFull
-            } else {
-                NoticeCode::MemoryRoom
-            };
-            self.out.notice(code, Params::new());
+            // Where a world is stored, its shell says that there is no room, and when there is again.
+            if !self.world.keeps_writes() {
+                let code = match full {
+                    true => NoticeCode::MemoryFull,
+                    false => NoticeCode::MemoryRoom,
+                };
+                self.out.notice(code, Params::new());
+            }
         }
     }
 
@@ -274,6 +282,7 @@ impl Session {
                 "More came after this moment than can be kept aside; go back to now to change something.",
             ));
         }
+        self.stage.beyond.redo = None;
         let at = self.world.world_millis();
         if self.world.branch_here() {
             self.turned = true;

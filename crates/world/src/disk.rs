@@ -101,6 +101,11 @@ impl Disk {
         !self.full
     }
 
+    /// There is room, whatever was found before.
+    pub(crate) fn free(&mut self) {
+        self.full = false;
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.full
     }

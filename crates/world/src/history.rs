@@ -242,6 +242,29 @@ impl History {
         for snapshot in &mut self.snapshots {
             snapshot.state.disk_bytes = Some(max_bytes);
         }
+        if let Some(present) = &mut self.present {
+            present.disk_bytes = Some(max_bytes);
+        }
+    }
+
+    /// Takes that bound away.
+    pub(crate) fn free_disks(&mut self) {
+        for snapshot in &mut self.snapshots {
+            snapshot.state.free_disks();
+        }
+        if let Some(present) = &mut self.present {
+            present.free_disks();
+        }
+    }
+
+    /// Lets go of every earlier moment.
+    pub(crate) fn forget(&mut self, state: &State) {
+        self.snapshots.clear();
+        self.redo.clear();
+        self.left.clear();
+        self.steps.clear();
+        self.journal.forget_before(self.journal.end());
+        self.snapshot(state);
     }
 
     /// Lets go of the bytes that the present, which has `written` so many, keeps no more than
@@ -359,6 +382,12 @@ impl World {
     #[must_use]
     pub fn newest(&self) -> Time {
         self.present().now
+    }
+
+    /// History begins at the newest moment: there is nothing to go back to, or to undo.
+    pub fn forget_history(&mut self) {
+        self.seek_present();
+        self.history.forget(&self.state);
     }
 
     /// The moment where history begins.

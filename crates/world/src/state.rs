@@ -316,6 +316,12 @@ impl State {
         self.plan(at, node, done);
     }
 
+    /// The disks have no bound any more.
+    pub(crate) fn free_disks(&mut self) {
+        self.disk_bytes = None;
+        self.disks.values_mut().for_each(Disk::free);
+    }
+
     /// Whether a node's disk takes these writes. A full disk refuses what appends to a partition; the
     /// metadata log goes on, so that topics can still be deleted.
     fn has_room(&mut self, node: NodeId, log: LogId, ops: &[StoreOp]) -> bool {
@@ -327,7 +333,7 @@ impl State {
             return true;
         };
         let disk = self.disks.entry(node).or_default();
-        if disk.is_measured(self.written) {
+        if max > 0 && disk.is_measured(self.written) {
             return true;
         }
         let logs = disk.open_logs().map(|(log, _)| log);

@@ -252,6 +252,12 @@ impl World {
         self.state.keeps_writes = true;
     }
 
+    /// Whether what is written is noted.
+    #[must_use]
+    pub fn keeps_writes(&self) -> bool {
+        self.state.keeps_writes
+    }
+
     /// Everything written since the last call, in order. Its bytes are to be read before the
     /// world goes on. While the past is looked at, this is still the present's.
     pub fn take_writes(&mut self) -> Vec<DiskWrite> {
@@ -321,11 +327,17 @@ impl World {
     }
 
     /// From now on the logs of a node come to about `max_bytes` and not more: what would append
-    /// to a partition beyond that is refused, as by a full disk. For a shell that keeps nothing, so
-    /// that all bytes stay in memory.
+    /// to a partition beyond that is refused, as by a full disk; with 0, all that would. For a shell
+    /// that keeps nothing, so that all bytes stay in memory, or that has no room for more.
     pub fn bound_disks(&mut self, max_bytes: u64) {
         self.state.disk_bytes = Some(max_bytes);
         self.history.bound_disks(max_bytes);
+    }
+
+    /// Takes the bound away again.
+    pub fn free_disks(&mut self) {
+        self.state.free_disks();
+        self.history.free_disks();
     }
 
     /// Whether a disk has refused what was appended last.

@@ -244,13 +244,16 @@ export type NoticeCode =
   | "took-over"
   /** {} Another tab took it: the generation changed. */
   | "lost-ownership"
-  /** {} The browser refused to store more: appends are refused until there is room. */
+  /**
+   * {gone} The browser has no room: appends are refused until there is; with `gone`, what was kept to be
+   * undone is gone for good.
+   */
   | "quota"
   /** {why} The database's connection was lost; nothing is acknowledged until it is back. */
   | "storage-lost"
   /** {} */
   | "storage-back"
-  /** {log, at, records, bytes, why} Recovery removed a torn or corrupt tail. */
+  /** {log, at, bytes, why, more} Recovery removed a torn or corrupt tail, and those of `more` other logs. */
   | "cut"
   /** {} After a reload the timeline begins here. */
   | "history-begins"
@@ -281,6 +284,8 @@ export interface OffsetView {
 /** The answer to `open`. */
 export interface Opened {
   workspace: string;
+  /** Tells the workspace's worlds apart: it has another one once it was started over. */
+  world: string;
   /** It was there before and has been recovered from its logs. */
   restored: boolean;
   /**
@@ -384,6 +389,8 @@ export interface ProducerView {
 
 /** A message without bytes of its own. */
 export type Push =
+  /** Another world is open: after opening, taking over, starting over, and undoing that. */
+  | { push: "opened"; opened: Opened }
   /** Sent before the first frame that uses it; frames name it by `id`. */
   | { push: "layout"; layout: Layout }
   | { push: "snapshot"; snapshot: Snapshot }
@@ -469,6 +476,15 @@ export interface Span {
   part: "batch" | "record" | "otherRecord";
   /** In words, e.g. `38` or `lz4`; empty for opaque bytes. */
   value: string;
+}
+
+/** Who owns the workspace that was asked for. */
+export interface Status {
+  workspace: string;
+  /** This tab owns it: what it is asked to do, it does. */
+  owner: boolean;
+  /** Who owns it while this tab waits, in words. */
+  ownedBy: string | null;
 }
 
 /** How far a step goes. */
@@ -578,8 +594,11 @@ export interface WorldEvent {
 
 /** What the page asks of the worker. */
 export interface Engine {
-  /** Opens a workspace (its own database). The scenario is used only if the workspace is new or `fresh`. */
-  open(workspace: string, scenario?: Scenario | null, fresh?: boolean | null): Promise<Opened>;
+  /** Opens a workspace (a database of its own). The scenario is used only if it is new, or started over. */
+  open(workspace: string, scenario?: Scenario | null): Promise<Opened>;
+  /** Begins the workspace anew; what it held is kept, and undo leads back to it. */
+  startOver(): Promise<Opened>;
+  status(): Promise<Status>;
   /** The present topology as a scenario document. */
   scenario(): Promise<Scenario>;
   command(command: Command): Promise<void>;
@@ -602,5 +621,7 @@ export interface Engine {
   connect(brokerId: number): Promise<MessagePort>;
   workspaces(): Promise<Workspace[]>;
   renameWorkspace(id: string, title: string): Promise<void>;
+  /** Hides it; until the page is loaded again, or another one is deleted, it can be brought back. */
   deleteWorkspace(id: string): Promise<void>;
+  undeleteWorkspace(id: string): Promise<void>;
 }

@@ -12,7 +12,7 @@ use web_sys::{IdbDatabase, IdbTransaction};
 
 use super::error::{Kind, StoreError};
 use super::sys::{DurableDatabase, End, Exception, Slot, TxDone, object_with, pause, within};
-use super::{LOG, META, Notice};
+use super::{LOG, META, Notice, Place};
 
 /// How long an open may wait for another connection to let go, in milliseconds.
 const BLOCKED_LIMIT_MS: i32 = 10_000;
@@ -59,18 +59,18 @@ pub(crate) struct Found {
     pub(crate) recreated: Vec<&'static str>,
 }
 
-/// Opens the database of `workspace`; `create` says whether it may be made.
+/// Opens the database at `place`; `create` says whether it may be made.
 pub(crate) async fn open(
-    workspace: &str,
+    place: &Place,
     create: bool,
     tell: &Rc<dyn Fn(Notice)>,
 ) -> Result<Found, StoreError> {
-    let mut failure = fail(workspace, Kind::Lost, String::new());
+    let mut failure = fail(&place.workspace, Kind::Lost, String::new());
     for wait in RETRIES_MS {
         if wait > 0 {
             pause(wait).await;
         }
-        match open_once(workspace, create, tell).await {
+        match open_once(place, create, tell).await {
             Ok(found) => return Ok(found),
             Err(error) if matches!(error.kind, Kind::Lost | Kind::Aborted) => failure = error,
             Err(error) => return Err(error),
@@ -80,11 +80,11 @@ pub(crate) async fn open(
 }
 
 async fn open_once(
-    workspace: &str,
+    place: &Place,
     create: bool,
     tell: &Rc<dyn Fn(Notice)>,
 ) -> Result<Found, StoreError> {
-    let (raw, fresh) = request_open(workspace, None, create, tell).await?;
+    let (raw, fresh) = request_open(place, None, create, tell).await?;
     let names = raw.object_store_names();
     let recreated: Vec<_> = [LOG, META]
         .into_iter()
@@ -95,7 +95,7 @@ async fn open_once(
     } else {
         let version = raw.version() as u32;
         raw.close();
-        request_open(workspace, Some(version.saturating_add(1)), create, tell)
+        request_open(place, Some(version.saturating_add(1)), create, tell)
             .await?
             .0
     };
@@ -108,20 +108,19 @@ async fn open_once(
 
 /// One open request: the database, and whether it was made.
 async fn request_open(
-    workspace: &str,
+    place: &Place,
     version: Option<u32>,
     create: bool,
     tell: &Rc<dyn Fn(Notice)>,
 ) -> Result<(IdbDatabase, bool), StoreError> {
+    let workspace = place.workspace.as_str();
     let unavailable = |error: idb::Error| fail(workspace, Kind::Unavailable, error.to_string());
     let factory = Factory::new().map_err(unavailable)?;
-    let mut request = factory
-        .open(&super::database_name(workspace), version)
-        .map_err(|error| {
-            // Only a browser that says so offers no storage; any other trouble may pass.
-            let exception = Exception::from(error);
-            fail(workspace, exception.kind(Kind::Aborted), exception.detail())
-        })?;
+    let mut request = factory.open(&place.database(), version).map_err(|error| {
+        // Only a browser that says so offers no storage; any other trouble may pass.
+        let exception = Exception::from(error);
+        fail(workspace, exception.kind(Kind::Aborted), exception.detail())
+    })?;
     let made = Rc::new(Cell::new(false));
     let upgraded = made.clone();
     request.on_upgrade_needed(move |event| {

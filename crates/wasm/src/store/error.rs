@@ -15,7 +15,7 @@ pub enum Kind {
     Lost,
     /// Another tab owns the workspace by now; nothing of the transaction was stored.
     TakenOver,
-    /// Another tab owns the workspace, so it cannot be deleted.
+    /// Another tab owns the workspace, so this one cannot change it.
     InUse,
     /// The database was there and is not any more: the browser or a person cleared it.
     Wiped,
@@ -101,7 +101,7 @@ impl StoreError {
                 "Another tab has taken over the workspace “{it}”. Nothing more is stored from here; go on in that tab."
             ),
             Kind::InUse => format!(
-                "The workspace “{it}” is open in another tab. Close it there, then delete it."
+                "The workspace “{it}” is open in another tab, which alone may change it. Close it there and try again."
             ),
             Kind::Wiped => format!(
                 "The stored logs of “{it}” are gone: the browser or somebody cleared this site's data. \

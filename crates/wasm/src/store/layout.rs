@@ -30,8 +30,8 @@ pub struct Layout {
     cuts: SortedMap<i64, u32>,
     /// Stored keys that were truncated away: the next turn deletes all of them.
     gone: SortedSet<i64>,
-    /// Stored keys of deleted segments: they may go in any later turn.
-    stale: SortedSet<i64>,
+    /// Stored keys of deleted segments, and how long their values are: they may go in any later turn.
+    stale: SortedMap<i64, u32>,
     /// The stored last value, while it may grow and therefore still has its bytes here.
     open: Option<Place>,
     /// Sum of the lengths of `values`.
@@ -101,7 +101,7 @@ impl Layout {
         for (base_offset, len) in stored {
             let after = segments.partition_point(|segment| *segment <= base_offset);
             let Some(segment) = after.checked_sub(1).map(|index| segments[index]) else {
-                layout.stale.insert(base_offset);
+                layout.stale.insert(base_offset, len);
                 continue;
             };
             if segment != end.segment {
@@ -147,7 +147,7 @@ impl Layout {
                 return self.extend_last(len, batch);
             }
         }
-        let stored = self.gone.remove(&base_offset) | self.stale.remove(&base_offset);
+        let stored = self.gone.remove(&base_offset) | self.stale.remove(&base_offset).is_some();
         self.insert(
             place,
             Value {
@@ -203,17 +203,14 @@ impl Layout {
         };
         self.values.append(&mut values.split_off(&to));
         let oldest = self.values.range(..from).next().is_none();
-        let keys = if oldest {
-            &mut self.stale
-        } else {
-            &mut self.gone
-        };
         for (place, value) in values {
             self.bytes -= u64::from(value.len);
             self.dirty.remove(&place);
             self.cuts.remove(&value.base_offset);
-            if value.stored {
-                keys.insert(value.base_offset);
+            if value.stored && oldest {
+                self.stale.insert(value.base_offset, value.len);
+            } else if value.stored {
+                self.gone.insert(value.base_offset);
             }
         }
     }
@@ -221,8 +218,10 @@ impl Layout {
     /// Drops everything, as the deletion of a topic does. The keys go by and by.
     pub fn delete_all(&mut self) {
         let stored = self.values.values().filter(|value| value.stored);
-        self.stale.extend(stored.map(|value| value.base_offset));
-        self.stale.append(&mut self.gone);
+        self.stale
+            .extend(stored.map(|value| (value.base_offset, value.len)));
+        let gone = std::mem::take(&mut self.gone);
+        self.stale.extend(gone.iter().map(|key| (*key, 0)));
         self.values.clear();
         self.dirty.clear();
         self.cuts.clear();
@@ -235,11 +234,11 @@ impl Layout {
     /// to be made anew from what the database holds.
     pub fn take_turn(&mut self, stale_ranges: usize) -> LayoutTurn {
         let gone = std::mem::take(&mut self.gone);
-        let mut deletes = self.ranges(&gone, usize::MAX);
-        for (from, to) in self.ranges(&self.stale, stale_ranges) {
+        let mut deletes = self.ranges(gone.iter(), usize::MAX);
+        for (from, to) in self.ranges(self.stale.keys(), stale_ranges) {
             let kept = self.stale.split_off(&to);
-            self.stale.retain(|key| *key < from);
-            self.stale.extend(kept);
+            self.stale.retain(|key, _| *key < from);
+            self.stale.append(&mut { kept });
             deletes.push((from, to));
         }
         let last_place = self.values.last_key_value().map(|(place, _)| *place);
@@ -335,6 +334,11 @@ impl Layout {
         self.bytes
     }
 
+    /// Bytes of deleted segments that are still stored.
+    pub fn stale_bytes(&self) -> u64 {
+        self.stale.values().map(|length| u64::from(*length)).sum()
+    }
+
     /// Whether the next turn has something to do for this replica, deletes that can wait apart.
     pub fn is_dirty(&self) -> bool {
         !(self.dirty.is_empty() && self.cuts.is_empty() && self.gone.is_empty())
@@ -386,7 +390,7 @@ impl Layout {
     }
 
     /// `keys` as ranges that hold at most [`MAX_DELETE_KEYS`] of them and no key that is in use.
-    fn ranges(&self, keys: &SortedSet<i64>, limit: usize) -> Vec<(i64, i64)> {
+    fn ranges<'a>(&self, keys: impl Iterator<Item = &'a i64>, limit: usize) -> Vec<(i64, i64)> {
         let mut ranges: Vec<(i64, i64)> = Vec::new();
         let mut in_last = 0;
         let mut live = self

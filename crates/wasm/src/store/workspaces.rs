@@ -1,69 +1,55 @@
 //! The workspaces of this browser: listed, named, measured, deleted.
 //!
-//! What a person calls a workspace and how large it is lie in a small database of their own, because
-//! looking at the list must not touch a workspace that another tab owns.
+//! What a person calls a workspace and how large it is lie in a small database of their own
+//! ([`super::registry`]), because looking at the list must not touch a workspace that another tab owns.
+//! Deleting one hides it; it goes for good when the next one is deleted, when the page is loaded again, or
+//! when storage is short.
 
-use std::cell::Cell;
 use std::future::poll_fn;
-use std::rc::Rc;
 
-use idb::{Database, Factory, ObjectStoreParams, Query, Request};
+use idb::{Factory, Request};
 use js_sys::Array;
-use serde::{Deserialize, Serialize};
 use sorted::SortedMap;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::IdbFactory;
 
 use super::error::{Kind, StoreError};
-use super::sys::{Answer, End, Exception, ListingFactory, Slot, TxDone, property, within};
-use super::{database_name, fail};
+use super::fail;
+use super::place::{self, Place};
+use super::registry::Registry;
+pub use super::registry::Workspace;
+use super::sys::{ListingFactory, Slot, property, within};
 use crate::owner;
-
-/// The list's own database; no workspace's database has this name.
-const REGISTRY: &str = "brooklet";
-const WORKSPACES: &str = "workspaces";
 
 /// How long a deletion may wait for connections to close, in milliseconds.
 const DELETE_LIMIT_MS: i32 = 5_000;
 
-/// A workspace as the list shows it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Workspace {
-    /// What its database is named after.
-    pub id: String,
-    /// What a person calls it; empty where nobody has said.
-    pub title: String,
-    /// Bytes of its logs by our own count; the browser tells no truth about that.
-    pub bytes: f64,
-    /// Last use in milliseconds since 1970, 0 where unknown.
-    pub used: f64,
-    /// Whether its database exists; `None` where the browser does not list databases.
-    pub stored: Option<bool>,
-}
-
-/// All workspaces, by id: those with a row in the list and those with a database.
+/// All workspaces, by id: those with a row in the list and those with a database. What is kept of one
+/// besides counts among its bytes; one that is deleted is left out.
 ///
 /// # Errors
 /// `Unavailable`, `Unreadable`.
 pub async fn list() -> Result<Vec<Workspace>, StoreError> {
     let mut workspaces: SortedMap<String, Workspace> = SortedMap::new();
-    for workspace in registered().await? {
+    for mut workspace in registered().await? {
+        workspace.bytes += workspace.former.as_ref().map_or(0.0, |former| former.bytes);
         workspaces.insert(workspace.id.clone(), workspace);
     }
     if let Some(names) = database_names().await {
         workspaces
             .values_mut()
             .for_each(|workspace| workspace.stored = Some(false));
-        let prefix = database_name("");
-        for id in names.iter().filter_map(|name| name.strip_prefix(&prefix)) {
-            let workspace = workspaces.entry(id.to_string()).or_default();
-            workspace.id = id.to_string();
+        for place in names.iter().filter_map(|name| Place::of_database(name)) {
+            let workspace = workspaces.entry(place.workspace.clone()).or_default();
+            workspace.id = place.workspace;
             workspace.stored = Some(true);
         }
     }
-    Ok(workspaces.into_values().collect())
+    Ok(workspaces
+        .into_values()
+        .filter(|workspace| workspace.deleted == 0.0)
+        .collect())
 }
 
 /// Gives a workspace a title.
@@ -74,7 +60,7 @@ pub async fn rename(id: &str, title: &str) -> Result<(), StoreError> {
     update(id, |workspace| workspace.title = title.to_string()).await
 }
 
-/// Notes that a workspace is in use and how many bytes its logs have.
+/// Notes that a workspace is in use and how many bytes are stored of it.
 ///
 /// # Errors
 /// As [`rename`].
@@ -86,151 +72,159 @@ pub async fn record_use(id: &str, bytes: u64) -> Result<(), StoreError> {
     .await
 }
 
-/// Deletes a workspace: its database, then its row.
+/// Hides a workspace; whatever else is deleted goes for good.
 ///
 /// # Errors
-/// `InUse` while a tab owns it (this one included), `Blocked` when a connection stays open.
+/// `InUse` while a tab owns it (this one included).
 pub async fn delete(id: &str) -> Result<(), StoreError> {
     let _lock = owner::acquire_idle(id).await?;
+    let hidden = update(id, |workspace| workspace.deleted = js_sys::Date::now()).await;
+    match hidden {
+        Ok(()) => {
+            // One that is in use after all, or blocked, goes another time.
+            let _ = sweep(Some(id)).await;
+            Ok(())
+        }
+        // Where nothing can be noted any more, deleting is the way out.
+        Err(error) if error.kind == Kind::Quota => erase(id).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Brings a workspace back that was deleted.
+///
+/// # Errors
+/// `Wiped` when it is gone for good, `InUse` when a tab has opened it anew.
+pub async fn undelete(id: &str) -> Result<(), StoreError> {
+    let _lock = owner::acquire_idle(id).await?;
+    let registry = Registry::open(id).await?;
+    registry
+        .change(|row| match row {
+            Some(mut workspace) if workspace.deleted > 0.0 => {
+                workspace.deleted = 0.0;
+                Ok(Some(workspace))
+            }
+            _ => Err(fail(id, Kind::Wiped, String::new())),
+        })
+        .await
+        .map(drop)
+}
+
+/// Deletes for good what a person deleted, except the workspace `but`; says whether that was anything.
+///
+/// # Errors
+/// `Unavailable`, `Unreadable`; `InUse`, `Blocked` when one of them stays.
+pub async fn sweep(but: Option<&str>) -> Result<bool, StoreError> {
+    let (mut swept, mut outcome) = (false, Ok(()));
+    for workspace in registered().await? {
+        if workspace.deleted == 0.0 || Some(workspace.id.as_str()) == but {
+            continue;
+        }
+        let gone = async {
+            let _lock = owner::acquire_idle(&workspace.id).await?;
+            erase(&workspace.id).await
+        };
+        let gone = gone.await;
+        swept |= gone.is_ok();
+        outcome = outcome.and(gone);
+    }
+    outcome.map(|()| swept)
+}
+
+/// Lets go of what workspaces that no tab owns held before they were started over.
+///
+/// # Errors
+/// As [`sweep`].
+pub async fn sweep_formers() -> Result<(), StoreError> {
+    for workspace in registered().await? {
+        let id = workspace.id.as_str();
+        if workspace.former.is_none() && workspace.doomed.is_empty() {
+            continue;
+        }
+        // Its owner sees to it otherwise.
+        if let Ok(_lock) = owner::acquire_idle(id).await {
+            let mut claim = place::Claim::of(workspace);
+            claim.forget_former().await?;
+            claim.sweep().await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes all databases of a workspace, then its row. For whoever holds its lock.
+async fn erase(id: &str) -> Result<(), StoreError> {
+    let registry = Registry::open(id).await?;
+    let rows = registry.rows().await?;
+    let mut numbers = numbers_of(id).await;
+    for row in rows.into_iter().filter(|row| row.id == id) {
+        numbers.push(row.database);
+        numbers.extend(row.former.map(|former| former.database));
+        numbers.extend(row.doomed);
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    for number in numbers {
+        let workspace = id.to_string();
+        delete_database(&Place { workspace, number }).await?;
+    }
+    registry.change(|_| Ok(None)).await.map(drop)
+}
+
+/// Deletes a database; that is no failure when there is none.
+///
+/// # Errors
+/// `Unavailable`, `Aborted`, `Blocked` when a connection stays open.
+pub(crate) async fn delete_database(place: &Place) -> Result<(), StoreError> {
+    delete_named(&place.workspace, &place.database()).await
+}
+
+/// The same for any database; `id` is what an error names.
+pub(crate) async fn delete_named(id: &str, name: &str) -> Result<(), StoreError> {
     let unavailable = |error: idb::Error| fail(id, Kind::Unavailable, error.to_string());
     let mut request = Factory::new()
-        .and_then(|f| f.delete(&database_name(id)))
+        .and_then(|f| f.delete(name))
         .map_err(unavailable)?;
     let slot = Slot::shared();
     let (deleted, failed) = (slot.clone(), slot.clone());
     request.on_success(move |_| Slot::set(&deleted, true));
     request.on_error(move |_| Slot::set(&failed, false));
-    match within(
-        DELETE_LIMIT_MS,
-        poll_fn(|context| Slot::poll(&slot, context)),
-    )
-    .await
-    {
-        Some(true) => {}
-        Some(false) => return Err(fail(id, Kind::Aborted, "deleteDatabase".to_string())),
+    let answer = poll_fn(|context| Slot::poll(&slot, context));
+    match within(DELETE_LIMIT_MS, answer).await {
+        Some(true) => Ok(()),
+        Some(false) => Err(fail(id, Kind::Aborted, "deleteDatabase".to_string())),
         None => {
             request.forget_callbacks();
-            return Err(fail(id, Kind::Blocked, String::new()));
+            Err(fail(id, Kind::Blocked, String::new()))
         }
     }
-    let registry = Registry::open(id).await?;
-    registry
-        .write(id, |store| store.delete(JsValue::from_str(id)).map(drop))
-        .await
+}
+
+/// Numbers of the databases that a workspace has; none where the browser does not tell.
+pub(crate) async fn numbers_of(id: &str) -> Vec<u32> {
+    let names = database_names().await.unwrap_or_default();
+    let places = names.iter().filter_map(|name| Place::of_database(name));
+    places
+        .filter(|place| place.workspace == id)
+        .map(|place| place.number)
+        .collect()
 }
 
 async fn update(id: &str, change: impl FnOnce(&mut Workspace)) -> Result<(), StoreError> {
     let registry = Registry::open(id).await?;
-    let rows = registry.rows().await?;
-    let mut workspace = rows
-        .into_iter()
-        .find(|row| row.id == id)
-        .unwrap_or_default();
-    workspace.id = id.to_string();
-    workspace.stored = None;
-    change(&mut workspace);
-    let row = serde_wasm_bindgen::to_value(&workspace)
-        .map_err(|error| fail(id, Kind::Aborted, error.to_string()))?;
+    let known = place::known(&registry, id).await?;
     registry
-        .write(id, |store| {
-            store.put(&row, Some(&JsValue::from_str(id))).map(drop)
+        .change(|row| {
+            let mut workspace = row.unwrap_or(known);
+            workspace.stored = None;
+            change(&mut workspace);
+            Ok(Some(workspace))
         })
         .await
+        .map(drop)
 }
 
 async fn registered() -> Result<Vec<Workspace>, StoreError> {
-    Registry::open(REGISTRY).await?.rows().await
-}
-
-/// The list's database, open for one call.
-struct Registry {
-    database: Database,
-}
-
-impl Registry {
-    /// `about` is the workspace that an error names.
-    async fn open(about: &str) -> Result<Self, StoreError> {
-        let unavailable = |error: idb::Error| fail(about, Kind::Unavailable, error.to_string());
-        let mut request = Factory::new()
-            .and_then(|f| f.open(REGISTRY, Some(1)))
-            .map_err(unavailable)?;
-        let broken = Rc::new(Cell::new(false));
-        let unmade = broken.clone();
-        request.on_upgrade_needed(move |event| {
-            use idb::event::DatabaseEvent;
-            let made = event.database().and_then(|database| {
-                database.create_object_store(WORKSPACES, ObjectStoreParams::new())
-            });
-            unmade.set(made.is_err());
-        });
-        let slot = Slot::shared();
-        let (opened, failed) = (slot.clone(), slot.clone());
-        request.on_success(move |_| Slot::set(&opened, true));
-        request.on_error(move |_| Slot::set(&failed, false));
-        let opened = poll_fn(|context| Slot::poll(&slot, context)).await;
-        if !opened || broken.get() {
-            let error = request
-                .error()
-                .ok()
-                .flatten()
-                .map(|error| Exception::of(&error));
-            let exception = error.unwrap_or_default();
-            return Err(fail(
-                about,
-                exception.kind(Kind::Unavailable),
-                exception.detail(),
-            ));
-        }
-        Ok(Self {
-            database: request.database().map_err(unavailable)?,
-        })
-    }
-
-    async fn rows(&self) -> Result<Vec<Workspace>, StoreError> {
-        let unreadable = |e: Exception| fail(REGISTRY, e.kind(Kind::Unreadable), e.detail());
-        let rows = async {
-            let tx = self
-                .database
-                .transaction(&[WORKSPACES], idb::TransactionMode::ReadOnly)?;
-            let request = tx.object_store(WORKSPACES)?.get_all(None::<Query>, None)?;
-            Answer::of(request).await
-        };
-        let rows = Array::from(&rows.await.map_err(unreadable)?);
-        // A row that is no workspace is left out: its database is listed all the same.
-        Ok(rows
-            .iter()
-            .filter_map(|row| serde_wasm_bindgen::from_value(row).ok())
-            .collect())
-    }
-
-    async fn write(
-        &self,
-        about: &str,
-        change: impl FnOnce(&idb::ObjectStore) -> Result<(), idb::Error>,
-    ) -> Result<(), StoreError> {
-        let aborted = |e: Exception| fail(about, e.kind(Kind::Aborted), e.detail());
-        let begun = || -> Result<_, Exception> {
-            let tx = self
-                .database
-                .transaction(&[WORKSPACES], idb::TransactionMode::ReadWrite)?;
-            let store = tx.object_store(WORKSPACES)?;
-            let raw: JsValue = tx.into();
-            let done = TxDone::of(raw.unchecked_ref());
-            change(&store)?;
-            Ok(done)
-        };
-        match begun().map_err(aborted)?.await {
-            End::Complete => Ok(()),
-            End::Aborted(exception) => Err(aborted(exception)),
-            End::Lost => Err(fail(about, Kind::Lost, String::new())),
-        }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.database.close();
-    }
+    Registry::open("").await?.rows().await
 }
 
 /// The names of all databases, `None` where the browser does not tell.

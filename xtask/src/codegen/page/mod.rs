@@ -35,6 +35,7 @@ const NAMES: &[(&str, &str)] = &[
     ("Snapshot", "WorldSnapshot"),
     ("SnapshotView", "Snapshot"),
     ("WorkspaceView", "Workspace"),
+    ("StatusView", "Status"),
 ];
 
 /// Fields that a document may leave out, but the worker always writes and the page always gives.
