@@ -51,7 +51,7 @@ export class App {
     this.stage = new StageView(client);
     this.terminals = new Terminals(client);
     this.world.cliLines((line) => this.terminals.active?.gui(line));
-    this.world.frames((frame) => this.stage.see(frame, performance.now()));
+    this.world.frames((frame) => this.stage.see(frame, this.world.plan, performance.now()));
     client.onPush((push) => {
       if (push.push === "snapshot") this.lesson?.see(push.snapshot);
       if (push.push === "layout") this.stage.renew();
@@ -80,6 +80,7 @@ export class App {
   async deleteWorkspace(id: string) {
     await this.world.client.deleteWorkspace(id);
     forget(id);
+    this.world.forgetMarks(id);
   }
 
   /** Says so when the browser has lost what this workspace held, and notes once it holds something. */

@@ -16,7 +16,9 @@ import type {
   WorldEvent,
 } from "../engine/rpc";
 import { Refusal } from "../engine/rpc";
+import { Marks } from "./marks";
 import { perFrame } from "./perFrame";
+import { NO_PLAN, type Plan, planOf } from "./plan";
 
 const EVENTS_MAX = 500;
 const NOTICES_MAX = 4;
@@ -53,6 +55,9 @@ export class World {
   start = $state(Date.UTC(2026, 0, 1));
   /** Not reactive: sixty a second, for the canvas only. */
   frame: FrameView | null = null;
+  /** What the layout means by number. */
+  plan = $state.raw<Plan>(NO_PLAN);
+  private readonly marks = new Marks();
 
   private readonly onFrame = new Set<(frame: FrameView) => void>();
   private readonly onCli = new Set<(line: string) => void>();
@@ -66,7 +71,12 @@ export class World {
   }
 
   async open(workspace: string, scenario: Scenario | null, fresh = false) {
+    const first = scenario?.groups.map(({ groupId }) => groupId) ?? [];
+    this.marks.open(workspace, first, fresh);
     const opened = await this.client.open(workspace, scenario, fresh);
+    // What was kept of another world of this name means nothing in a new one.
+    if (!opened.restored && opened.owner) this.marks.open(workspace, first, true);
+    this.lay(this.layout);
     this.opened = true;
     void this.client.scenario().then(
       ({ startMs }) => {
@@ -129,6 +139,15 @@ export class World {
     return () => this.onDo.delete(listen);
   }
 
+  /** The number of a group's symbol. */
+  markOf(groupId: string): number {
+    return this.plan.marks[this.plan.groups.indexOf(groupId)] ?? this.marks.of(groupId);
+  }
+
+  forgetMarks(workspace: string) {
+    this.marks.forget(workspace);
+  }
+
   group(groupId: string): GroupState | undefined {
     return this.snapshot.groups.find((g) => g.groupId === groupId);
   }
@@ -138,7 +157,7 @@ export class World {
       case "frame":
         return this.takeFrame(push.buffer);
       case "layout":
-        this.layout = push.layout;
+        this.lay(push.layout);
         return;
       case "snapshot":
         this.snapshot = push.snapshot;
@@ -175,6 +194,12 @@ export class World {
     this.fresh = [];
     this.eventsGone += Math.max(0, all.length - EVENTS_MAX);
     this.events = all.slice(-EVENTS_MAX);
+  }
+
+  private lay(layout: Layout) {
+    this.marks.see(layout.groups);
+    this.plan = planOf(layout, (group) => this.marks.of(group));
+    this.layout = layout;
   }
 
   private takeFrame(buffer: ArrayBuffer) {
