@@ -54,7 +54,7 @@ test("after a trap a new worker opens the same workspace", async () => {
   const notices: Push[] = [];
   client.onPush((push) => notices.push(push));
   await client.open("sandbox", null);
-  await client.watch({ lanes: [], decade: 0, times: false });
+  await client.watch({ lanes: [], times: false });
   await expect(client.undo()).rejects.toMatchObject({ code: "trap" });
   expect(ports[0]?.ended()).toBe(true);
   expect(ports[1]?.calls.map((c) => c.method)).toEqual(["open", "watch"]);

@@ -71,8 +71,7 @@ test("a seek goes to the moment that was asked for, and now goes back", async ()
 test("frames hold the lanes that are watched", async () => {
   const { client, seen, run } = await world();
   await client.watch({
-    lanes: [{ topic: "orders", partition: 1, cells: 5, until: null }],
-    decade: 0,
+    lanes: [{ topic: "orders", partition: 1, cells: 5, until: null, decade: 0 }],
     times: false,
   });
   await run(4_000);
@@ -119,7 +118,7 @@ test("a call with arguments that are none is refused in words, and changes nothi
     ["stdin", [1, { not: "text" }]],
     ["stdin", [1, "x".repeat((1 << 20) + 1)]],
     ["connect", ["first"]],
-    ["watch", [{ lanes: "all", decade: 0, times: false }]],
+    ["watch", [{ lanes: "all", times: false }]],
     ["renameWorkspace", ["a", "x".repeat(10_000)]],
   ];
   for (const [method, given] of wrong) {

@@ -17,9 +17,12 @@ const plain = (frame: FrameView): unknown =>
     JSON.stringify(frame, (_, value) => (ArrayBuffer.isView(value) ? [...(value as never)] : value)),
   );
 
-test.each(["cells", "counts"])("a frame of the core reads as what the core put into it: %s", (name) => {
-  expect(plain(readFrame(bytesOf(name)))).toEqual(toldOf(name));
-});
+test.each(["cells", "counts", "mixed"])(
+  "a frame of the core reads as what the core put into it: %s",
+  (name) => {
+    expect(plain(readFrame(bytesOf(name)))).toEqual(toldOf(name));
+  },
+);
 
 test("what is no whole frame is refused", () => {
   expect(() => readFrame(new ArrayBuffer(8))).toThrow(RangeError);

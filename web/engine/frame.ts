@@ -7,17 +7,17 @@
  *   header 64 bytes
  *      0 u32 magic 0x31575642 ("BVW1")     4 u32 layout id
  *      8 f64 world time, ms               16 f64 journal length
- *     24 u32 decade                       28 u32 lanes
+ *     24 u32 reserved                     28 u32 lanes
  *     32 u32 producers                    36 u32 reserved
  *     40 u32 flags: 1 running, 2 looking at the past
  *     44 u32 reserved                     48 f64 speed          56 f64 reserved
  *   lane 64 bytes each, in the order of the layout
  *      0 f64 log start offset              8 f64 high watermark
- *     16 f64 log end offset               24 f64 first offset of the window, a multiple of 10^decade
+ *     16 f64 log end offset               24 f64 first offset of the window, a multiple of 10^its decade
  *     32 u32 cells                        36 u32 where the cells are
  *     40 f32 appended per second          44 f32 fetched per second
  *     48 u32 markers                      52 u32 where the markers are
- *     56 u32 where the times are, 0 = none  60 u32 reserved
+ *     56 u32 where the times are, 0 = none  60 u32 decade: a cell holds 10^decade records
  *   producer 16 bytes each: 0 f64 sent in all, 8 f32 sent per second, 12 u32 reserved
  *   marker 32 bytes each, by group:
  *      0 u32 group  4 u32 member index + 1, 0 = nobody owns the partition
@@ -52,6 +52,8 @@ export interface LaneView {
   highWatermark: number;
   logEnd: number;
   first: number;
+  /** A cell holds 10^decade records. */
+  decade: number;
   cells: number;
   /** Key class per record; empty when decade > 0. */
   classes: Uint8Array;
@@ -67,7 +69,6 @@ export interface FrameView {
   layout: number;
   worldTime: number;
   journalLength: number;
-  decade: number;
   running: boolean;
   past: boolean;
   speed: number;
@@ -84,7 +85,6 @@ export function hueOf(keyClass: number): number {
 export function readFrame(buffer: ArrayBuffer): FrameView {
   const d = new DataView(buffer);
   if (d.byteLength < HEADER || d.getUint32(0, true) !== MAGIC) throw new RangeError("not a frame");
-  const decade = d.getUint32(24, true);
   const flags = d.getUint32(40, true);
   const [lanes, producers] = [d.getUint32(28, true), d.getUint32(32, true)];
   const producersAt = HEADER + lanes * LANE;
@@ -92,16 +92,16 @@ export function readFrame(buffer: ArrayBuffer): FrameView {
     layout: d.getUint32(4, true),
     worldTime: d.getFloat64(8, true),
     journalLength: d.getFloat64(16, true),
-    decade,
     running: (flags & 1) !== 0,
     past: (flags & 2) !== 0,
     speed: d.getFloat64(48, true),
-    lanes: times(lanes, (i) => readLane(d, HEADER + i * LANE, decade)),
+    lanes: times(lanes, (i) => readLane(d, HEADER + i * LANE)),
     producers: times(producers, (i) => readProducer(d, producersAt + i * PRODUCER)),
   };
 }
 
-function readLane(d: DataView, at: number, decade: number): LaneView {
+function readLane(d: DataView, at: number): LaneView {
+  const decade = d.getUint32(at + 60, true);
   const cells = d.getUint32(at + 32, true);
   const cellsAt = d.getUint32(at + 36, true);
   const markersAt = d.getUint32(at + 52, true);
@@ -111,6 +111,7 @@ function readLane(d: DataView, at: number, decade: number): LaneView {
     highWatermark: d.getFloat64(at + 8, true),
     logEnd: d.getFloat64(at + 16, true),
     first: d.getFloat64(at + 24, true),
+    decade,
     cells,
     classes: decade === 0 ? new Uint8Array(d.buffer as ArrayBuffer, cellsAt, cells) : new Uint8Array(0),
     mix: decade === 0 ? new Uint16Array(0) : new Uint16Array(d.buffer as ArrayBuffer, cellsAt, cells * 8),

@@ -8,6 +8,7 @@ export function lane(over: Partial<LaneView> = {}): LaneView {
     highWatermark: 9,
     logEnd: 10,
     first: 3,
+    decade: 0,
     cells: 7,
     classes: Uint8Array.from([1, 2, 3, 0, 253, 254, 255]),
     mix: new Uint16Array(0),

@@ -52,7 +52,7 @@ export class App {
     this.stage = new StageView(client);
     this.terminals = new Terminals(client);
     this.world.cliLines((line) => this.terminals.active?.gui(line));
-    this.world.frames((frame) => this.stage.see(frame, performance.now()));
+    this.world.frames((frame) => this.stage.see(frame, this.world.plan, performance.now()));
     client.onPush((push) => {
       if (push.push === "opened") this.begun(push.opened);
       if (push.push === "snapshot") this.lesson?.see(push.snapshot);

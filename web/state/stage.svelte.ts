@@ -1,30 +1,54 @@
-/** How the stage is looked at: records per cell, alignment, and which window of each lane the frames must hold. */
+/** How the stage is looked at: alignment, each topic's scale, and which window of each lane the frames must hold. */
 
 import type { Client } from "../engine/client";
 import type { FrameView } from "../engine/frame";
 import type { WatchLane } from "../engine/rpc";
-import { type Align, decadeFor } from "./scale";
+import type { Plan } from "./plan";
+import { type Align, DECADE_MAX, decadeFor } from "./scale";
+
+/** What of a lane a topic's box wants; its scale says the rest. */
+export type Wish = Omit<WatchLane, "topic" | "partition" | "decade">;
+
+/** How much a cell of one topic holds. */
+export class Scale {
+  decade = $state(0);
+  /** Null: chosen by the rate and the room. */
+  zoom = $state<number | null>(null);
+  /** While a hand holds a marker, nothing shifts under it. */
+  held = false;
+  wishes: Wish[] = [];
+  /** Cells that a lane has room for. */
+  cells = 0;
+  decidedAt = 0;
+}
 
 export class StageView {
-  decade = $state(0);
-  /** Null: chosen by the rate. */
-  zoom = $state<number | null>(null);
   align = $state<Align>("newest");
-  private readonly wanted = new Map<string, WatchLane[]>();
+  private readonly scales = new Map<string, Scale>();
   private sent = "";
-  private decidedAt = 0;
   private speed = 1;
   private due = false;
 
   constructor(private readonly client: Client) {}
 
-  want(topic: string, lanes: WatchLane[]) {
-    this.wanted.set(topic, lanes);
+  scale(topic: string): Scale {
+    let scale = this.scales.get(topic);
+    if (!scale) {
+      scale = new Scale();
+      this.scales.set(topic, scale);
+    }
+    return scale;
+  }
+
+  want(topic: string, wishes: Wish[], cells: number) {
+    const scale = this.scale(topic);
+    scale.wishes = wishes;
+    scale.cells = cells;
     this.send();
   }
 
   forget(topic: string) {
-    this.wanted.delete(topic);
+    this.scale(topic).wishes = [];
     this.send();
   }
 
@@ -33,25 +57,37 @@ export class StageView {
     this.send();
   }
 
-  setZoom(zoom: number | null) {
-    this.zoom = zoom;
-    if (zoom !== null) this.decade = zoom;
-    this.decidedAt = 0;
+  setZoom(topic: string, zoom: number | null) {
+    const scale = this.scale(topic);
+    scale.zoom = zoom === null ? null : Math.min(DECADE_MAX, Math.max(0, zoom));
+    if (scale.zoom !== null) scale.decade = scale.zoom;
+    scale.decidedAt = 0;
     this.send();
   }
 
-  /** What speed the eye would have to follow decides how much a cell holds: now and then, and at once when a
-      person makes time run at another speed. */
-  see(frame: FrameView, now: number) {
+  /** How fast its records come and how many there are decides what a topic's cells hold: now and then, and at
+      once when a person makes time run at another speed or goes to another moment. */
+  see(frame: FrameView, plan: Plan, now: number) {
     const turned = frame.speed !== this.speed;
-    if (this.zoom !== null || !frame.running || (!turned && now - this.decidedAt < 700)) return;
-    this.decidedAt = now;
     this.speed = frame.speed;
-    const rate = Math.max(0, ...frame.lanes.map((lane) => lane.appendRate)) * frame.speed;
-    const decade = decadeFor(rate, turned ? 0 : this.decade);
-    if (decade === this.decade) return;
-    this.decade = decade;
-    this.send();
+    for (const [topic, scale] of this.scales) {
+      const lanes = plan.lanes.get(topic);
+      if (!lanes || scale.zoom !== null || scale.held || scale.cells === 0) continue;
+      if (frame.running && !turned && now - scale.decidedAt < 700) continue;
+      scale.decidedAt = now;
+      let [rate, records] = [0, 0];
+      for (const index of lanes) {
+        const lane = frame.lanes[index];
+        if (!lane) continue;
+        rate = Math.max(rate, lane.appendRate * frame.speed);
+        records = Math.max(records, lane.logEnd - lane.logStart);
+      }
+      const load = { rate: frame.running ? rate : null, records, cells: scale.cells };
+      const decade = decadeFor(load, turned ? 0 : scale.decade);
+      if (decade === scale.decade) continue;
+      scale.decade = decade;
+      this.send();
+    }
   }
 
   /** Asks again after the world was opened anew. */
@@ -71,11 +107,10 @@ export class StageView {
   }
 
   private sendNow() {
-    const watch = {
-      lanes: [...this.wanted.values()].flat(),
-      decade: this.decade,
-      times: this.align === "time",
-    };
+    const lanes = [...this.scales].flatMap(([topic, { decade, wishes }]) =>
+      wishes.map((wish, partition) => ({ topic, partition, decade, ...wish })),
+    );
+    const watch = { lanes, times: this.align === "time" };
     const text = JSON.stringify(watch);
     if (text === this.sent) return;
     this.sent = text;

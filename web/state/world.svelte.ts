@@ -17,7 +17,9 @@ import type {
   WorldEvent,
 } from "../engine/rpc";
 import { Refusal } from "../engine/rpc";
+import { Marks } from "./marks";
 import { perFrame } from "./perFrame";
+import { NO_PLAN, type Plan, planOf } from "./plan";
 
 const EVENTS_MAX = 500;
 const NOTICES_MAX = 4;
@@ -54,6 +56,11 @@ export class World {
   start = $state(Date.UTC(2026, 0, 1));
   /** Not reactive: sixty a second, for the canvas only. */
   frame: FrameView | null = null;
+  /** What the layout means by number. */
+  plan = $state.raw<Plan>(NO_PLAN);
+  private readonly marks = new Marks();
+  /** The groups that the workspace begins with when it is new. */
+  private first: string[] = [];
 
   private readonly onFrame = new Set<(frame: FrameView) => void>();
   private readonly onCli = new Set<(line: string) => void>();
@@ -69,6 +76,7 @@ export class World {
   async open(workspace: string, scenario: Scenario | null) {
     // They are about the workspace that was open.
     this.notices = [];
+    this.first = scenario?.groups.map(({ groupId }) => groupId) ?? [];
     const opened = await this.client.open(workspace, scenario);
     this.opened = true;
     void this.client.scenario().then(
@@ -137,6 +145,12 @@ export class World {
     return () => this.onDo.delete(listen);
   }
 
+  /** The number of a group's symbol. */
+  markOf(groupId: string): number {
+    return this.plan.marks[this.plan.groups.indexOf(groupId)] ?? this.marks.of(groupId);
+  }
+
+
   group(groupId: string): GroupState | undefined {
     return this.snapshot.groups.find((g) => g.groupId === groupId);
   }
@@ -146,7 +160,7 @@ export class World {
       case "frame":
         return this.takeFrame(push.buffer);
       case "layout":
-        this.layout = push.layout;
+        this.lay(push.layout);
         return;
       case "snapshot":
         this.snapshot = push.snapshot;
@@ -170,6 +184,9 @@ export class World {
         this.events = this.events.filter((e) => e.t <= push.to && e.journal <= push.journal);
         return;
       case "opened":
+        this.marks.open(push.opened.world, this.first, !push.opened.restored);
+        this.lay(this.layout);
+        return;
       case "stdout":
       case "stderr":
       case "exit":
@@ -184,6 +201,12 @@ export class World {
     this.fresh = [];
     this.eventsGone += Math.max(0, all.length - EVENTS_MAX);
     this.events = all.slice(-EVENTS_MAX);
+  }
+
+  private lay(layout: Layout) {
+    this.marks.see(layout.groups);
+    this.plan = planOf(layout, (group) => this.marks.of(group));
+    this.layout = layout;
   }
 
   private takeFrame(buffer: ArrayBuffer) {

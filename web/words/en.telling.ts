@@ -46,6 +46,10 @@ export const events = {
   "member-timed-out": (p) => `Member ${p.name} of ${p.group} timed out`,
   "segment-rolled": (p) => `New segment of ${p.topic} P${p.partition} at ${p.offset}`,
   "records-deleted": (p) => `Retention removed records of ${p.topic} P${p.partition} below ${p.offset}`,
+  "topic-made": (p) =>
+    `Topic ${p.name} made by itself: ${p.by || "a client"} ${p.sends ? "sends to" : "asks for"} it`,
+  "topic-recreated": (p) =>
+    `Topic ${p.name} made again by ${p.by || "a client"}, which still ${p.sends ? "sends to" : "asks for"} it`,
   "store-refused": (p) => `No room for more records of ${p.topic}`,
   "bad-metadata": () => "A record of the metadata log could not be read",
 } as Record<string, Say>;

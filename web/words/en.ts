@@ -119,7 +119,15 @@ export const en = {
     pause: (name: string) => `Pause ${name}`,
     resume: (name: string) => `Resume ${name}`,
     members: (n: number) => plural(n, "member", "members"),
-    lagSum: (n: number) => `lag ${number(n)}`,
+    /** Of a group: null where it has committed nothing; not all where some of its partitions have no commit. */
+    lagSum: (n: number | null, all: boolean) => (n === null ? "lag –" : `lag ${all ? "" : "≥ "}${number(n)}`),
+    outside: "by a client",
+    outsideHelp: (name: string) => `${name}: started from a terminal or from outside`,
+    deleteGroup: "Delete group",
+    deleteGroupWhenEmpty: "Kafka deletes a group only when it has no members.",
+    noMarkers: "markers are not shown by time",
+    madeAgain: (by: string, sends: boolean) =>
+      `made again by ${by || "a client"}, which still ${sends ? "sends to it" : "asks for it"}`,
     states: {
       Empty: "no members",
       PreparingRebalance: "rebalancing",

@@ -1,8 +1,9 @@
 /** The language in use. Screens import `words` and nothing else of a language. */
 
+import { clock } from "./clock";
 import { en, type Words } from "./en";
 
-export { clock } from "./clock";
+export { clock };
 
 export const words: Words = en;
 
@@ -17,6 +18,9 @@ export function errorText(error: unknown): string {
   }
   return error instanceof Error ? error.message : String(error);
 }
+
+/** 12480 -> 00:12 */
+export const shortClock = (ms: number) => clock(ms).replace(/\.\d+$/, "");
 
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -212,6 +212,13 @@ pub enum Note {
         /// The member's `client.id`.
         client_id: Arc<str>,
     },
+    /// A topic is made because a client named one that there is not (`auto.create.topics.enable`).
+    TopicMade {
+        /// The topic.
+        topic: Arc<str>,
+        /// The client's `client.id`.
+        client_id: Arc<str>,
+    },
     /// The broker refused to write; nothing acknowledged is lost.
     StoreRefused {
         /// Whose log.

@@ -329,8 +329,11 @@ impl Driver {
             Note::BadMetadata => self
                 .console
                 .say("a record of the metadata log cannot be read and is left out"),
-            // The driver has said it, with the reason; what groups do is ordinary.
-            Note::StoreRefused { .. } | Note::Rebalanced { .. } | Note::MemberTimedOut { .. } => {}
+            // The driver has said it, with the reason; what groups and clients do is ordinary.
+            Note::StoreRefused { .. }
+            | Note::Rebalanced { .. }
+            | Note::MemberTimedOut { .. }
+            | Note::TopicMade { .. } => {}
         }
     }
 

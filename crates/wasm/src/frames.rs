@@ -13,7 +13,6 @@ pub(crate) struct Frame {
     pub(crate) layout: u32,
     pub(crate) world_time: f64,
     pub(crate) journal: u64,
-    pub(crate) decade: u32,
     pub(crate) running: bool,
     pub(crate) past: bool,
     pub(crate) speed: f64,
@@ -28,6 +27,8 @@ pub(crate) struct LaneView {
     pub(crate) high_watermark: i64,
     pub(crate) end: i64,
     pub(crate) first: i64,
+    /// A cell holds 10^`decade` records.
+    pub(crate) decade: u32,
     pub(crate) cells: u32,
     /// As they go into the frame: a byte a cell, or eight 16-bit numbers.
     pub(crate) bytes: Vec<u8>,
@@ -105,7 +106,7 @@ impl Frame {
         out.u32(self.layout);
         out.f64(self.world_time);
         out.f64(self.journal as f64);
-        out.u32(self.decade);
+        out.u32(0);
         out.u32(self.lanes.len() as u32);
         out.u32(self.producers.len() as u32);
         out.u32(0);
@@ -141,7 +142,7 @@ impl LaneView {
         } else {
             0
         });
-        out.u32(0);
+        out.u32(self.decade);
         end
     }
 

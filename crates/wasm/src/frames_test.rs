@@ -9,11 +9,16 @@ use serde_json::{Value, json};
 
 use crate::frames::{Frame, LaneView, Marker, ProducerView};
 
-/// A frame with a record to each cell, and one with counts; both have all that a frame can have.
-fn examples() -> [(&'static str, Frame); 2] {
+/// A frame with a record to each cell, one with counts, and one where each lane has a scale of its own; all have
+/// all that a frame can have.
+fn examples() -> [(&'static str, Frame); 3] {
+    let classes = || vec![1, 2, 3, 0, 253, 254, 255];
+    let mut mixed = frame(2, counts(&[0, 5, 5, 0, 0, 0, 0, 300]));
+    mixed.lanes.extend(frame(0, classes()).lanes);
     [
-        ("cells", frame(0, vec![1, 2, 3, 0, 253, 254, 255])),
+        ("cells", frame(0, classes())),
         ("counts", frame(2, counts(&[0, 5, 5, 0, 0, 0, 0, 300]))),
+        ("mixed", mixed),
     ]
 }
 
@@ -40,6 +45,7 @@ fn frame(decade: u32, bytes: Vec<u8>) -> Frame {
         high_watermark: 900,
         end: (1 << 40) + 1,
         first: 300,
+        decade,
         cells: 7,
         bytes,
         times: None,
@@ -50,6 +56,7 @@ fn frame(decade: u32, bytes: Vec<u8>) -> Frame {
     let timed = LaneView {
         times: Some(vec![1.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0]),
         bytes: plain.bytes.clone(),
+        decade,
         cells: 7,
         ..LaneView::default()
     };
@@ -57,7 +64,6 @@ fn frame(decade: u32, bytes: Vec<u8>) -> Frame {
         layout: 7,
         world_time: 1234.5,
         journal: 99,
-        decade,
         running: true,
         past: decade > 0,
         speed: 0.25,
@@ -81,7 +87,7 @@ fn told(frame: &Frame) -> Value {
         })
     };
     let lane = |lane: &LaneView| {
-        let numbers: Vec<u32> = match frame.decade {
+        let numbers: Vec<u32> = match lane.decade {
             0 => lane.bytes.iter().map(|byte| u32::from(*byte)).collect(),
             _ => lane
                 .bytes
@@ -89,13 +95,13 @@ fn told(frame: &Frame) -> Value {
                 .map(|pair| u32::from(pair[0]) + 256 * u32::from(pair[1]))
                 .collect(),
         };
-        let (classes, mix) = match frame.decade {
+        let (classes, mix) = match lane.decade {
             0 => (numbers, Vec::new()),
             _ => (Vec::new(), numbers),
         };
         json!({
             "logStart": lane.start, "highWatermark": lane.high_watermark, "logEnd": lane.end,
-            "first": lane.first, "cells": lane.cells, "classes": classes, "mix": mix,
+            "first": lane.first, "decade": lane.decade, "cells": lane.cells, "classes": classes, "mix": mix,
             "times": lane.times, "appendRate": lane.appended, "fetchRate": lane.fetched,
             "markers": lane.markers.iter().map(marker).collect::<Vec<_>>(),
         })
@@ -103,7 +109,7 @@ fn told(frame: &Frame) -> Value {
     let producer = |producer: &ProducerView| json!({"sent": producer.sent, "rate": producer.rate});
     json!({
         "layout": frame.layout, "worldTime": frame.world_time, "journalLength": frame.journal,
-        "decade": frame.decade, "running": frame.running, "past": frame.past, "speed": frame.speed,
+        "running": frame.running, "past": frame.past, "speed": frame.speed,
         "lanes": frame.lanes.iter().map(lane).collect::<Vec<_>>(),
         "producers": frame.producers.iter().map(producer).collect::<Vec<_>>(),
     })

@@ -1,12 +1,14 @@
 //! What the page is shown of the world, and how often: layout, actors, snapshot, timeline, frames.
 
 use serde::Deserialize;
-use sorted::SortedMap;
-use world::{Actors, MemberPosition, TickKind, World};
+use sorted::{SortedMap, SortedSet};
+use world::{Actors, TickKind, World};
 
 use crate::frames::{Frame, LaneView, Marker, ProducerView};
 use crate::lanes::{Keys, Lane, Progress};
+use crate::places::Places;
 use crate::push::{LaneName, Layout, MemberName, Outbox, Push, SnapshotView, Tick, Timeline};
+use crate::rates::{Clock, Rates};
 
 /// Real milliseconds between two frames at least.
 const FRAME_MS: f64 = 14.0;
@@ -18,15 +20,13 @@ const PIECES_MAX: u32 = 8;
 const CELLS_MAX: i64 = 400;
 /// Slices of the timeline's rates at most.
 const RATES_MAX: u64 = 240;
-/// World milliseconds over which rates are smoothed.
-const RATE_MS: f64 = 900.0;
+/// World milliseconds within which one topic is made but once, however many clients name it.
+const MADE_MS: u64 = 2_000;
 
-/// Which cells the page wants in frames. A cell holds 10^decade records, bins start at its multiples.
+/// Which cells the page wants in frames.
 #[derive(Clone, Default, Deserialize)]
 pub(crate) struct Watch {
     lanes: Vec<WatchLane>,
-    /// From 0 to 4.
-    decade: u32,
     /// Also send the timestamp of the first record in each cell (for "align time").
     times: bool,
 }
@@ -39,6 +39,8 @@ struct WatchLane {
     cells: i64,
     /// Offset whose cell is the last one shown; null follows the log end.
     until: Option<i64>,
+    /// From 0 to 4: a cell holds 10^decade records, bins start at its multiples.
+    decade: u32,
 }
 
 /// Lanes that are watched at most.
@@ -86,9 +88,16 @@ pub(crate) struct Stage {
     actors: Option<Actors>,
     snapshot: Option<SnapshotView>,
     timeline: Option<Timeline>,
-    lanes: SortedMap<LaneName, Lane>,
-    keys: SortedMap<String, Keys>,
+    /// The layout's names by number.
+    places: Places,
+    /// Of each lane of the layout: the number of its topic, and its records.
+    lanes: Vec<(usize, Lane)>,
+    /// The keys of each topic of the layout.
+    keys: Vec<Keys>,
     rates: Rates,
+    /// Topics that have been there, and when those were made that nobody created.
+    seen: SortedSet<String>,
+    made: SortedMap<String, u64>,
     frame_at: f64,
     slow_at: f64,
     /// Something changed that the next look must show, whenever the last one was.
@@ -129,8 +138,12 @@ impl Stage {
 
     /// What lanes show is no longer true: the world was taken to another moment.
     pub(crate) fn moved(&mut self) {
-        self.lanes.clear();
+        for (_, lane) in &mut self.lanes {
+            *lane = Lane::default();
+        }
         self.rates = Rates::default();
+        self.seen.clear();
+        self.made.clear();
         self.stale = true;
     }
 
@@ -170,6 +183,9 @@ impl Stage {
             });
             self.snapshot = Some(snapshot);
         }
+        if let Some(snapshot) = &self.snapshot {
+            self.places.commit(&snapshot.world.groups);
+        }
         let timeline = timeline(world, &self.beyond);
         if self.timeline.as_ref() != Some(&timeline) {
             out.push(&Push::Timeline {
@@ -205,131 +221,132 @@ impl Stage {
         if layout == self.layout {
             return;
         }
-        self.layout = Layout {
+        let next = Layout {
             id: layout.id + 1,
             ..layout
         };
-        self.rates = Rates::default();
-        let known = &self.layout.lanes;
-        self.lanes.retain(|lane, _| known.contains(lane));
-        self.keys
-            .retain(|topic, _| known.iter().any(|lane| lane.topic == *topic));
+        let before = std::mem::replace(&mut self.layout, next);
+        self.renumber(before);
         out.push(&Push::Layout {
             layout: &self.layout,
         });
     }
 
+    /// What was kept by the numbers of the layout before goes over to those of this one.
+    fn renumber(&mut self, before: Layout) {
+        self.rates = Rates::default();
+        self.places = Places::of(&self.layout);
+        let mut keys: SortedMap<String, Keys> = SortedMap::new();
+        let mut lanes: SortedMap<LaneName, Lane> = SortedMap::new();
+        for (name, (topic, lane)) in before.lanes.into_iter().zip(self.lanes.drain(..)) {
+            if let Some(of_topic) = self.keys.get_mut(topic) {
+                keys.entry(name.topic.clone())
+                    .or_insert_with(|| std::mem::take(of_topic));
+            }
+            lanes.insert(name, lane);
+        }
+        self.keys.clear();
+        let mut last: Option<&String> = None;
+        for name in &self.layout.lanes {
+            if last != Some(&name.topic) {
+                self.keys.push(keys.remove(&name.topic).unwrap_or_default());
+                self.seen.insert(name.topic.clone());
+                last = Some(&name.topic);
+            }
+            let lane = lanes.remove(name).unwrap_or_default();
+            self.lanes.push((self.keys.len() - 1, lane));
+        }
+    }
+
+    /// A topic is made because a client named it: whether there was one of this name before; `None` when
+    /// that has been told.
+    pub(crate) fn made(&mut self, topic: &str, millis: u64) -> Option<bool> {
+        let before = self.made.insert(topic.to_string(), millis);
+        let told = before.is_some_and(|before| millis.saturating_sub(before) < MADE_MS);
+        (!told).then(|| self.seen.contains(topic))
+    }
+
     fn frame(&mut self, world: &World, pace: Pace) -> Frame {
-        let watched = std::mem::take(&mut self.watch.lanes);
-        let mut pieces = PIECES_MAX;
-        let positions = world.positions();
         let millis = world.world_millis() as f64;
-        self.rates.tick(millis);
+        let clock = self.rates.tick(millis);
+        self.places.look(&world.positions());
+        let mut wanted = vec![None; self.layout.lanes.len()];
+        for lane in &self.watch.lanes {
+            if let Some(number) = self.places.lane(&lane.topic, lane.partition) {
+                wanted[number] = Some(lane);
+            }
+        }
         let began = world.now().millis() - i64::try_from(world.world_millis()).unwrap_or(0);
-        let layout = std::mem::take(&mut self.layout);
-        let mut lanes = Vec::with_capacity(layout.lanes.len());
-        for (number, name) in layout.lanes.iter().enumerate() {
-            let wanted = watched
-                .iter()
-                .find(|lane| lane.topic == name.topic && lane.partition == name.partition);
+        let mut pieces = PIECES_MAX;
+        let mut lanes = Vec::with_capacity(wanted.len());
+        let of_lanes = self.layout.lanes.iter().zip(&mut self.lanes).zip(&wanted);
+        for (number, ((name, (topic, lane)), wanted)) in of_lanes.enumerate() {
             let mut view = LaneView::default();
             if let Some(log) = world.partition_log(&name.topic, name.partition) {
                 view.start = log.log_start().0;
                 view.high_watermark = log.high_watermark().0;
                 view.end = log.log_end().0;
-                if let Some(wanted) = wanted {
-                    let lane = self.lanes.entry(name.clone()).or_default();
-                    let keys = self.keys.entry(name.topic.clone()).or_default();
+                if let Some((wanted, keys)) = wanted.zip(self.keys.get_mut(*topic)) {
                     while pieces > 0 {
                         if let Progress::Done = lane.extend(log, keys, began) {
                             break;
                         }
                         pieces -= 1;
                     }
-                    cells(&mut view, lane, wanted, self.watch.decade, self.watch.times);
+                    cells(&mut view, lane, wanted, self.watch.times);
                 }
             }
-            view.appended = self.rates.of(Measure::End(number), view.end as f64);
-            view.markers = self.markers(&layout, name, &positions);
-            view.fetched = view.markers.iter().map(|marker| marker.rate).sum();
+            let end = view.end as f64;
+            view.appended = self.rates.appended.of(number, end, clock);
+            let groups = self.layout.groups.len();
+            for (group, place) in self.places.in_lane(number) {
+                let measure = number * groups + group;
+                let rate = if place.position < 0.0 {
+                    0.0
+                } else {
+                    self.rates.handled.of(measure, place.position, clock)
+                };
+                view.fetched += rate;
+                view.markers.push(Marker {
+                    group: group as u32,
+                    member: place.member,
+                    position: place.position,
+                    committed: place.committed,
+                    rate,
+                });
+            }
             lanes.push(view);
         }
-        let mut sent: SortedMap<&str, u64> = SortedMap::new();
-        sent.extend(world.sent().map(|(name, sent, _)| (name, sent)));
-        let producers = layout.producers.iter().enumerate();
-        let producers = producers.map(|(number, name)| {
-            let sent = sent.get(name.as_str()).copied().unwrap_or(0);
-            let rate = self.rates.of(Measure::Sent(number), sent as f64);
-            ProducerView { sent, rate }
-        });
-        let producers = producers.collect();
-        self.layout = layout;
-        self.watch.lanes = watched;
         Frame {
             layout: self.layout.id,
             world_time: millis,
             journal: world.journal_length(),
-            decade: self.watch.decade,
             running: pace.running,
             past: world.is_in_the_past(),
             speed: pace.speed,
             lanes,
-            producers,
+            producers: self.producers(world, clock),
         }
     }
 
-    /// Where each group is in a lane: its member as of now, what it committed as of the last snapshot.
-    fn markers(
-        &mut self,
-        layout: &Layout,
-        lane: &LaneName,
-        positions: &[MemberPosition],
-    ) -> Vec<Marker> {
-        let mut markers = Vec::new();
-        let groups = self.snapshot.iter().flat_map(|s| &s.world.groups);
-        for (number, group) in groups.enumerate() {
-            let offsets = group.offsets.iter();
-            let mut offsets =
-                offsets.filter(|o| o.topic == lane.topic && o.partition == lane.partition);
-            let owner = positions.iter().find(|position| {
-                *position.group == *group.group_id
-                    && *position.topic == *lane.topic
-                    && position.partition.0 == lane.partition
-            });
-            let offset = offsets.next();
-            if offset.is_none() && owner.is_none() {
-                continue;
-            }
-            let committed =
-                offset.and_then(|offset| offset.committed.as_ref()?.parse::<i64>().ok());
-            let position = owner.and_then(|owner| owner.position);
-            let position = position.map_or(-1.0, |position| position.0 as f64);
-            let member = owner.and_then(|owner| {
-                layout.members.iter().position(|member| {
-                    *member.group_id == *owner.group && *member.name == *owner.name
-                })
-            });
-            let measure = Measure::Position(number, lane.clone());
-            let rate = if position < 0.0 {
-                0.0
-            } else {
-                self.rates.of(measure, position)
-            };
-            markers.push(Marker {
-                group: number as u32,
-                member: member.map_or(0, |index| index as u32 + 1),
-                position,
-                committed: committed.map_or(-1.0, |offset| offset as f64),
-                rate,
-            });
+    fn producers(&mut self, world: &World, clock: Clock) -> Vec<ProducerView> {
+        let mut views = Vec::with_capacity(self.layout.producers.len());
+        for (number, name) in self.layout.producers.iter().enumerate() {
+            // In the order of the layout, as long as that is true.
+            let at_its_place = world.sent().nth(number).filter(|(each, ..)| each == name);
+            let found = at_its_place.or_else(|| world.sent().find(|(each, ..)| each == name));
+            let sent = found.map_or(0, |(_, sent, _)| sent);
+            let rate = self.rates.sent.of(number, sent as f64, clock);
+            views.push(ProducerView { sent, rate });
         }
-        markers
+        views
     }
 }
 
 /// The cells of a window of a lane.
-fn cells(view: &mut LaneView, lane: &Lane, wanted: &WatchLane, decade: u32, times: bool) {
-    let decade = decade.min(4);
+fn cells(view: &mut LaneView, lane: &Lane, wanted: &WatchLane, times: bool) {
+    let decade = wanted.decade.min(4);
+    view.decade = decade;
     let size = 10i64.pow(decade);
     let upto = view.high_watermark;
     let count = wanted.cells.clamp(0, CELLS_MAX);
@@ -357,44 +374,6 @@ fn cells(view: &mut LaneView, lane: &Lane, wanted: &WatchLane, decade: u32, time
     }
     if times {
         view.times = Some(offsets.map(|offset| lane.time(offset, size)).collect());
-    }
-}
-
-/// What a rate is taken of.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Measure {
-    End(usize),
-    Sent(usize),
-    Position(usize, LaneName),
-}
-
-/// Smoothed rates per second of world time.
-#[derive(Default)]
-struct Rates {
-    millis: f64,
-    /// World milliseconds since the last frame.
-    step: f64,
-    values: SortedMap<Measure, (f64, f64)>,
-}
-
-impl Rates {
-    fn tick(&mut self, millis: f64) {
-        self.step = if self.millis > 0.0 {
-            (millis - self.millis).max(0.0)
-        } else {
-            0.0
-        };
-        self.millis = millis;
-    }
-
-    fn of(&mut self, measure: Measure, value: f64) -> f32 {
-        let (last, rate) = self.values.entry(measure).or_insert((value, 0.0));
-        if self.step > 0.0 {
-            let now = (value - *last).max(0.0) * 1_000.0 / self.step;
-            *rate += (now - *rate) * (1.0 - (-self.step / RATE_MS).exp());
-            *last = value;
-        }
-        if *rate < 0.01 { 0.0 } else { *rate as f32 }
     }
 }
 

@@ -524,6 +524,24 @@ impl Session {
                 let params = Params::from([("group", group.to_string()), name]);
                 ("group", "member-timed-out", params)
             }
+            Note::TopicMade { topic, client_id } => {
+                let Some(again) = self.stage.made(&topic, self.world.world_millis()) else {
+                    return;
+                };
+                let code = if again {
+                    "topic-recreated"
+                } else {
+                    "topic-made"
+                };
+                let sends = self.world.sent().any(|(name, ..)| *name == *client_id);
+                let sends = if sends { "yes" } else { "" };
+                let params = Params::from([
+                    ("name", topic.to_string()),
+                    ("by", client_id.to_string()),
+                    ("sends", sends.to_string()),
+                ]);
+                ("broker", code, params)
+            }
             // It is said once, not of each batch that is sent again and again.
             Note::StoreRefused { .. } if self.full => return,
             Note::StoreRefused { name } => {

@@ -26,14 +26,14 @@ const SCENARIO: u64 = u64::MAX;
 /// How long a scripted command waits before it looks again whether the scenario stands.
 const SETUP_WAIT_MS: u64 = 1;
 
-/// What waits for members to leave.
+/// What waits for members to leave: offsets to be reset, or a group to be deleted.
 #[derive(Clone, Debug)]
 pub(crate) struct Reset {
     pub(crate) line: Vec<String>,
     /// From when on Kafka's refusal is final.
     until: Time,
     /// Placed again afterwards.
-    pub(crate) group: GroupSpec,
+    pub(crate) group: Option<GroupSpec>,
 }
 
 impl State {
@@ -115,7 +115,7 @@ impl State {
             } => self.send_lines(&producer, &lines),
             Command::AddGroup { group } => self.try_add_group(group),
             Command::UpdateGroup { group_id, change } => self.update_group(&group_id, &change),
-            Command::RemoveGroup { group_id } => self.remove_group(&group_id),
+            Command::RemoveGroup { group_id } => self.remove_group(input, &group_id),
             Command::AddMember { group_id, member } => self.try_add_member(&group_id, member),
             Command::RemoveMember {
                 group_id,
@@ -179,7 +179,11 @@ impl State {
                 self.resets.insert(input, reset);
                 return self.reset_soon(input);
             }
-            self.add_group(reset.group);
+            match reset.group {
+                Some(group) => self.add_group(group),
+                // Removing the group was answered when it was asked for; there may have been nothing to delete.
+                None => return,
+            }
         }
         let result = if refused {
             Err((error_name(text), text.to_string()))
@@ -356,10 +360,19 @@ impl State {
         Ok(())
     }
 
-    fn remove_group(&mut self, group_id: &str) -> Result<(), (&'static str, String)> {
+    /// Its members leave; then the group goes, with its offsets, as Kafka's tool deletes it. That is
+    /// not waited for: the session of a killed member has to end before.
+    fn remove_group(&mut self, input: u64, group_id: &str) -> Result<(), (&'static str, String)> {
         self.group_named(group_id)?;
         self.groups.remove(group_id);
         self.all_leave(group_id);
+        let deletion = Reset {
+            line: tool_lines::delete_group(group_id),
+            until: self.now.plus_millis(LEAVE_MAX_MS),
+            group: None,
+        };
+        self.resets.insert(input, deletion);
+        self.reset_soon(input);
         Ok(())
     }
 
@@ -460,6 +473,7 @@ impl State {
         };
         self.all_leave(group_id);
         let until = self.now.plus_millis(LEAVE_MAX_MS);
+        let group = Some(group);
         self.resets.insert(input, Reset { line, until, group });
         self.reset_soon(input);
     }

@@ -50,6 +50,6 @@ pub use scenario::{
 };
 pub use trace::{Trace, TracePoint};
 pub use view::{
-    Actors, AssignedView, GroupView, MemberPosition, PartitionView, Snapshot, TopicView,
+    Actors, AssignedView, GroupView, MemberPosition, OffsetView, PartitionView, Snapshot, TopicView,
 };
 pub use world::{Input, RecoveredLog, Restored, TickKind, TimelineView, World};

@@ -96,6 +96,10 @@ pub(crate) fn reset_offsets(group: &str, topic: &str, partition: i32, offset: i6
     )
 }
 
+pub(crate) fn delete_group(group: &str) -> Vec<String> {
+    words("kafka-consumer-groups", &["--delete", "--group", group])
+}
+
 impl Command {
     /// The command line that does the same, where Kafka has one.
     #[must_use]
@@ -112,13 +116,13 @@ impl Command {
                 offset,
                 ..
             } => reset_offsets(group_id, topic, *partition, *offset),
+            Command::RemoveGroup { group_id } => delete_group(group_id),
             Command::Send { producer: _, .. }
             | Command::AddProducer { .. }
             | Command::UpdateProducer { .. }
             | Command::RemoveProducer { .. }
             | Command::AddGroup { .. }
             | Command::UpdateGroup { .. }
-            | Command::RemoveGroup { .. }
             | Command::AddMember { .. }
             | Command::RemoveMember { .. }
             | Command::SeekMember { .. }

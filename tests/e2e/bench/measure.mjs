@@ -68,8 +68,8 @@ export async function measure({ name, worker: workerUrl, first, rest }) {
 
   /** Watches the lanes as a stage of this size does. */
   function watch(partitions) {
-    const lane = (_, partition) => ({ topic: "bench", partition, cells: 60, until: null });
-    return engine.call("watch", { lanes: Array.from({ length: partitions }, lane), decade: 2, times: false });
+    const lane = (_, partition) => ({ topic: "bench", partition, cells: 60, until: null, decade: 2 });
+    return engine.call("watch", { lanes: Array.from({ length: partitions }, lane), times: false });
   }
 
   /** Simulated producers, one record a batch; only what is stored is told, so what is told is acknowledged. */

@@ -551,11 +551,9 @@ export interface TopicView {
   partitions: PartitionState[];
 }
 
-/** Which cells the page wants in frames. A cell holds 10^decade records, bins start at its multiples. */
+/** Which cells the page wants in frames. */
 export interface Watch {
   lanes: WatchLane[];
-  /** From 0 to 4. */
-  decade: number;
   /** Also send the timestamp of the first record in each cell (for "align time"). */
   times: boolean;
 }
@@ -567,6 +565,8 @@ export interface WatchLane {
   cells: number;
   /** Offset whose cell is the last one shown; null follows the log end. */
   until: number | null;
+  /** From 0 to 4: a cell holds 10^decade records, bins start at its multiples. */
+  decade: number;
 }
 
 /** A line of the list of workspaces. */

@@ -1,8 +1,8 @@
 /** Draws a topic's lanes. Pure: the same scene and view give the same picture; no DOM, no clock. */
 
-import { CLASS_COLD, CLASS_GAP, hueOf, type LaneView, type Marker } from "../../engine/frame";
-import { drawGhost, drawMarkers, drawOwners } from "./drawMarkers";
-import { anchorOf, cellTop, type Geometry, xOf, xOfTime } from "./geometry";
+import { CLASS_COLD, CLASS_GAP, HUES, hueOf, type LaneView, type Marker } from "../../engine/frame";
+import { drawMarkers, drawOwners } from "./drawMarkers";
+import { anchorOf, cellTop, type Geometry, laneTop, xOf } from "./geometry";
 import type { Palette } from "./palette";
 
 export interface Scene {
@@ -10,6 +10,10 @@ export interface Scene {
   worldTime: number;
   /** Groups that read this topic, in rail order, as indexes into the layout. */
   groups: number[];
+  /** Their symbols. */
+  marks: number[];
+  /** For each lane and rail: where the group is, if it has anything to do with the lane. */
+  markers: (Marker | undefined)[][];
   /** For each lane and rail: number of the owning member in its group, 0 = none. */
   owners: number[][];
 }
@@ -19,28 +23,26 @@ export interface Spot {
   offset: number;
 }
 
-export interface Drag {
-  lane: number;
-  rail: number;
-  what: "position" | "committed";
-  offset: number;
-  /** What letting go would do, in words. */
-  ghost: string;
-}
-
 export interface View {
   geometry: Geometry;
   palette: Palette;
   until: (number | null)[];
   hover: Spot | null;
   selected: Spot | null;
-  drag: Drag | null;
   /** A part that a word in the lesson points at. */
   pointed: "hw" | "slot" | null;
   /** Which rail's position dims the cells; -1 = none. */
   reader: number;
   /** Per lane: how many pixels the cells still have to slide left, and which records are arriving. */
   slides: { px: number; from: number }[];
+  /** Which part of the picture can be seen, from top to bottom. */
+  seen: { from: number; to: number };
+  /** Device pixels per pixel. */
+  dpr: number;
+  /** Pictures of full cells, once cells hold many records. */
+  strips: import("./strips").Strips | null;
+  /** What draws "align time", once it is there. */
+  times: typeof import("./times") | null;
   words: Labels;
 }
 
@@ -48,7 +50,9 @@ export interface Labels {
   hw: string;
   lag(n: number): string;
   deleted: string;
+  noMarkers: string;
   count(n: number): string;
+  clock(ms: number): string;
 }
 
 export type Ctx = CanvasRenderingContext2D;
@@ -66,22 +70,29 @@ export interface LaneDrawing {
   index: number;
   y: number;
   x(offset: number): number;
+  /** Pixels that the lane still has to slide. */
+  slide: number;
 }
 
 export function draw(ctx: Ctx, scene: Scene, view: View) {
   const g = view.geometry;
   ctx.fillStyle = view.palette.surface;
-  ctx.fillRect(0, 0, g.width, g.height);
+  const { from, to } = view.seen;
+  ctx.fillRect(0, from, g.width, to - from);
+  if (g.align === "time" && from < g.axis) view.times?.drawRuler(ctx, scene, view);
   scene.lanes.forEach((lane, index) => {
+    const top = laneTop(g, index);
+    if (top + g.laneHeight < from || top > to) return;
     const anchor = anchorOf(g, lane, scene.lanes, view.until[index] ?? null);
     const slide = view.slides[index]?.px ?? 0;
     const x = (offset: number) => xOf(g, anchor, offset) + slide;
-    const d: LaneDrawing = { ctx, scene, view, g, p: view.palette, lane, index, y: cellTop(g, index), x };
+    const y = cellTop(g, index);
+    const d: LaneDrawing = { ctx, scene, view, g, p: view.palette, lane, index, y, x, slide };
     drawGutter(d);
     if (g.align !== "time") drawOwners(d);
     within(d, 3, () => {
       drawDeleted(d);
-      if (g.align === "time") drawTimes(d);
+      if (g.align === "time") view.times?.drawTimes(d);
       else if (g.size === 1) drawRecords(d);
       else drawBins(d);
       if (g.align !== "time") drawEnd(d);
@@ -90,14 +101,13 @@ export function draw(ctx: Ctx, scene: Scene, view: View) {
     if (g.align !== "time") within(d, 10, () => drawMarkers(d));
     drawEndNumber(d);
   });
-  if (view.drag) drawGhost(ctx, scene, view, view.drag);
 }
 
 /** Draws into the lane's window alone, and so many pixels left of it. */
 function within({ ctx, g, index }: LaneDrawing, before: number, draw: () => void) {
   ctx.save();
   ctx.beginPath();
-  ctx.rect(g.left - before, index * g.laneHeight, g.width - g.left + before, g.laneHeight);
+  ctx.rect(g.left - before, laneTop(g, index), g.width - g.left + before, g.laneHeight);
   ctx.clip();
   draw();
   ctx.restore();
@@ -107,10 +117,6 @@ function within({ ctx, g, index }: LaneDrawing, before: number, draw: () => void
 export function readUpTo(marker: Marker | undefined): number {
   if (!marker) return -1;
   return marker.position >= 0 ? marker.position : marker.committed;
-}
-
-export function markerOf(scene: Scene, lane: LaneView, rail: number): Marker | undefined {
-  return lane.markers.find((m) => m.group === scene.groups[rail]);
 }
 
 function drawGutter({ ctx, g, p, index, y }: LaneDrawing) {
@@ -145,43 +151,50 @@ function drawDeleted({ ctx, g, p, lane, y, x, view }: LaneDrawing) {
 /** One cell per record: neutral, its number, a stripe in its key's hue. Batched by fill style. */
 function drawRecords(d: LaneDrawing) {
   const { ctx, g, p, lane, scene, view } = d;
-  const read = readUpTo(markerOf(scene, lane, view.reader));
-  const cells: Cell[] = [];
-  for (let i = 0; i < lane.cells; i++) {
-    const offset = lane.first + i;
-    const keyClass = lane.classes[i] ?? CLASS_GAP;
-    const x = d.x(offset);
-    if (keyClass === CLASS_GAP || offset < lane.logStart || x < g.left - g.cellWidth || x > g.width) continue;
-    cells.push({ offset, x, y: d.y + drop(d, offset), hue: hueOf(keyClass), keyClass, read: offset < read });
-  }
+  const read = readUpTo(scene.markers[d.index]?.[view.reader]);
   const w = g.cellWidth - 2;
-  for (const old of [true, false]) {
-    const some = cells.filter((c) => c.read === old);
-    ctx.fillStyle = old ? p.cellRead : p.cell;
+  const [old, fresh]: [Cell[], Cell[]] = [[], []];
+  const begin = Math.max(lane.logStart, lane.first);
+  for (let offset = begin; offset < lane.first + lane.cells; offset++) {
+    const keyClass = lane.classes[offset - lane.first] ?? CLASS_GAP;
+    const x = d.x(offset);
+    if (keyClass === CLASS_GAP || x < g.left - g.cellWidth || x > g.width) continue;
+    const cell = { offset, x, y: d.y + drop(d, offset), keyClass };
+    if (offset < read) old.push(cell);
+    else fresh.push(cell);
+  }
+  for (const some of [old, fresh]) {
+    if (some.length === 0) continue;
+    ctx.fillStyle = some === old ? p.cellRead : p.cell;
     ctx.beginPath();
     for (const c of some) ctx.roundRect(c.x, c.y, w, g.cellHeight, 4);
     ctx.fill();
   }
+  if (lane.highWatermark < lane.logEnd) drawUnreadable(d, [...old, ...fresh], w);
+  drawStripes(d, old, fresh, w);
+  drawNumbers(d, old, w, p.numberRead);
+  drawNumbers(d, fresh, w, p.number);
+  for (const spot of [view.hover, view.selected]) {
+    if (spot?.lane !== d.index) continue;
+    const cell = [...old, ...fresh].find((c) => c.offset === spot.offset);
+    if (cell) outline(d, cell.x, cell.y, spot === view.selected);
+  }
+}
+
+/** From the high watermark on nobody may read yet. */
+function drawUnreadable({ ctx, g, p, lane }: LaneDrawing, cells: Cell[], w: number) {
   ctx.strokeStyle = p.muted;
   ctx.lineWidth = 1;
   ctx.globalAlpha = 0.45;
   for (const c of cells) if (c.offset >= lane.highWatermark) hatch(ctx, c.x, c.y, w, g.cellHeight, 5);
   ctx.globalAlpha = 1;
-  drawStripes(d, cells, w);
-  drawNumbers(d, cells, w);
-  for (const spot of [view.hover, view.selected]) {
-    const cell = spot?.lane === d.index ? cells.find((c) => c.offset === spot.offset) : undefined;
-    if (cell) outline(d, cell.x, cell.y, spot === view.selected);
-  }
 }
 
 interface Cell {
   offset: number;
   x: number;
   y: number;
-  hue: number;
   keyClass: number;
-  read: boolean;
 }
 
 /** An arriving record comes down into its place while the lane slides. */
@@ -191,21 +204,26 @@ function drop({ view, index, g }: LaneDrawing, offset: number): number {
   return -Math.min(1, slide.px / g.cellWidth) * 9;
 }
 
-function drawStripes({ ctx, g, p, view, scene }: LaneDrawing, cells: Cell[], w: number) {
+/** Read ones are faint; so are those of other keys while a record is pointed at. One path for each colour. */
+function drawStripes({ ctx, g, p, view, scene }: LaneDrawing, old: Cell[], fresh: Cell[], w: number) {
   const hovered = hoveredClass(scene, view);
-  for (let hue = 1; hue <= 6; hue++) {
-    for (const faint of [true, false]) {
-      const some = cells.filter(
-        (c) => c.hue === hue && (c.read || (hovered !== 0 && c.keyClass !== hovered)) === faint,
-      );
-      if (some.length === 0) continue;
-      ctx.globalAlpha = faint ? 0.42 : 1;
-      ctx.fillStyle = p.keys[hue - 1] ?? p.muted;
-      ctx.beginPath();
-      for (const c of some) ctx.roundRect(c.x, c.y + g.cellHeight - 5, w, 5, [0, 0, 4, 4]);
-      ctx.fill();
+  const paths: Cell[][] = Array.from({ length: 2 * HUES }, () => []);
+  for (const some of [old, fresh]) {
+    for (const cell of some) {
+      const hue = hueOf(cell.keyClass);
+      if (hue === 0) continue;
+      const faint = some === old || (hovered !== 0 && cell.keyClass !== hovered);
+      paths[(faint ? 0 : HUES) + hue - 1]?.push(cell);
     }
   }
+  paths.forEach((some, path) => {
+    if (some.length === 0) return;
+    ctx.globalAlpha = path < HUES ? 0.42 : 1;
+    ctx.fillStyle = p.keys[path % HUES] ?? p.muted;
+    ctx.beginPath();
+    for (const c of some) ctx.roundRect(c.x, c.y + g.cellHeight - 5, w, 5, [0, 0, 4, 4]);
+    ctx.fill();
+  });
   ctx.globalAlpha = 1;
 }
 
@@ -217,16 +235,12 @@ function hoveredClass(scene: Scene, view: View): number {
   return keyClass >= CLASS_COLD ? 0 : keyClass;
 }
 
-function drawNumbers({ ctx, g, p }: LaneDrawing, cells: Cell[], w: number) {
+function drawNumbers({ ctx, g }: LaneDrawing, cells: Cell[], w: number, colour: string) {
   ctx.font = `${g.cellHeight < 26 ? 10.5 : 11}px ${MONO}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  for (const old of [true, false]) {
-    ctx.fillStyle = old ? p.numberRead : p.number;
-    for (const c of cells) {
-      if (c.read === old) ctx.fillText(String(c.offset), c.x + w / 2, c.y + g.cellHeight / 2 - 2);
-    }
-  }
+  ctx.fillStyle = colour;
+  for (const c of cells) ctx.fillText(String(c.offset), c.x + w / 2, c.y + g.cellHeight / 2 - 2);
 }
 
 function outline({ ctx, g, p }: LaneDrawing, x: number, y: number, strong: boolean) {
@@ -240,9 +254,11 @@ function outline({ ctx, g, p }: LaneDrawing, x: number, y: number, strong: boole
 /** Many records per cell: keys stacked by share; only the last cell is still filling, like a glass. */
 function drawBins(d: LaneDrawing) {
   const { ctx, g, p, lane, scene, view } = d;
-  const read = readUpTo(markerOf(scene, lane, view.reader));
+  const read = readUpTo(scene.markers[d.index]?.[view.reader]);
   const spots = [view.hover, view.selected].filter((spot) => spot?.lane === d.index);
-  for (let i = 0; i < lane.cells; i++) {
+  const cells = (upto: number) => Math.min(lane.cells, Math.max(0, Math.floor((upto - lane.first) / g.size)));
+  const kept = view.strips?.draw(d, cells(lane.logEnd), cells(read), (on, i, x) => drawMix(on, i, x, true));
+  for (let i = kept ? cells(lane.logEnd) : 0; i < lane.cells; i++) {
     const first = lane.first + i * g.size;
     const x = d.x(first);
     if (x < g.left - g.cellWidth || x > g.width) continue;
@@ -250,79 +266,49 @@ function drawBins(d: LaneDrawing) {
     ctx.globalAlpha = first + g.size <= read ? 0.38 : 0.92;
     drawMix(d, i, x, full);
     ctx.globalAlpha = 1;
-    if (!full) {
-      ctx.strokeStyle = p.muted;
-      ctx.lineWidth = 1;
-      ctx.setLineDash([3, 3]);
-      ctx.beginPath();
-      ctx.roundRect(x + 0.5, d.y + 0.5, g.cellWidth - 3, g.cellHeight - 1, 4);
-      ctx.stroke();
-      ctx.setLineDash([]);
-    }
-    for (const spot of spots) {
-      if (spot && spot.offset >= first && spot.offset < first + g.size)
-        outline(d, x, d.y, spot === view.selected);
-    }
+    if (full) continue;
+    ctx.strokeStyle = p.muted;
+    ctx.lineWidth = 1;
+    ctx.setLineDash([3, 3]);
+    ctx.beginPath();
+    ctx.roundRect(x + 0.5, d.y + 0.5, g.cellWidth - 3, g.cellHeight - 1, 4);
+    ctx.stroke();
+    ctx.setLineDash([]);
+  }
+  for (const spot of spots) {
+    const first = Math.floor((spot?.offset ?? -1) / g.size) * g.size;
+    if (first >= 0 && first < lane.logEnd) outline(d, d.x(first), d.y, spot === view.selected);
   }
 }
 
 /** One cell's shares, from the bottom; the outer corners are round. */
 function drawMix({ ctx, g, p, lane, y }: LaneDrawing, cell: number, x: number, full: boolean) {
-  const shares: { hue: number; h: number }[] = [];
-  for (let hue = 0; hue < 8; hue++) {
-    const count = lane.mix[cell * 8 + hue] ?? 0;
-    if (count > 0) shares.push({ hue, h: (count / g.size) * g.cellHeight });
-  }
+  const w = g.cellWidth - 2;
+  let last = 7;
+  while (last > 0 && (lane.mix[cell * 8 + last] ?? 0) === 0) last--;
   let bottom = y + g.cellHeight;
-  shares.forEach(({ hue, h }, i) => {
-    ctx.fillStyle = hue === 0 || hue === 7 ? p.muted : (p.keys[hue - 1] ?? p.muted);
-    const [low, high] = [i === 0 ? 4 : 0, full && i === shares.length - 1 ? 4 : 0];
+  let low = 4;
+  for (let hue = 0; hue <= last; hue++) {
+    const count = lane.mix[cell * 8 + hue] ?? 0;
+    if (count === 0) continue;
+    const h = (count / g.size) * g.cellHeight;
+    const high = full && hue === last ? 4 : 0;
     bottom -= h;
+    ctx.fillStyle = hue === 0 || hue === 7 ? p.muted : (p.keys[hue - 1] ?? p.muted);
     if (low + high === 0) {
       // Most shares are neither first nor last, and a plain rectangle costs a third of a path.
-      ctx.fillRect(x, bottom, g.cellWidth - 2, h);
+      ctx.fillRect(x, bottom, w, h);
     } else {
       ctx.beginPath();
-      ctx.roundRect(x, bottom, g.cellWidth - 2, h, [high, high, low, low]);
+      ctx.roundRect(x, bottom, w, h, [high, high, low, low]);
       ctx.fill();
     }
-  });
-}
-
-/** "Align time": each cell where its first record's timestamp is. */
-function drawTimes(d: LaneDrawing) {
-  const { ctx, g, p, lane, scene, view } = d;
-  const read = readUpTo(markerOf(scene, lane, view.reader));
-  ctx.fillStyle = p.hair;
-  ctx.fillRect(g.left, d.y + g.cellHeight + 3, g.right - g.left, 1);
-  for (let i = 0; i < lane.cells; i++) {
-    const offset = lane.first + i * g.size;
-    const x = xOfTime(g, scene.worldTime, lane.times?.[i] ?? Number.NaN);
-    if (!(x > g.left) || offset < lane.logStart) continue;
-    const hue = g.size === 1 ? hueOf(lane.classes[i] ?? 0) : commonHue(lane, i);
-    ctx.globalAlpha = offset < read ? 0.42 : 1;
-    ctx.fillStyle = hue === 0 ? p.muted : (p.keys[hue - 1] ?? p.muted);
-    ctx.beginPath();
-    ctx.roundRect(x - 2.5, d.y, 5, g.cellHeight, 2.5);
-    ctx.fill();
-    ctx.globalAlpha = 1;
-    if (view.selected?.lane === d.index && view.selected.offset === offset) {
-      ctx.strokeStyle = p.accent;
-      ctx.lineWidth = 2;
-      ctx.strokeRect(x - 5, d.y - 2, 10, g.cellHeight + 4);
-    }
+    low = 0;
   }
-}
-
-/** The hue that most records of a cell have. */
-function commonHue(lane: LaneView, cell: number): number {
-  const counts = Array.from(lane.mix.subarray(cell * 8, cell * 8 + 7));
-  return counts.indexOf(Math.max(...counts));
 }
 
 /** The dashed slot where the next record will go, and the high watermark, up to which records can be read. */
-function drawEnd({ ctx, g, p, lane, y, x, view, index }: LaneDrawing) {
-  const slide = view.slides[index]?.px ?? 0;
+function drawEnd({ ctx, g, p, lane, y, x, slide, view, index }: LaneDrawing) {
   const slot = x(Math.floor(lane.logEnd / g.size) * g.size) - slide;
   if (lane.logEnd % g.size === 0 && slot <= g.right + 1) {
     ctx.setLineDash([3, 3]);

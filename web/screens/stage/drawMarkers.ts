@@ -1,10 +1,9 @@
 /** Draws what groups hold: committed ring, position, and the lag between the ring and the high watermark. */
 
-import { type Ctx, type Drag, type LaneDrawing, MONO, markerOf, SANS, type Scene, type View } from "./draw";
-import { anchorOf, clamp, railTop, xOf } from "./geometry";
+import { letterOf, markText, SHAPES } from "../../state/marks";
+import { type Ctx, type LaneDrawing, MONO, SANS, type Scene } from "./draw";
+import { railTop } from "./geometry";
 import type { Palette } from "./palette";
-
-export const SHAPES = ["▲", "◆", "●", "■"] as const;
 
 /** In the gutter: which member of each group owns the partition. */
 export function drawOwners(d: LaneDrawing) {
@@ -15,7 +14,7 @@ export function drawOwners(d: LaneDrawing) {
 
 /** The first group is in full ink, on its card too; a group keeps its shape in every topic. */
 function inkOf(scene: Scene, p: Palette, rail: number): string {
-  return (scene.groups[rail] ?? 0) === 0 ? p.ink : p.muted;
+  return (scene.marks[rail] ?? 0) === 0 ? p.ink : p.muted;
 }
 
 export function drawMarkers(d: LaneDrawing) {
@@ -26,11 +25,11 @@ export function drawMarkers(d: LaneDrawing) {
 
 function drawRail(d: LaneDrawing, rail: number) {
   const { ctx, g, p, lane, scene } = d;
-  const marker = markerOf(scene, lane, rail);
+  const marker = scene.markers[d.index]?.[rail];
   if (!marker) return;
   const y = railTop(g, d.index, rail);
   const ink = inkOf(scene, p, rail);
-  const kind = scene.groups[rail] ?? 0;
+  const kind = scene.marks[rail] ?? 0;
   const [committed, position] = [marker.committed, marker.position];
   const hw = d.x(lane.highWatermark) - 1;
   const from = committed >= 0 ? d.x(committed) - 1 : Number.NaN;
@@ -52,13 +51,13 @@ function drawRail(d: LaneDrawing, rail: number) {
 
 /** From the marker to the high watermark, dotted, with the number where it fits. Lag counts from the ring. */
 function drawLag(
-  { ctx, g, p, lane, scene, view }: LaneDrawing,
+  { ctx, g, p, lane, index, scene, view }: LaneDrawing,
   rail: number,
   y: number,
   from: number,
   hw: number,
 ) {
-  const marker = markerOf(scene, lane, rail);
+  const marker = scene.markers[index]?.[rail];
   if (!marker || marker.committed < 0) return;
   const lag = Math.max(0, lane.highWatermark - marker.committed);
   const start = Math.max(from + 8, g.left);
@@ -97,51 +96,19 @@ function drawEdgeHint({ ctx, g, p, scene }: LaneDrawing, rail: number, y: number
   ctx.fillStyle = p.muted;
   ctx.font = `10px ${SANS}`;
   ctx.textAlign = "left";
-  ctx.fillText(`‹ ${SHAPES[(scene.groups[rail] ?? 0) % 4]}`, g.left, y);
+  ctx.fillText(`‹ ${markText(scene.marks[rail] ?? 0)}`, g.left, y);
 }
 
 function drawOwner({ ctx, g, index, scene }: LaneDrawing, rail: number, y: number, ink: string) {
   const owner = scene.owners[index]?.[rail] ?? 0;
   const x = g.phone ? 12 : 16;
   if (owner === 0) return;
-  smallShape(ctx, scene.groups[rail] ?? 0, x + 4, y, ink);
+  smallShape(ctx, scene.marks[rail] ?? 0, x + 4, y, ink);
   ctx.font = `10px ${MONO}`;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   ctx.fillStyle = ink;
   ctx.fillText(String(owner), x + 11, y + 0.5);
-}
-
-export function drawGhost(ctx: Ctx, scene: Scene, view: View, drag: Drag) {
-  const g = view.geometry;
-  const lane = scene.lanes[drag.lane];
-  if (!lane) return;
-  const anchor = anchorOf(g, lane, scene.lanes, view.until[drag.lane] ?? null);
-  const x = xOf(g, anchor, drag.offset) - 1;
-  const y = railTop(g, drag.lane, drag.rail);
-  const p = view.palette;
-  ctx.strokeStyle = p.accent;
-  ctx.lineWidth = 1;
-  ctx.setLineDash([3, 3]);
-  ctx.beginPath();
-  ctx.moveTo(x, drag.lane * g.laneHeight + g.top - 6);
-  ctx.lineTo(x, y);
-  ctx.stroke();
-  ctx.setLineDash([]);
-  if (drag.what === "position") shape(ctx, scene.groups[drag.rail] ?? 0, x, y, p.accent);
-  else ring(ctx, p, x, y, p.accent);
-  ctx.font = `600 11.5px ${SANS}`;
-  const width = ctx.measureText(drag.ghost).width + 16;
-  const left = clamp(x - width / 2, 4, g.width - width - 4);
-  const top = y + 11 + 22 > g.height ? drag.lane * g.laneHeight + g.top - 30 : y + 11;
-  ctx.fillStyle = p.accent;
-  ctx.beginPath();
-  ctx.roundRect(left, top, width, 21, 6);
-  ctx.fill();
-  ctx.fillStyle = p.surface;
-  ctx.textAlign = "left";
-  ctx.textBaseline = "middle";
-  ctx.fillText(drag.ghost, left + 8, top + 11);
 }
 
 function line(ctx: Ctx, from: number, to: number, y: number) {
@@ -151,7 +118,7 @@ function line(ctx: Ctx, from: number, to: number, y: number) {
   ctx.stroke();
 }
 
-function ring(ctx: Ctx, p: Palette, x: number, y: number, ink: string) {
+export function ring(ctx: Ctx, p: Palette, x: number, y: number, ink: string) {
   ctx.beginPath();
   ctx.arc(x, y, 4.5, 0, 7);
   ctx.fillStyle = p.surface;
@@ -162,10 +129,11 @@ function ring(ctx: Ctx, p: Palette, x: number, y: number, ink: string) {
 }
 
 /** The position: its tip points at the next record to be read. */
-function shape(ctx: Ctx, kind: number, x: number, y: number, ink: string) {
+export function shape(ctx: Ctx, kind: number, x: number, y: number, ink: string) {
   ctx.fillStyle = ink;
   outlineShape(ctx, kind, x, y, 7);
   ctx.fill();
+  letter(ctx, kind, x, y, 7);
 }
 
 /** All that was read is committed: the position in its ring. */
@@ -182,27 +150,74 @@ function smallShape(ctx: Ctx, kind: number, x: number, y: number, ink: string) {
   ctx.fillStyle = ink;
   outlineShape(ctx, kind, x, y, 4);
   ctx.fill();
+  letter(ctx, kind, x, y, 4);
 }
 
+/** Tells groups of the same shape apart. */
+function letter(ctx: Ctx, kind: number, x: number, y: number, r: number) {
+  const text = letterOf(kind);
+  if (text === "") return;
+  ctx.font = `600 9px ${SANS}`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  ctx.fillText(text, x + r + 1, y - r);
+}
+
+/** Corners in units of the radius; a number is the radius of a disc. */
+const OUTLINES: Record<(typeof SHAPES)[number], number | [number, number][]> = {
+  "▲": [
+    [0, -1.1],
+    [1, 0.6],
+    [-1, 0.6],
+  ],
+  "◆": [
+    [0, -1],
+    [0.85, 0],
+    [0, 1],
+    [-0.85, 0],
+  ],
+  "●": 0.8,
+  "■": [
+    [-0.75, -0.75],
+    [0.75, -0.75],
+    [0.75, 0.75],
+    [-0.75, 0.75],
+  ],
+  "▼": [
+    [-1, -0.6],
+    [1, -0.6],
+    [0, 1.1],
+  ],
+  "★": Array.from({ length: 10 }, (_, i): [number, number] => {
+    const reach = i % 2 === 0 ? 1.15 : 0.48;
+    return [reach * Math.sin((i * Math.PI) / 5), -reach * Math.cos((i * Math.PI) / 5)];
+  }),
+  "✚": [
+    [-0.32, -1],
+    [0.32, -1],
+    [0.32, -0.32],
+    [1, -0.32],
+    [1, 0.32],
+    [0.32, 0.32],
+    [0.32, 1],
+    [-0.32, 1],
+    [-0.32, 0.32],
+    [-1, 0.32],
+    [-1, -0.32],
+    [-0.32, -0.32],
+  ],
+  "▬": [
+    [-1.1, -0.4],
+    [1.1, -0.4],
+    [1.1, 0.4],
+    [-1.1, 0.4],
+  ],
+};
+
 function outlineShape(ctx: Ctx, kind: number, x: number, y: number, r: number) {
+  const outline = OUTLINES[SHAPES[kind % SHAPES.length] ?? "●"];
   ctx.beginPath();
-  switch (kind % 4) {
-    case 0:
-      ctx.moveTo(x, y - r * 1.1);
-      ctx.lineTo(x + r, y + r * 0.6);
-      ctx.lineTo(x - r, y + r * 0.6);
-      break;
-    case 1:
-      ctx.moveTo(x, y - r);
-      ctx.lineTo(x + r * 0.85, y);
-      ctx.lineTo(x, y + r);
-      ctx.lineTo(x - r * 0.85, y);
-      break;
-    case 2:
-      ctx.arc(x, y, r * 0.8, 0, 7);
-      break;
-    default:
-      ctx.rect(x - r * 0.75, y - r * 0.75, r * 1.5, r * 1.5);
-  }
+  if (typeof outline === "number") ctx.arc(x, y, r * outline, 0, 7);
+  else for (const [dx, dy] of outline) ctx.lineTo(x + dx * r, y + dy * r);
   ctx.closePath();
 }

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { lane } from "../../engine/lane.fixture";
-import { decadeFor } from "../../state/scale";
-import { anchorOf, cellsFor, geometry, offsetAt, xOf } from "./geometry";
+import { anchorOf, cellsFor, geometry, laneAt, laneTop, offsetAt, xOf } from "./geometry";
 
 const base = {
   width: 770,
@@ -11,6 +10,7 @@ const base = {
   digits: 2,
   decade: 0,
   align: "newest",
+  span: 20_000,
   phone: false,
 } as const;
 
@@ -46,11 +46,10 @@ test("cells fill the lane, and long offsets get wide ones", () => {
   expect(wide.right + wide.cellWidth + 8 * 7).toBeLessThan(base.width);
 });
 
-test("a cell holds so much that at most eight a second appear", () => {
-  expect([0, 8, 9, 80, 833, 8000, 1e9].map((rate) => decadeFor(rate, 0))).toEqual([0, 0, 1, 1, 3, 3, 4]);
-});
-
-test("a rate near the edge does not flicker between decades", () => {
-  expect(decadeFor(7, 1)).toBe(1);
-  expect(decadeFor(4, 1)).toBe(0);
+test("lined up by time, the lanes make room for a ruler above them", () => {
+  const [without, with_] = [geometry(base), geometry({ ...base, align: "time" })];
+  expect(laneTop(without, 0)).toBe(0);
+  expect(laneTop(with_, 0)).toBeGreaterThan(15);
+  expect(laneAt(with_, laneTop(with_, 3) + 1)).toBe(3);
+  expect(with_.height).toBe(laneTop(with_, base.lanes) + 6);
 });

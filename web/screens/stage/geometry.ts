@@ -12,11 +12,15 @@ export interface Geometry {
   cellWidth: number;
   cellHeight: number;
   top: number;
+  /** Height of the ruler of time above the lanes; 0 where there is none. */
+  axis: number;
   laneHeight: number;
   railStep: number;
   /** Records per cell. */
   size: number;
   align: Align;
+  /** World milliseconds across the lane in "align time". */
+  span: number;
   phone: boolean;
 }
 
@@ -30,17 +34,20 @@ export interface Sizing {
   digits: number;
   decade: number;
   align: Align;
+  span: number;
   phone: boolean;
 }
 
 const CELL = 26;
 const GAP = 2;
+const AXIS = 22;
 
 export function geometry(s: Sizing): Geometry {
   const rails = Math.max(1, s.groups);
   const least = 17 + 22 + 9 + rails * 12 + 3;
   const most = 23 + 38 + 12 + rails * 16 + 14;
-  const laneHeight = clamp(Math.floor((s.room - 6) / Math.max(1, s.lanes)), least, most);
+  const axis = s.align === "time" ? AXIS : 0;
+  const laneHeight = clamp(Math.floor((s.room - 6 - axis) / Math.max(1, s.lanes)), least, most);
   const spare = (laneHeight - least) / (most - least);
   const wide = s.phone ? 24 : CELL + Math.round(spare * 6);
   const cellWidth = s.decade > 0 ? wide : Math.max(wide, Math.ceil(s.digits * 6.7) + 6 + GAP);
@@ -48,16 +55,18 @@ export function geometry(s: Sizing): Geometry {
   const tail = (s.phone ? 12 : 22) + Math.max(3, s.digits) * 7.4 + cellWidth;
   return {
     width: s.width,
-    height: laneHeight * s.lanes + 6,
+    height: axis + laneHeight * s.lanes + 6,
     left,
     right: Math.floor(Math.max(left + cellWidth, s.width - tail)),
     cellWidth,
     cellHeight: Math.round(22 + spare * 16),
     top: Math.round(17 + spare * 6),
+    axis,
     laneHeight,
     railStep: Math.round(12 + spare * 4),
     size: 10 ** s.decade,
     align: s.align,
+    span: s.span,
     phone: s.phone,
   };
 }
@@ -83,19 +92,21 @@ export function offsetAt(g: Geometry, anchor: number, x: number): number {
   return Math.floor(((x - g.right) / g.cellWidth + anchor) * g.size);
 }
 
+export function laneTop(g: Geometry, lane: number): number {
+  return g.axis + lane * g.laneHeight;
+}
+
+/** The lane at a height; may be one that is not there. */
+export function laneAt(g: Geometry, y: number): number {
+  return Math.floor((y - g.axis) / g.laneHeight);
+}
+
 export function cellTop(g: Geometry, lane: number): number {
-  return lane * g.laneHeight + g.top;
+  return laneTop(g, lane) + g.top;
 }
 
 export function railTop(g: Geometry, lane: number, rail: number): number {
   return cellTop(g, lane) + g.cellHeight + Math.round(Math.max(9, g.cellHeight / 3.2)) + rail * g.railStep;
-}
-
-/** World milliseconds across the lane in "align time". */
-export const TIME_SPAN = 20_000;
-
-export function xOfTime(g: Geometry, now: number, t: number): number {
-  return g.right - ((now - t) / TIME_SPAN) * (g.right - g.left);
 }
 
 export function clamp(n: number, least: number, most: number): number {

@@ -10,12 +10,12 @@ export class Slides {
   private last = 0;
 
   see(before: Scene | null, after: Scene, g: Geometry, until: (number | null)[], past: boolean) {
+    const still = past || g.align !== "newest" || g.size !== 1 || calm();
     this.lanes = after.lanes.map((lane, i) => {
       const old = before?.lanes[i];
       const slide = this.lanes[i] ?? { px: 0, from: 0 };
       const added = old ? lane.logEnd - old.logEnd : 0;
-      const followed = (until[i] ?? null) === null && g.align === "newest" && g.size === 1;
-      if (added < 0 || added > 3 || past || !followed || calm()) return { px: 0, from: lane.logEnd };
+      if (still || added < 0 || added > 3 || (until[i] ?? null) !== null) return { px: 0, from: lane.logEnd };
       if (added === 0) return slide;
       return {
         px: Math.min(slide.px + added * g.cellWidth, 3 * g.cellWidth),
@@ -39,6 +39,11 @@ export class Slides {
   }
 }
 
+let motion: MediaQueryList | null = null;
+
+/** Asked once: the list that answers keeps itself up to date. */
 function calm(): boolean {
-  return typeof matchMedia === "function" && matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (typeof matchMedia !== "function") return false;
+  motion ??= matchMedia("(prefers-reduced-motion: reduce)");
+  return motion.matches;
 }

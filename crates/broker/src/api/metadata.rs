@@ -6,6 +6,8 @@
 //! Left out: authorization; every operation is allowed.
 
 use crate::broker::{Broker, Cx, Handled};
+use crate::event::{Effect, Note};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{ErrorCode, NodeId, Uuid, check_topic_name};
 use metadata::{Topic, is_internal};
@@ -22,6 +24,17 @@ pub(crate) const TOPIC_OPERATIONS: i32 = 3576;
 pub(crate) const CLUSTER_OPERATIONS: i32 = 8096;
 /// "Not asked for", as the protocol writes it.
 pub(crate) const NOT_ASKED: i32 = i32::MIN;
+
+/// Says whose question makes which topics.
+fn note_made(cx: &mut Cx<'_>, names: &[Str]) {
+    let client_id: Arc<str> = Arc::from(cx.client_id.as_deref().unwrap_or_default());
+    for name in names.iter().filter(|name| !is_internal(name)) {
+        cx.out.push(Effect::Note(Note::TopicMade {
+            topic: Arc::from(&**name),
+            client_id: client_id.clone(),
+        }));
+    }
+}
 
 pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: &MetadataRequest) -> Handled {
     let version = cx.caller.version;
@@ -50,6 +63,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: &MetadataReq
     let may_create = (version < 4 || request.allow_auto_topic_creation) && broker.may_auto_create();
     if may_create && !missing.is_empty() {
         broker.auto_create(&missing, cx.out);
+        note_made(cx, &missing);
     }
     let brokers = broker
         .image
