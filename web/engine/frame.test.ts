@@ -5,11 +5,11 @@ import { CLASS_COLD, CLASS_GAP, type FrameView, hueOf, readFrame } from "./frame
 
 /** Frames that the core wrote, and what is in them: crates/wasm/src/frames_test.rs keeps them fresh. */
 const bytesOf = (name: string): ArrayBuffer => {
-  const bytes = readFileSync(new URL(`./vectors/frame-${name}.bin`, import.meta.url));
+  const bytes = readFileSync(new URL(`./examples/frame-${name}.bin`, import.meta.url));
   return Uint8Array.from(bytes).buffer;
 };
 const toldOf = (name: string): unknown =>
-  JSON.parse(readFileSync(new URL(`./vectors/frame-${name}.json`, import.meta.url), "utf8"));
+  JSON.parse(readFileSync(new URL(`./examples/frame-${name}.json`, import.meta.url), "utf8"));
 
 /** A frame as JSON has it. */
 const plain = (frame: FrameView): unknown =>

@@ -150,7 +150,6 @@ export class World {
     return this.plan.marks[this.plan.groups.indexOf(groupId)] ?? this.marks.of(groupId);
   }
 
-
   group(groupId: string): GroupState | undefined {
     return this.snapshot.groups.find((g) => g.groupId === groupId);
   }

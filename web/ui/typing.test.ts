@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { isTyping } from "./typing";
 
 const made = (html: string): Element => {
-  document.body.innerHTML = html;
-  return document.body.firstElementChild as Element;
+  const parsed = new DOMParser().parseFromString(html, "text/html");
+  return document.body.appendChild(parsed.body.firstElementChild as Element);
 };
 
 test.each([

@@ -19,6 +19,7 @@ mod reading;
 mod reads;
 mod table;
 mod topics;
+mod typed;
 mod values;
 
 pub use line::{SplitError, split_line};

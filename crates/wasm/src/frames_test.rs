@@ -117,7 +117,7 @@ fn told(frame: &Frame) -> Value {
 
 #[test]
 fn the_examples_that_the_page_reads_are_frames_of_today() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../web/engine/vectors");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../web/engine/examples");
     for (name, frame) in examples() {
         let (bytes, told) = (frame.encode(), format!("{:#}\n", told(&frame)));
         let files = ["bin", "json"].map(|end| folder.join(format!("frame-{name}.{end}")));
@@ -130,7 +130,7 @@ fn the_examples_that_the_page_reads_are_frames_of_today() {
             && fs::read_to_string(&files[1]).is_ok_and(|found| found == told);
         assert!(
             fresh,
-            "web/engine/vectors/frame-{name} is not what the core writes; \
+            "web/engine/examples/frame-{name} is not what the core writes; \
              see the head of crates/wasm/src/frames_test.rs"
         );
     }

@@ -13,7 +13,10 @@ use crate::stage::Watch;
 
 /// Reads `fn name(argument: Type) -> Answer;` line by line.
 macro_rules! calls {
-    ($($(#[doc = $doc:literal])* fn $name:ident($($argument:ident: $of:ty),* $(,)?) -> $answer:ty;)*) => {
+    ($(
+        $(#[doc = $doc:literal])*
+        fn $name:ident($($argument:ident: $of:ty),* $(,)?) -> $answer:ty;
+    )*) => {
         $(
             $(#[doc = $doc])*
             #[allow(dead_code, unused_mut, unused_variables, reason = "some calls have no arguments")]

@@ -306,10 +306,9 @@ impl Session {
                 "Too many commands run already; end one of them first.",
             ));
         }
-        if !self.moves() || self.world.is_in_the_past() {
-            if let Some(answer) = self.world.ask(&line) {
-                return Ok(self.terminals.answered(answer) as f64);
-            }
+        let stands = !self.moves() || self.world.is_in_the_past();
+        if stands && let Some(answer) = self.world.ask(&line) {
+            return Ok(self.terminals.answered(answer) as f64);
         }
         let ends = !line.trim_start().contains("kafka-console-");
         let id = self.deed(Input::Spawn { line })?;

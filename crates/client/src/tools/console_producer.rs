@@ -1,6 +1,7 @@
 //! `kafka-console-producer`: lines of standard input become records.
 
 use super::options::{OLD_BROKER_LIST, Opt, Parsed, file, integer, long, maybe, switch, text};
+use super::typed::Typed;
 use super::{Body, Env, Said, Say};
 use crate::errors;
 use crate::io::{Input, Output};
@@ -268,35 +269,6 @@ fn set(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
 /// Records under way at most: what is typed faster waits as it came, where it costs least.
 const OPEN_MAX: usize = 5_000;
 
-/// What was typed and not read, in the pieces in which it came. Lines are cut off the front without moving the
-/// rest.
-#[derive(Clone, Debug, Default)]
-struct Typed(VecDeque<Bytes>);
-
-impl Typed {
-    /// The next line with its end; without one only if nothing follows.
-    fn line(&mut self, ended: bool) -> Option<Vec<u8>> {
-        let whole = |piece: &Bytes| piece.iter().position(|byte| *byte == b'\n');
-        let found = self.0.iter().position(|piece| piece.contains(&b'\n'));
-        let (whole_pieces, end) = match found {
-            Some(at) => (at, self.0.get(at).and_then(whole)),
-            None if ended => (self.0.len(), None),
-            None => return None,
-        };
-        let mut line = Vec::new();
-        for piece in self.0.drain(..whole_pieces) {
-            line.extend_from_slice(&piece);
-        }
-        if let (Some(end), Some(piece)) = (end, self.0.front_mut()) {
-            line.extend_from_slice(&piece.split_to(end + 1));
-            if piece.is_empty() {
-                self.0.pop_front();
-            }
-        }
-        (!line.is_empty()).then_some(line)
-    }
-}
-
 /// How lines become records (`LineMessageReader`).
 #[derive(Clone, Debug)]
 struct Lines {
@@ -470,7 +442,7 @@ impl ConsoleProducer {
         self.before.step(now, out);
         match input {
             Input::Stdin(bytes) if !self.ended => {
-                self.lines.typed.0.push_back(bytes.clone());
+                self.lines.typed.push(bytes);
             }
             Input::StdinEnd => self.end(0),
             Input::Interrupt => {
@@ -487,7 +459,7 @@ impl ConsoleProducer {
         self.read(&mut Say { now, out });
         self.producer.step(now, &Input::Timer, out);
         self.report(&mut Say { now, out });
-        let all_read = self.lines.typed.0.is_empty() && self.held.is_empty();
+        let all_read = self.lines.typed.is_empty() && self.held.is_empty();
         if self.ended && all_read && self.producer.is_settled() {
             self.producer.disconnect(out);
             out.push(Output::Exit(self.status));
@@ -524,7 +496,7 @@ impl ConsoleProducer {
                     say.err(&format!(
                         "org.apache.kafka.common.KafkaException: {message}"
                     ));
-                    self.lines.typed.0.clear();
+                    self.lines.typed.clear();
                     self.end(1);
                 }
             }
@@ -588,7 +560,7 @@ impl ConsoleProducer {
                 say.err(&format!("java.util.concurrent.ExecutionException: {why}"));
             }
             self.held.clear();
-            self.lines.typed.0.clear();
+            self.lines.typed.clear();
             self.end(1);
             return;
         }
