@@ -1,6 +1,6 @@
 // Output that comes faster than anyone reads it: the page stays quick, and Ctrl+C is heard at once.
 
-import { by, expect, open, PATIENT, test, type } from "./page.ts";
+import { by, committed, eventually, expect, open, PATIENT, snapshot, test, type } from "./page.ts";
 
 test("a consumer that reads 500 records a second does not hold up the page, and Ctrl+C ends it at once", async ({
   page,
@@ -34,17 +34,26 @@ test("a consumer that reads 500 records a second does not hold up the page, and 
   console.log(`flood: Ctrl+C took ${Date.now() - pressed} ms`);
 });
 
-test("a script that does not read is held back, and gets everything in order when it does", async ({
+test("a command whose output a script does not read is held back, and nothing of it is lost", async ({
   page,
 }) => {
+  test.setTimeout(120_000);
   await open(page);
-  const read = await page.evaluate(async () => {
-    const { brooklet } = window;
-    const lines = Array.from({ length: 20_000 }, (_, i) => `${i}`.padStart(40, "."));
-    await brooklet.cli("kafka-console-producer --topic much", `${lines.join("\n")}\n`);
-    const running = brooklet.spawn(
-      "kafka-console-consumer --topic much --from-beginning --max-messages 20000",
-    );
+  const lines = 60_000;
+  await page.evaluate(async (count) => {
+    const text = Array.from({ length: count }, (_, i) => `${i}`.padStart(60, ".")).join("\n");
+    await window.brooklet.cli("kafka-topics --create --topic much --partitions 1");
+    await window.brooklet.cli("kafka-console-producer --topic much", `${text}\n`);
+    const line = `kafka-console-consumer --topic much --group slow --from-beginning --max-messages ${count}`;
+    (window as unknown as { slow: unknown }).slow = window.brooklet.spawn(line);
+    await window.brooklet.speed(5);
+  }, lines);
+  await eventually(page, (s) => committed(s, "slow")).toBeGreaterThan(0);
+  const then = await snapshot(page);
+  await eventually(page, (s) => Number(s.worldTime)).toBeGreaterThan(Number(then.worldTime) + 20_000);
+  expect(committed(await snapshot(page), "slow")).toBeLessThan(lines);
+  const read = await page.evaluate(async (count) => {
+    const running = (window as unknown as { slow: ReturnType<typeof window.brooklet.spawn> }).slow;
     const reader = running.stdout.getReader();
     let text = "";
     for (;;) {
@@ -52,7 +61,8 @@ test("a script that does not read is held back, and gets everything in order whe
       if (done) break;
       text += value;
     }
-    return { same: text === `${lines.join("\n")}\n`, code: await running.done };
-  });
+    const all = Array.from({ length: count }, (_, i) => `${i}`.padStart(60, ".")).join("\n");
+    return { same: text === `${all}\n`, code: await running.done };
+  }, lines);
   expect(read).toEqual({ same: true, code: 0 });
 });

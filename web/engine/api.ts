@@ -87,8 +87,9 @@ async function owned(client: Client, opened: Promise<Opened>): Promise<Opened> {
 }
 
 function spawn(client: Client, line: string): Running {
-  const out = source();
-  const err = source();
+  const hold = (held: boolean) => void id.then((given) => client.hold(given, held)).catch(() => {});
+  const out = source(hold);
+  const err = source(hold);
   let finish: (code: number) => void = () => {};
   let fail: (why: unknown) => void = () => {};
   const done = new Promise<number>((resolve, reject) => {
@@ -148,21 +149,37 @@ function bytes(given: Typed): Uint8Array {
   throw new Refusal("invalid-argument", "Standard input is a string, a Uint8Array or an ArrayBuffer.");
 }
 
-function source() {
+/** Characters of output that may lie unread before the command is held back. */
+const UNREAD_MAX = 1 << 20;
+
+/** A stream of text; `hold` is told when too much of it lies unread, and when it has been read. */
+function source(hold: (held: boolean) => void) {
   let control: ReadableStreamDefaultController<string> | null = null;
   let open = true;
-  const stream = new ReadableStream<string>({
-    start(given) {
-      control = given;
+  let held = false;
+  const tell = (now: boolean) => {
+    if (now !== held) hold(now);
+    held = now;
+  };
+  const stream = new ReadableStream<string>(
+    {
+      start(given) {
+        control = given;
+      },
+      pull: () => tell(false),
+      cancel() {
+        open = false;
+        tell(false);
+      },
     },
-    cancel() {
-      open = false;
-    },
-  });
+    { highWaterMark: UNREAD_MAX, size: (chunk) => chunk.length },
+  );
   return {
     stream,
     push(chunk: string) {
-      if (open) control?.enqueue(chunk);
+      if (!open) return;
+      control?.enqueue(chunk);
+      if ((control?.desiredSize ?? 1) <= 0) tell(true);
     },
     end() {
       if (open) control?.close();

@@ -29,6 +29,7 @@ const METHODS: Record<Method, true> = {
   spawn: true,
   stdin: true,
   eof: true,
+  hold: true,
   signal: true,
   connect: true,
   workspaces: true,

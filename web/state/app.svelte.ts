@@ -31,8 +31,6 @@ export class App {
   panel = $state<Panel>("learn");
   workspace = $state("");
   failure = $state<string | null>(null);
-  /** What a part of the page wants said aloud, by the one voice. */
-  asked = $state.raw<{ text: string } | null>(null);
   /** There is something to see: what the first picture does not need is fetched from here on. */
   settled = $state(false);
   /** Narrow or low: one panel at a time, and the cards of producers and groups stand in the inspector then. */
@@ -57,7 +55,8 @@ export class App {
       if (push.push === "opened") this.begun(push.opened);
       if (push.push === "snapshot") this.lesson?.see(push.snapshot);
       if (push.push === "layout") this.stage.renew();
-      if (push.push === "exit") this.lesson?.ran(this.world.snapshot);
+      if (push.push === "exit" && push.why === undefined) this.lesson?.ran(this.world.snapshot);
+      if (push.push === "rewound") this.lesson?.rewound(push.to);
     });
   }
 
@@ -84,10 +83,6 @@ export class App {
       if (kept) keep(this.workspace);
       this.failure = errorText(why);
     }
-  }
-
-  say(text: string) {
-    this.asked = { text };
   }
 
   async deleteWorkspace(id: string) {

@@ -13,6 +13,8 @@ export class LessonProgress {
   /** How far each group has ever read, and where it is, by "group/topic/partition". */
   private furthest = new Map<string, number>();
   private at = new Map<string, number>();
+  /** The latest moment that was seen: an earlier one is the past, in which nothing is done. */
+  private newest = 0;
 
   /** `done` has come true before; `keep` is told of all that has, whenever more does. */
   constructor(
@@ -38,8 +40,22 @@ export class LessonProgress {
     this.evaluate(snapshot);
   }
 
-  /** Called with every snapshot. A check that came true stays true. */
+  /** The world was taken back to this moment, or another branch of it: what groups had read is as of then. */
+  rewound(to: number) {
+    this.newest = to;
+    this.at.clear();
+    this.furthest.clear();
+  }
+
+  /** Called with every snapshot; one of the past counts for nothing. A check that came true stays true. */
   see(snapshot: Snapshot) {
+    const now = Number(snapshot.worldTime);
+    if (now < this.newest) {
+      // Coming back from there is no reading.
+      this.at.clear();
+      return;
+    }
+    this.newest = now;
     for (const group of snapshot.groups) {
       for (const { topic, partition, position } of group.offsets) {
         if (position !== null)

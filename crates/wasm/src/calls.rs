@@ -146,6 +146,11 @@ pub(crate) fn carry_out(
             session.tell_terminal(methods::eof(call)?.0, |id| Input::Eof { id });
             Ok(DONE)
         }
+        "hold" => {
+            let (page, held) = methods::hold(call)?;
+            session.terminals.hold(page as u64, held);
+            Ok(DONE)
+        }
         "signal" => {
             session.tell_terminal(methods::signal(call)?.0, |id| Input::Interrupt { id });
             Ok(DONE)

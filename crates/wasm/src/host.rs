@@ -404,7 +404,7 @@ impl Engine {
         if self.post.keeps_up() {
             session.show();
         }
-        let rest = session.rest();
+        let rest = session.rest(self.post.keeps_up());
         self.store();
         self.note_use();
         rest

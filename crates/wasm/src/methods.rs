@@ -52,6 +52,8 @@ calls! {
     /// What is typed into a command that runs: text, or bytes as they are.
     fn stdin(id: f64, text: Typed) -> ();
     fn eof(id: f64) -> ();
+    /// Whether nobody takes a command's output for now: it is held back, and the command waits when it is full.
+    fn hold(id: f64, held: bool) -> ();
     /// Ctrl+C; the exit status comes as a push.
     fn signal(id: f64) -> ();
     /// A connection to a broker: Kafka frames with their 4-byte length, as ArrayBuffers.

@@ -53,6 +53,8 @@ struct Terminal {
     bytes: usize,
     /// It was told that its output is full.
     full: bool,
+    /// Nobody takes its output for now.
+    held: bool,
     /// Bytes that were lost.
     lost: u64,
     ended: Option<(i32, Option<Why>)>,
@@ -90,6 +92,7 @@ impl Terminals {
             printed: VecDeque::new(),
             bytes: 0,
             full: false,
+            held: false,
             lost: 0,
             ended: None,
         };
@@ -171,16 +174,25 @@ impl Terminals {
         }
     }
 
-    /// Lets leave what may leave in one turn.
-    pub(crate) fn leave(&mut self, out: &mut Outbox) {
-        self.open
-            .retain(|page, terminal| !terminal.leave(*page, LEAVES_BYTES, out));
+    /// Holds the output of a command back, or lets it leave again.
+    pub(crate) fn hold(&mut self, page: u64, held: bool) {
+        if let Some(terminal) = self.open.get_mut(&page) {
+            terminal.held = held;
+        }
     }
 
-    /// Whether something waits to leave.
+    /// Lets leave what may leave in one turn.
+    pub(crate) fn leave(&mut self, out: &mut Outbox) {
+        self.open.retain(|page, terminal| {
+            let goes = !terminal.held && terminal.leave(*page, LEAVES_BYTES, out);
+            !goes
+        });
+    }
+
+    /// Whether something may leave and has not.
     pub(crate) fn has_news(&self) -> bool {
         let mut all = self.open.values();
-        all.any(|terminal| terminal.bytes > 0 || terminal.ended.is_some())
+        all.any(|terminal| !terminal.held && (terminal.bytes > 0 || terminal.ended.is_some()))
     }
 }
 

@@ -233,10 +233,12 @@ impl Session {
     }
 
     /// Real milliseconds until the next turn has something to do; `None` when nothing will by itself.
-    pub(crate) fn rest(&self) -> Option<f64> {
+    /// What the page is to be shown waits for it when it does not keep up; then it rings.
+    pub(crate) fn rest(&self, keeps_up: bool) -> Option<f64> {
         let moves = self.moves();
         let news = self.ports.has_news() && !self.world.is_in_the_past();
-        if self.behind || self.terminals.has_news() || moves && news {
+        let output = keeps_up && self.terminals.has_news();
+        if self.behind || output || moves && news {
             return Some(0.0);
         }
         if !moves {

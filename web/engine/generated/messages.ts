@@ -615,6 +615,8 @@ export interface Engine {
   /** What is typed into a command that runs: text, or bytes as they are. */
   stdin(id: number, text: string | Uint8Array | ArrayBuffer): Promise<void>;
   eof(id: number): Promise<void>;
+  /** Whether nobody takes a command's output for now: it is held back, and the command waits when it is full. */
+  hold(id: number, held: boolean): Promise<void>;
   /** Ctrl+C; the exit status comes as a push. */
   signal(id: number): Promise<void>;
   /** A connection to a broker: Kafka frames with their 4-byte length, as ArrayBuffers. */
