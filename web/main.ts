@@ -8,7 +8,7 @@ import type { FrameView } from "./engine/frame";
 import Page from "./screens/Page.svelte";
 import { App, wanted } from "./state/app.svelte";
 import { isKept } from "./state/kept";
-import { errorText, words } from "./words";
+import { errorText, learnErrors, words } from "./words";
 
 declare global {
   interface Window {
@@ -69,6 +69,8 @@ async function start() {
   void shown.then(() =>
     setTimeout(() => {
       app.settled = true;
+      // Without them the worker's own sentences are shown.
+      void learnErrors().catch(() => {});
     }),
   );
   mount(Page, { target, props: { app } });

@@ -1,3 +1,3 @@
-/** The words of the editors, in the language in use. */
+/** The words of the editors and of what is asked for, in the language in use. */
 
-export { edit, file } from "./en.editors";
+export { edit, file, more, workspaces } from "./en.editors";

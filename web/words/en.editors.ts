@@ -86,3 +86,32 @@ export const file = {
   sending: "Records sent",
   stop: "Stop",
 };
+
+/** The list of workspaces. */
+export const workspaces = {
+  deleteWorkspace: (name: string) => `Delete the workspace ${name} and its logs`,
+  deleted: (name: string) => `“${name}” is deleted.`,
+  rename: "Rename",
+  renameWorkspace: (name: string) => `Rename the workspace ${name}`,
+  renameTo: (name: string) => `New name of ${name}`,
+  bytes: (n: number) =>
+    n < 1024 ? `${n} B` : n < 1048576 ? `${Math.round(n / 1024)} KiB` : `${Math.round(n / 1048576)} MiB`,
+};
+
+/** What of the stage is seen when it is asked for. */
+export const more = {
+  columns: {
+    partition: "Partition",
+    start: "LOG-START-OFFSET",
+    hw: "HIGH-WATERMARK",
+    end: "LOG-END-OFFSET",
+    current: (group: string) => `CURRENT-OFFSET (${group})`,
+    lag: (group: string) => `LAG (${group})`,
+  },
+  recordsTable: (topic: string) => `Partitions of ${topic}`,
+  moveMarker: "Move the marker",
+  stepBy: (n: number) => `${plural(Math.abs(n), "record", "records")} ${n < 0 ? "back" : "on"}`,
+  stopResetRestart: "Stop members, reset, restart",
+  deleteGroup: "Delete group",
+  deleteGroupWhenEmpty: "Kafka deletes a group only when it has no members.",
+};

@@ -18,27 +18,18 @@ export const en = {
   name: "Brooklet",
   number,
   starting: "Starting the broker …",
-  skipToStage: "Skip to the stage",
 
   top: {
     undo: "Undo",
     undoWhat: (what: string) => `Undo: ${what}`,
     redo: "Redo",
     redoWhat: (what: string) => `Redo: ${what}`,
-    theme: "Theme",
     toDark: "Dark",
     toLight: "Light",
     fresh: "Start over",
     sandbox: "Sandbox",
     workspaces: "Workspaces",
-    deleteWorkspace: (name: string) => `Delete the workspace ${name} and its logs`,
-    deleted: (name: string) => `“${name}” is deleted.`,
-    rename: "Rename",
-    renameWorkspace: (name: string) => `Rename the workspace ${name}`,
-    renameTo: (name: string) => `New name of ${name}`,
     open: "open",
-    bytes: (n: number) =>
-      n < 1024 ? `${n} B` : n < 1048576 ? `${Math.round(n / 1024)} KiB` : `${Math.round(n / 1048576)} MiB`,
   },
 
   learn: {
@@ -78,7 +69,6 @@ export const en = {
     zoomOut: "More records per cell",
     zoomAuto: "Choose records per cell by itself",
     newest: "Back to the newest records",
-    table: "Table",
     tableHint: "View as a table",
     lanes: "Lanes",
     edit: (name: string) => `Change ${name}`,
@@ -104,8 +94,6 @@ export const en = {
     again: (n: number) => `${plural(n, "record", "records")} will be read again`,
     skipped: (n: number) => `${plural(n, "record", "records")} will be skipped`,
     same: "drag to move",
-    moveMarker: "Move the marker",
-    stepBy: (n: number) => `${plural(Math.abs(n), "record", "records")} ${n < 0 ? "back" : "on"}`,
     commitHere: (offset: number, lag: number) => `commit ${number(offset)}, lag ${number(lag)}`,
     rate: (n: number) => `${number(n)} rec/s`,
     paused: "paused",
@@ -123,8 +111,6 @@ export const en = {
     lagSum: (n: number | null, all: boolean) => (n === null ? "lag –" : `lag ${all ? "" : "≥ "}${number(n)}`),
     outside: "by a client",
     outsideHelp: (name: string) => `${name}: started from a terminal or from outside`,
-    deleteGroup: "Delete group",
-    deleteGroupWhenEmpty: "Kafka deletes a group only when it has no members.",
     noMarkers: "markers are not shown by time",
     madeAgain: (by: string, sends: boolean) =>
       `made again by ${by || "a client"}, which still ${sends ? "sends to it" : "asks for it"}`,
@@ -135,17 +121,7 @@ export const en = {
       Stable: "stable",
       Dead: "gone",
     } as Record<string, string>,
-    columns: {
-      partition: "Partition",
-      start: "LOG-START-OFFSET",
-      hw: "HIGH-WATERMARK",
-      end: "LOG-END-OFFSET",
-      current: (group: string) => `CURRENT-OFFSET (${group})`,
-      lag: (group: string) => `LAG (${group})`,
-    },
-    recordsTable: (topic: string) => `Partitions of ${topic}`,
     refusedActive: (group: string) => `Kafka refuses this while members of ${group} are active.`,
-    stopResetRestart: "Stop members, reset, restart",
     cancel: "Leave it",
   },
 
@@ -228,24 +204,5 @@ export const en = {
     again: "Try again",
     reload: "Load the page again",
   },
-
-  /** Refusals by Kafka's error name or our own code. */
-  errors: {
-    TOPIC_ALREADY_EXISTS: (p) => `A topic named ${p.topic ?? "like this"} already exists.`,
-    INVALID_TOPIC_EXCEPTION: () =>
-      "A topic name has only letters, digits, '.', '_' and '-', and at most 249 of them.",
-    INVALID_PARTITIONS: () => "The number of partitions can only grow.",
-    UNKNOWN_TOPIC_OR_PARTITION: (p) => `There is no topic ${p.topic ?? "of this name"}.`,
-    NON_EMPTY_GROUP: (p) => `Kafka refuses this while members of ${p.group ?? "the group"} are active.`,
-    "name-taken": (p) => `${p.name} is taken. Choose another name.`,
-    "unknown-name": (p) => `${p.name} is not there any more.`,
-    "no-owner": () => "No member owns this partition right now.",
-    "future-too-large": () =>
-      "More came after this moment than can be kept. Go back to now to change something.",
-    restarted: () => "The broker was restarted while it worked on this. Try again.",
-    trap: () => "The broker failed while it worked on this.",
-    required: () => "Give it a name.",
-  } as Record<string, Say>,
 };
-
 export type Words = typeof en;

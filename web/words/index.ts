@@ -1,11 +1,18 @@
 /** The language in use. Screens import `words` and nothing else of a language. */
 
 import { clock } from "./clock";
-import { en, type Words } from "./en";
+import { en, type Say, type Words } from "./en";
 
 export { clock };
 
 export const words: Words = en;
+
+/** Our words for refusals; until they are there, the worker's own sentences stand. */
+let errors: Record<string, Say> = {};
+
+export async function learnErrors() {
+  errors = (await import("./en.errors")).errors;
+}
 
 export function errorText(error: unknown): string {
   if (error !== null && typeof error === "object" && "code" in error) {
@@ -14,7 +21,7 @@ export function errorText(error: unknown): string {
       message?: string;
       params?: Record<string, string>;
     };
-    return words.errors[code]?.(params ?? {}) ?? message ?? code;
+    return errors[code]?.(params ?? {}) ?? message ?? code;
   }
   return error instanceof Error ? error.message : String(error);
 }

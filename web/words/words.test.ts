@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { clock, duration, errorText, words } from ".";
+import { clock, duration, errorText, learnErrors, words } from ".";
 import * as editors from "./editors";
 import { number } from "./en";
+import { errors } from "./en.errors";
 import * as record from "./record";
 import * as telling from "./telling";
 import * as terminal from "./terminal";
@@ -38,7 +39,8 @@ test("no word is empty", () => {
       for (const [name, inner] of Object.entries(value)) look(inner, `${path}.${name}`);
     }
   };
-  for (const catalogue of [words, editors, record, telling, terminal]) look({ ...catalogue }, "words");
+  for (const catalogue of [words, editors, { errors }, record, telling, terminal])
+    look({ ...catalogue }, "words");
   expect(empty).toEqual([]);
 });
 
@@ -50,7 +52,10 @@ test("numbers, clocks and durations read well", () => {
   expect([12, 12_400, 75_000].map(duration)).toEqual(["12 ms", "12.4 s", "1 min 15 s"]);
 });
 
-test("a refusal is told in our words, an unknown one in its own", () => {
+test("a refusal is told in our words once they are there, an unknown one in its own", async () => {
+  const refused = { code: "TOPIC_ALREADY_EXISTS", message: "Topic 'orders' already exists.", params: {} };
+  expect(errorText(refused)).toBe("Topic 'orders' already exists.");
+  await learnErrors();
   expect(errorText({ code: "TOPIC_ALREADY_EXISTS", params: { topic: "orders" } })).toBe(
     "A topic named orders already exists.",
   );
