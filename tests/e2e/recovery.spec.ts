@@ -198,7 +198,10 @@ test("SIGKILL at random moments of a continuous produce loses nothing acknowledg
 async function tab(chromium: Chromium): Promise<Page> {
   const [context] = chromium.browser.contexts();
   if (!context) throw new Error("Chromium has no window");
-  return context.newPage();
+  const page = await context.newPage();
+  // Its own window is so low that the page would show one panel at a time.
+  await page.setViewportSize({ width: 1280, height: 720 });
+  return page;
 }
 
 /** Runs in the page: four sends in flight, each told outside as soon as it is acknowledged. */
