@@ -223,10 +223,16 @@ pub async fn workspaces_record_use(id: String, bytes: u32) -> Result<(), JsValue
         .map_err(told)
 }
 
-/// Deletes a workspace.
+/// Hides a workspace.
 #[wasm_bindgen]
 pub async fn workspaces_delete(id: String) -> Result<(), JsValue> {
     workspaces::delete(&id).await.map_err(told)
+}
+
+/// Deletes for good what was hidden.
+#[wasm_bindgen]
+pub async fn workspaces_sweep() -> Result<(), JsValue> {
+    workspaces::sweep(None).await.map(drop).map_err(told)
 }
 
 async fn read_log(store: &Store, replica: &str, report: &mut Report) -> Result<Log, StoreError> {

@@ -194,6 +194,8 @@ test("workspaces are listed, named, measured and deleted, each for itself", asyn
   expect(await find()).toMatchObject({ title: "My first", bytes: 1_000, stored: true });
   await must(page, "b", "remove", "one");
   expect(await find()).toBeUndefined();
+  // It was hidden, and can come back until it is swept.
+  await must(page, "b", "sweep");
   const late = await call(page, "a", "commit");
   expect(late.error?.code).toBe("wiped");
   expect(await find()).toBeUndefined();

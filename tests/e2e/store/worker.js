@@ -23,6 +23,7 @@ const methods = {
   rename: (...args) => wasm.workspaces_rename(...args),
   recordUse: (...args) => wasm.workspaces_record_use(...args),
   remove: (id) => wasm.workspaces_delete(id),
+  sweep: () => wasm.workspaces_sweep(),
 
   // Commits without end; each acknowledgement goes out once it is stored.
   async stream() {
