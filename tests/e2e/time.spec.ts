@@ -158,3 +158,18 @@ test("events of what was undone are gone from the drawer", async ({ page }) => {
   await by(page, "undo").click();
   await expect(by(page, "events")).not.toContainText("fleeting", PATIENT);
 });
+
+test("a record that was undone, or lies ahead of the moment shown, is not inspected as if it were there", async ({
+  page,
+}) => {
+  await old(page);
+  await by(page, "lane-orders-0").focus();
+  await page.keyboard.press("Enter");
+  await expect(by(page, "inspector-key")).toContainText("guest-");
+  await seek(page, 3_000);
+  await expect(by(page, "inspector-nothing")).toContainText("no such record");
+  await by(page, "to-now").click();
+  await expect(by(page, "inspector-key")).toContainText("guest-");
+  await by(page, "undo").click();
+  await expect(by(page, "inspector-nothing")).toContainText("no such record", PATIENT);
+});

@@ -52,6 +52,8 @@ export class World {
   past = $state(false);
   speed = $state(1);
   opened = $state(false);
+  /** How often the world was taken back, or another one: what was looked at may be something else now. */
+  turns = $state(0);
   /** When world time 0 was, in Unix milliseconds. */
   start = $state(Date.UTC(2026, 0, 1));
   /** Not reactive: sixty a second, for the canvas only. */
@@ -179,6 +181,7 @@ export class World {
         this.tell(push.notice);
         return;
       case "rewound":
+        this.turns++;
         this.addEvents();
         this.events = this.events.filter((e) => e.t <= push.to && e.journal <= push.journal);
         return;

@@ -4,6 +4,7 @@ import { number } from "./en";
 
 export const record = {
   gone: "This record is no longer in the log.",
+  absent: "The log has no such record at the moment shown.",
   heading: (partition: number, offset: string) => `· P${partition} · offset ${offset}`,
   appended: (ago: string) => `appended ${ago} ago`,
   readBy: (group: string) => `read by ${group}`,
