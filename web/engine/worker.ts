@@ -17,15 +17,18 @@
 import { type Delivery, NO_CORE, restUrl } from "./core";
 import type { Call, FromWorker, Seen } from "./rpc";
 
-interface HostModule {
-  default(options: { module_or_path: WebAssembly.Module }): Promise<WebAssembly.ModuleImports>;
-  Host: new (
-    post: (message: FromWorker, transfer: Transferable[]) => void,
-  ) => { call(call: Call): void; saw(turn: number): void };
-}
+type Init = (options: { module_or_path: WebAssembly.Module }) => Promise<WebAssembly.ModuleImports>;
+type Host = new (
+  post: (message: FromWorker, transfer: Transferable[]) => void,
+) => { call(call: Call): void; saw(turn: number): void };
 
-/** A glob, so that the page's own checks need no build of the core. */
-const bindings = import.meta.glob<HostModule>("../wasm/brooklet_wasm.js", { eager: true });
+/** Globs, so that the page's own checks need no build of the core; of what is named, so that the rest is left out. */
+const [init] = Object.values(
+  import.meta.glob<Init>("../wasm/brooklet_wasm.js", { eager: true, import: "default" }),
+);
+const [Core] = Object.values(
+  import.meta.glob<Host>("../wasm/brooklet_wasm.js", { eager: true, import: "Host" }),
+);
 
 const scope = globalThis as unknown as {
   postMessage(message: FromWorker, transfer: Transferable[]): void;
@@ -60,10 +63,9 @@ const held = new Promise<void>((resolve) => {
 async function load() {
   const module = await compiled;
   await held;
-  const [code] = Object.values(bindings);
-  if (!code) throw new Error(NO_CORE);
-  scope.core = await code.default({ module_or_path: module });
-  return new code.Host(post);
+  if (!init || !Core) throw new Error(NO_CORE);
+  scope.core = await init({ module_or_path: module });
+  return new Core(post);
 }
 
 let complete = false;
