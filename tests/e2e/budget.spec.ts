@@ -2,7 +2,7 @@
 
 import { gzipSync } from "node:zlib";
 import type { Page, Response } from "@playwright/test";
-import { expect, PATIENT, snapshot, test } from "./page.ts";
+import { ALONE, expect, PATIENT, snapshot, test } from "./page.ts";
 
 const KB = 1000;
 
@@ -93,7 +93,7 @@ test("the first load is at most 60 KB of JavaScript and 450 KB of Wasm, compress
 });
 
 // The goal is 2 s; a test machine that does much at once is given 5.
-test("a new visitor sees a record arrive in a living lane", async ({ page }) => {
+test("a new visitor sees a record arrive in a living lane", { tag: ALONE }, async ({ page }) => {
   const { lane, record } = await visit(page);
   note("first sight", `lane after ${Math.round(lane)} ms, a record appended after ${Math.round(record)} ms`);
   expect(record).toBeLessThan(5_000);

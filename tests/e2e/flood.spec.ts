@@ -1,10 +1,10 @@
 // Output that comes faster than anyone reads it: the page stays quick, and Ctrl+C is heard at once.
 
-import { by, committed, eventually, expect, open, PATIENT, snapshot, test, type } from "./page.ts";
+import { ALONE, by, committed, eventually, expect, open, PATIENT, snapshot, test, type } from "./page.ts";
 
-test("a consumer that reads 500 records a second does not hold up the page, and Ctrl+C ends it at once", async ({
-  page,
-}) => {
+test("a consumer that reads 500 records a second does not hold up the page, and Ctrl+C ends it at once", {
+  tag: ALONE,
+}, async ({ page }) => {
   await open(page);
   await page.evaluate(() => window.brooklet.cli("kafka-topics --create --topic flood --partitions 1"));
   await by(page, "edit-producer-checkout").click();

@@ -15,6 +15,9 @@ export { expect };
 export const SANDBOX = "lesson=none";
 export const LESSON = "lesson=01-a-log-remembers";
 
+/** Tag of a test that measures time: it has the machine to itself. */
+export const ALONE = "@alone";
+
 /** Waiting for the world: a loaded machine may be slow, a broken page never gets there. */
 export const PATIENT = { timeout: 20_000 };
 

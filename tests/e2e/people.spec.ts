@@ -6,6 +6,7 @@ import {
   addProducer,
   appended,
   by,
+  cli,
   createTopic,
   drop,
   eventually,
@@ -314,6 +315,24 @@ test.describe("by keyboard", () => {
     await by(page, "close-terminal-2").press("Enter");
     await expect(by(page, "close-terminal-2")).toBeHidden();
     expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("BUTTON");
+  });
+
+  test("who stands in an editor whose subject goes comes to stand on the subject's neighbour", async ({
+    page,
+  }) => {
+    await open(page);
+    await createTopic(page, "clicks", 1);
+    await by(page, "edit-topic-clicks").press("Enter");
+    await expect(by(page, "topic-editor")).toBeVisible();
+    // The world is quicker than its answer: what is removed is gone while its button is still at work.
+    await by(page, "topic-editor-remove").focus();
+    await by(page, "topic-editor-remove").evaluate((button: HTMLButtonElement) => {
+      button.disabled = true;
+    });
+    await expect(by(page, "topic-editor-remove")).not.toBeFocused();
+    await cli(page, "kafka-topics --delete --topic clicks");
+    await expect(by(page, "topic-editor")).toBeHidden(PATIENT);
+    await expect(by(page, "edit-topic-orders")).toBeFocused();
   });
 
   test("a lane is one stop of Tab, and its markers are reached from it", async ({ page }) => {

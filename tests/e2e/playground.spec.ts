@@ -237,6 +237,21 @@ test("a line on standard input reaches the topic and a bounded consumer prints i
   expect(read).toMatchObject({ code: 0, stdout: "first\nsecond\n" });
 });
 
+test("a step where nobody produces is over at once, a minute of the world later at most", async ({
+  page,
+}) => {
+  await open(page);
+  await page.evaluate(() => window.brooklet.pause());
+  await by(page, "pause-producer-checkout").click();
+  await expect(by(page, "pause-producer-checkout")).toHaveAttribute("aria-pressed", "true", PATIENT);
+  // What was on its way arrives with the first one.
+  await by(page, "step").click();
+  const before = Number((await snapshot(page)).worldTime);
+  await by(page, "step").click();
+  await expect.poll(async () => Number((await snapshot(page)).worldTime)).toBeGreaterThan(before);
+  expect(Number((await snapshot(page)).worldTime) - before).toBeLessThan(90_000);
+});
+
 test("a paused world stands still, a step is one record, and speed is what it says", async ({ page }) => {
   await open(page);
   await eventually(page, (s) => appended(s, "orders")).toBeGreaterThanOrEqual(37);

@@ -1,7 +1,7 @@
 // The page answers hands while 10,000 records a second arrive on twelve partitions and three groups read them.
 
 import type { Page } from "@playwright/test";
-import { addGroup, appended, by, expect, open, PATIENT, snapshot, test } from "./page.ts";
+import { ALONE, addGroup, appended, by, expect, open, PATIENT, snapshot, test } from "./page.ts";
 
 const RATE = 10_000;
 const PARTITIONS = 12;
@@ -78,7 +78,7 @@ async function measure(page: Page, what: string, deed: (n: number) => Promise<vo
   return at(0.95);
 }
 
-test("the page answers a hand while 10,000 records a second arrive", async ({ page }) => {
+test("the page answers a hand while 10,000 records a second arrive", { tag: ALONE }, async ({ page }) => {
   await busy(page);
   const before = [appended(await snapshot(page)), Date.now()] as const;
   const editor = await measure(page, "editor", async () => {

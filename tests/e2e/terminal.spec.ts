@@ -2,6 +2,7 @@
 
 import type { Page } from "@playwright/test";
 import {
+  ALONE,
   addProducer,
   by,
   cli,
@@ -145,9 +146,9 @@ const slowest = (page: Page) =>
     return gaps.sort((a, b) => a - b)[95] ?? 0;
   });
 
-test("a consumer of 500 records/s leaves the page as quick as it was, and Ctrl+C ends it", async ({
-  page,
-}) => {
+test("a consumer of 500 records/s leaves the page as quick as it was, and Ctrl+C ends it", {
+  tag: ALONE,
+}, async ({ page }) => {
   test.setTimeout(120_000);
   await much(page);
   await expect(by(page, "terminal-interrupt")).toBeVisible(PATIENT);

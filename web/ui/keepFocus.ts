@@ -2,14 +2,20 @@
 
 const STOPS = 'a[href], button, input, select, textarea, summary, [tabindex="0"]:not([aria-disabled="true"])';
 
+/** A place of the keyboard, and everything that could have it when it came there, in order. */
+type Place = { at: HTMLElement; around: HTMLElement[] };
+
 export function keepFocus(root: HTMLElement): () => void {
-  let at: HTMLElement | null = null;
-  /** Everything that could have the focus when it came to `at`, in order. */
-  let around: HTMLElement[] = [];
+  let place: Place | null = null;
+  /** Where the keyboard was before it went into a popover, and that popover: both may go together. */
+  let opener: Place | null = null;
+  let popover: Element | null = null;
 
   function came(event: FocusEvent) {
-    at = event.target as HTMLElement;
-    around = [...root.querySelectorAll<HTMLElement>(STOPS)];
+    const at = event.target as HTMLElement;
+    place = { at, around: [...root.querySelectorAll<HTMLElement>(STOPS)] };
+    popover = at.closest("[popover]");
+    if (!popover) opener = place;
   }
 
   function left(event: FocusEvent) {
@@ -17,15 +23,18 @@ export function keepFocus(root: HTMLElement): () => void {
     if (event.relatedTarget !== null) return;
     // What is taken out of the page is gone a moment later; what still stands was left on purpose.
     queueMicrotask(() => {
-      if (from === at && at?.isConnected) at = null;
+      if (from === place?.at && place?.at.isConnected) place = null;
     });
   }
 
   function check() {
-    if (at === null || at.isConnected) return;
-    const free = document.activeElement === null || document.activeElement === document.body;
-    const next = free ? neighbour(at, around) : null;
-    at = null;
+    // A button that is at work cannot have the keyboard: where it stood counts, not whether it still had it.
+    const closed = popover?.isConnected === false;
+    const gone = closed && opener ? opener : place;
+    if (gone === null || (gone.at.isConnected && !closed)) return;
+    place = popover = null;
+    if (document.activeElement !== null && document.activeElement !== document.body) return;
+    const next = gone.at.isConnected ? gone.at : neighbour(gone);
     next?.focus({ preventScroll: true });
   }
 
@@ -41,8 +50,8 @@ export function keepFocus(root: HTMLElement): () => void {
 }
 
 /** The nearest after what is gone, else before it, that can still have the keyboard. */
-function neighbour(gone: HTMLElement, around: HTMLElement[]): HTMLElement | null {
-  const index = around.indexOf(gone);
+function neighbour({ at, around }: Place): HTMLElement | null {
+  const index = around.indexOf(at);
   const can = (each: HTMLElement) =>
     each.isConnected && each.tabIndex >= 0 && !each.matches(":disabled") && each.checkVisibility();
   // A list in a popover keeps the keyboard to itself.

@@ -32,6 +32,8 @@ const ANSWER_MICROS: u64 = 5_000_000;
 const EVENTS_MAX: usize = 500;
 /// Steps to the next record at most.
 const STEPS_MAX: u64 = 50_000;
+/// World microseconds that a step to the next record takes at most.
+const STEP_MICROS: u64 = 60_000_000;
 /// World milliseconds after which a new world counts as set up, whatever is missing.
 const SETUP_MS: u64 = 5_000;
 
@@ -382,12 +384,17 @@ impl Session {
         self.jumped();
     }
 
-    /// One event on, or as many as bring one record; in the past those that happened.
+    /// One event on, or as many as bring one record; in the past those that happened. Where nobody produces,
+    /// a step ends after a minute of the world's time.
     pub(crate) fn step(&mut self, record: bool) {
         self.pace.running = false;
         let before = self.appended();
+        let until = self.world.now().0 + STEP_MICROS;
         for _ in 0..STEPS_MAX {
             if !self.world.step() || !record || self.appended() != before {
+                break;
+            }
+            if self.world.next_time().is_none_or(|next| next.0 > until) {
                 break;
             }
         }

@@ -44,7 +44,8 @@ pub(crate) fn unit() -> Outcome<Tally> {
     Ok(vitest(&read_report(&report)).judged(&ended))
 }
 
-/// Serves the built page as `cargo xtask play` does and runs Playwright against it.
+/// Serves the built page as `cargo xtask play` does and runs Playwright against it: first what bears
+/// company, two at a time, then what measures time, one by one.
 pub(crate) fn page() -> Outcome<Tally> {
     build::everything_quietly()?;
     let store_test = build::store_test()?;
@@ -52,21 +53,28 @@ pub(crate) fn page() -> Outcome<Tally> {
     let server = Server::bind(root().join("dist"), 0)?;
     let url = server.url();
     std::thread::spawn(move || server.run());
-    let report = fresh_report("playwright.json")?;
-    let mut run = command("npx", &["--no-install", "playwright", "test"]);
-    run.args([
-        "--config",
-        "tests/e2e/playwright.config.ts",
-        "--reporter=list,json",
-    ]);
-    run.env("BROOKLET_URL", url).env("CHROME_PATH", chromium);
-    run.env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report)
-        .env("BROOKLET_STORE_TEST", store_test);
-    if std::env::var_os("BROOKLET_KILLS").is_none() {
-        run.env("BROOKLET_KILLS", KILLS);
+    let mut tally = Tally::default();
+    let passes = [
+        ("page", ["--grep-invert", "@alone", "--workers", "2"]),
+        ("page-alone", ["--grep", "@alone", "--workers", "1"]),
+    ];
+    for (name, which) in passes {
+        let report = fresh_report(&format!("{name}.json"))?;
+        let mut run = command("npx", &["--no-install", "playwright", "test"]);
+        run.args(["--config", "tests/e2e/playwright.config.ts"])
+            .args(["--reporter=list,json", "--output"])
+            .arg(root().join("test-results").join(name))
+            .args(which);
+        run.env("BROOKLET_URL", &url).env("CHROME_PATH", &chromium);
+        run.env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report)
+            .env("BROOKLET_STORE_TEST", &store_test);
+        if std::env::var_os("BROOKLET_KILLS").is_none() {
+            run.env("BROOKLET_KILLS", KILLS);
+        }
+        let ended = run_logged(name, &mut run)?;
+        tally.add(playwright(&read_report(&report)).judged(&ended));
     }
-    let ended = run_logged("page", &mut run)?;
-    Ok(playwright(&read_report(&report)).judged(&ended))
+    Ok(tally)
 }
 
 fn npm_script(name: &str) -> Outcome<Tally> {
