@@ -243,3 +243,12 @@ test("a terminal that is closed interrupts its command", async ({ page }) => {
   await by(page, "close-terminal-2").click();
   await eventually(page, (s) => s.groups.find((g) => g.groupId === "leavers")?.state).toBe("Empty");
 });
+
+test("terminals can be told apart: there are twelve at most", async ({ page }) => {
+  await open(page);
+  for (let n = 2; n <= 12; n++) await by(page, "add-terminal").click();
+  await expect(by(page, "terminal-tab-12")).toBeVisible();
+  await expect(by(page, "add-terminal")).toBeDisabled();
+  await by(page, "close-terminal-12").click();
+  await expect(by(page, "add-terminal")).toBeEnabled();
+});

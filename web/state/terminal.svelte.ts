@@ -42,7 +42,13 @@ export class Terminals {
     return this.all[this.current];
   }
 
+  /** As many as one can tell apart. */
+  get full() {
+    return this.all.length > 11;
+  }
+
   add() {
+    if (this.full) return;
     this.all = [...this.all, new Terminal(this.client)];
     this.current = this.all.length - 1;
   }

@@ -245,6 +245,8 @@ pub(crate) struct StatusView {
     pub(crate) owner: bool,
     /// Who owns it while this tab waits, in words.
     pub(crate) owned_by: Option<String>,
+    /// It shows an older moment: what is changed there begins a branch.
+    pub(crate) past: bool,
 }
 
 /// Something on its way out.

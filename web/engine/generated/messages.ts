@@ -485,6 +485,8 @@ export interface Status {
   owner: boolean;
   /** Who owns it while this tab waits, in words. */
   ownedBy: string | null;
+  /** It shows an older moment: what is changed there begins a branch. */
+  past: boolean;
 }
 
 /** How far a step goes. */

@@ -37,6 +37,10 @@ impl Engine {
             workspace: self.opening.workspace.clone(),
             owner,
             owned_by: arrival.and_then(|arrival| arrival.owner()),
+            past: self
+                .session
+                .as_ref()
+                .is_some_and(|session| session.world.is_in_the_past()),
         })
     }
 
