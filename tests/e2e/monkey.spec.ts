@@ -259,6 +259,7 @@ class Monkey {
     const other = this.waiting;
     const [first] = await Promise.race([ready(page).then(() => [page]), ready(other).then(() => [other])]);
     if (first === other) [this.owner, this.waiting] = [other, page];
+    await this.owner.bringToFront();
   }
 
   private async close() {
@@ -268,6 +269,7 @@ class Monkey {
     await ready(this.owner);
     this.waiting = await this.context.newPage();
     await this.waiting.goto(`./?${SANDBOX}`);
+    await this.owner.bringToFront();
   }
 
   private async noteBusy(page: Page) {
@@ -288,6 +290,7 @@ test("a monkey in two tabs loses nothing, freezes nothing and always finds the w
   await open(page);
   const second = await context.newPage();
   await second.goto(`./?${SANDBOX}`);
+  await page.bringToFront();
   const monkey = new Monkey(context, page, second, SEED);
   await monkey.live(SECONDS);
   console.log(`monkey: ${monkey.did.length} deeds, longest task ${Math.round(monkey.busiest)} ms`);

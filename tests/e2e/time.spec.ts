@@ -129,6 +129,21 @@ test("a quick click on the timeline goes there", async ({ page }) => {
   await eventually(page, (s) => Math.abs(Number(s.worldTime) - Number(end.worldTime) / 2) < 500).toBe(true);
 });
 
+test("a click on the timeline goes there before anything that is done after it, however slowly the page is drawn", async ({
+  page,
+}) => {
+  await open(page);
+  await eventually(page, (s) => appended(s)).toBeGreaterThan(3);
+  const box = await by(page, "playhead").boundingBox();
+  if (!box) throw new Error("there is no timeline");
+  // As in a tab that is not in front: hardly a frame is drawn.
+  await page.evaluate(() => {
+    window.requestAnimationFrame = () => 1;
+  });
+  await page.mouse.click(box.x + box.width / 3, box.y + 30);
+  expect(await page.evaluate(async () => (await window.brooklet.status()).past)).toBe(true);
+});
+
 test("a command line that changes something is a step of undo, and its terminal ends with it", async ({
   page,
 }) => {
