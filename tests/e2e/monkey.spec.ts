@@ -221,6 +221,8 @@ class Monkey {
       "add-terminal",
     ];
     const id = safe[this.below(safe.length)] ?? "theme";
+    // A deed: in the past it begins a branch, as `branch` does.
+    if (id === "pause-producer-checkout") await this.toNow();
     const button = by(this.owner, id).first();
     if (await button.isVisible()) await button.click({ timeout: 5_000 });
     await this.owner.keyboard.press("Escape");
@@ -237,8 +239,11 @@ class Monkey {
       "nonsense",
       "kafka-get-offsets --topic orders",
     ];
+    const line = lines[this.below(lines.length)] ?? "";
+    // It joins a group, which is a deed.
+    if (line.startsWith("kafka-console-consumer")) await this.toNow();
     const input = by(this.owner, "terminal-input").first();
-    await input.fill(lines[this.below(lines.length)] ?? "");
+    await input.fill(line);
     await input.press(this.below(8) === 0 ? "Control+c" : "Enter");
     await input.press("Tab");
   }
