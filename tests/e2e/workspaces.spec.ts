@@ -120,6 +120,7 @@ test("a tab that waits starts nothing over, says why, and who owns the workspace
     workspace: "sandbox",
     owner: false,
     ownedBy: expect.stringMatching(/^A tab opened at/),
+    past: false,
   });
   expect(await page.evaluate(() => window.brooklet.status())).toMatchObject({ owner: true, ownedBy: null });
   const refused = await second.evaluate(() =>
