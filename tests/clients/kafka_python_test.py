@@ -7,7 +7,7 @@ import time
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
-from kafka.errors import UnknownTopicOrPartitionError
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 PATIENCE = 30
 
@@ -212,3 +212,12 @@ def test_topics_are_created_listed_and_deleted(server):
     with pytest.raises(UnknownTopicOrPartitionError):
         admin.delete_topics(["a"])
     admin.close()
+
+
+def test_a_transactional_producer_hears_at_once_and_for_good_that_there_are_no_transactions(server):
+    producer = KafkaProducer(
+        bootstrap_servers=server.at, transactional_id="t", max_block_ms=PATIENCE * 1000)
+    began = time.monotonic()
+    with pytest.raises(KafkaError, match="ClusterAuthorizationFailed"):
+        producer.init_transactions()
+    assert time.monotonic() - began < PATIENCE / 3

@@ -74,3 +74,10 @@ def test_what_was_acknowledged_is_there_after_a_kill(serve, tmp_path):
     first.kill()
     second = serve(tmp_path)
     assert kcat(second, "-C", "-t", "kept", "-o", "beginning", "-e", "-q") == "a\nb\n"
+
+
+def test_a_transactional_producer_hears_at_once_and_for_good_that_there_are_no_transactions(server):
+    command = [KCAT, "-b", server.at, "-P", "-t", "never", "-X", "transactional.id=t"]
+    ended = subprocess.run(command, input="one\n", capture_output=True, text=True, timeout=20)
+    assert ended.returncode != 0
+    assert "This broker has no transactions yet" in ended.stderr

@@ -3,7 +3,10 @@
 //! The coordinator is the leader of the group's partition of `__consumer_offsets`; the topic is created
 //! when it is first asked for. From v4 several groups are asked for at once.
 //!
-//! Left out: transaction and share coordinators; answered with 15 (coordinator not available).
+//! Left out: share coordinators (42), and transaction coordinators. A transactional client is told so with 31
+//! and a sentence: of all codes this is the one that Java's client, librdkafka and kafka-python each take as
+//! final, and the first two show the sentence. Anything that may be tried again (15, or for librdkafka 35 and
+//! 42, too) has it asking without end.
 
 use super::INVALID_REQUEST;
 use crate::broker::{Broker, Cx, Handled};
@@ -19,6 +22,8 @@ use wire::find_coordinator_response::{Coordinator, FindCoordinatorResponse};
 const GROUP: i8 = 0;
 /// `key_type` of a transactional id.
 const TRANSACTION: i8 = 1;
+/// Why there is no coordinator for a transactional id.
+const NO_TRANSACTIONS: &str = "This broker has no transactions yet. Leave transactional.id unset; idempotence works without it.";
 /// `key_type` of a share group's partition.
 const SHARE: i8 = 2;
 
@@ -67,7 +72,11 @@ fn find(broker: &mut Broker, cx: &mut Cx<'_>, key_type: i8, key: Str) -> Coordin
     };
     match key_type {
         GROUP => {}
-        TRANSACTION => return none(key, ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        TRANSACTION => {
+            let mut refused = none(key, ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
+            refused.error_message = Some(Str::from(NO_TRANSACTIONS));
+            return refused;
+        }
         SHARE => {
             let mut refused = none(key, ErrorCode::INVALID_REQUEST);
             refused.error_message = Some(Str::from(""));

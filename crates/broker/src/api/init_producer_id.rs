@@ -2,8 +2,7 @@
 //!
 //! Ids come in blocks from the controller, so that no two brokers give out the same.
 //!
-//! Left out: transactional ids; they are answered with 15 (coordinator not available), as there is no
-//! transaction coordinator yet.
+//! Left out: transactional ids; they are refused for good with 31, as FindCoordinator refuses them.
 
 use crate::broker::{Broker, Cx, Handled};
 use ids::ErrorCode;
@@ -24,7 +23,7 @@ pub(crate) fn handle(
         } else if !(1..=TIMEOUT_MAX_MS).contains(&request.transaction_timeout_ms) {
             ErrorCode::INVALID_TRANSACTION_TIMEOUT
         } else {
-            ErrorCode::COORDINATOR_NOT_AVAILABLE
+            ErrorCode::CLUSTER_AUTHORIZATION_FAILED
         };
         return cx.reply(&refused(code));
     }
