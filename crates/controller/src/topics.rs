@@ -470,12 +470,24 @@ impl Controller {
     ) -> (Vec<MetadataRecord>, CreatePartitionsResponse) {
         let mut records = Vec::new();
         let mut results = Vec::new();
+        let mut counts: SortedMap<&Str, u32> = SortedMap::new();
         for topic in &request.topics {
+            *counts.entry(&topic.name).or_default() += 1;
+        }
+        for topic in &request.topics {
+            let Some(count) = counts.remove(&topic.name) else {
+                continue;
+            };
             let mut result = CreatePartitionsTopicResult {
                 name: topic.name.clone(),
                 ..Default::default()
             };
-            match self.grow(topic) {
+            let grown = if count > 1 {
+                refuse(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")
+            } else {
+                self.grow(topic)
+            };
+            match grown {
                 Ok(new) if !request.validate_only => records.extend(new),
                 Ok(_) => {}
                 Err((code, message)) => {
