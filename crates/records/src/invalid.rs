@@ -99,7 +99,20 @@ pub enum Rejection {
         latest: i64,
     },
     /// The client says that the broker has set the timestamp.
-    LogAppendTime,
+    LogAppendTime(Named),
+}
+
+/// What the answer says of a record that is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Named {
+    /// Its timestamp in milliseconds.
+    pub timestamp: i64,
+    /// Length of its key in bytes; -1 for none.
+    pub key: i32,
+    /// Length of its value in bytes; -1 for none.
+    pub value: i32,
+    /// Whether it came in a compressed batch, of which Kafka reads no more than this.
+    pub compressed: bool,
 }
 
 impl Invalid {
@@ -218,10 +231,24 @@ impl Rejected {
                 "Timestamp {timestamp} of message with offset {index} is out of range. The \
                  timestamp should be within [{earliest}, {latest}]"
             ),
-            Rejection::LogAppendTime => format!(
-                "Invalid timestamp type in message with offset {index}. Producer should not set \
-                 timestamp type to LogAppendTime."
-            ),
+            Rejection::LogAppendTime(record) => {
+                let Named {
+                    timestamp,
+                    key,
+                    value,
+                    compressed,
+                } = record;
+                let (kind, least) = match compressed {
+                    true => ("PartialDefaultRecord", -1),
+                    false => ("DefaultRecord", 0),
+                };
+                let (key, value) = (key.max(least), value.max(least));
+                format!(
+                    "Invalid timestamp type in message {kind}(offset={index}, \
+                     timestamp={timestamp}, key={key} bytes, value={value} bytes). Producer should \
+                     not set timestamp type to LogAppendTime."
+                )
+            }
         }
     }
 

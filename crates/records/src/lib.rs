@@ -28,7 +28,7 @@ pub use builder::{BatchBuilder, BatchOptions, Full, HeaderPair};
 pub use codecs::{Compression, Corrupt};
 pub use control::{ControlType, EndTxnMarker};
 pub use header::{Attributes, HEADER_LEN, Header, HeaderError, TimestampType};
-pub use invalid::{Invalid, MAX_REJECTIONS, Rejected, Rejection};
+pub use invalid::{Invalid, MAX_REJECTIONS, Named, Rejected, Rejection};
 pub use record::{Record, RecordHeader, RecordHeaders, Records, decompress, records};
 pub use valid::ValidBatch;
 pub use validate::{Origin, Rules, validate};

@@ -6,7 +6,7 @@
 //! (timestamps), KIP-467 (errors of single records).
 
 use crate::header::{HEADER_LEN, Header, HeaderError, LOG_OVERHEAD, TimestampType};
-use crate::invalid::{Invalid, MAX_REJECTIONS, Rejected, Rejection};
+use crate::invalid::{Invalid, MAX_REJECTIONS, Named, Rejected, Rejection};
 use crate::record::decompress;
 use crate::stream::Stream;
 use crate::valid::{ValidBatch, check_crc};
@@ -88,7 +88,8 @@ pub fn validate<'a>(bytes: &'a [u8], rules: &Rules) -> Result<ValidBatch<'a>, In
     }
     let codec = batch.attributes.compression();
     let codec = codec.map_err(Invalid::UnknownCodec)?;
-    let found = check_records(&batch, codec, rules)?;
+    let found = check_records(&batch, codec, rules);
+    let found = found.map_err(|why| naming_records(&batch, rules, why))?;
     finish(&batch, codec, &found, rules)
 }
 
@@ -225,7 +226,7 @@ fn walk_all<S: Source>(header: &Header, source: &mut S, rules: &Rules) -> Result
                 found: record.offset_delta,
             });
         }
-        let timestamp = header.base_timestamp.wrapping_add(record.timestamp_delta);
+        let timestamp = check.timestamp(record.timestamp_delta);
         if !check.passes(&record, timestamp)
             && let Some(why) = check.refusal(&record, timestamp)
         {
@@ -245,15 +246,23 @@ struct Check {
     /// The timestamps that need no second look; none when the batch is to be refused.
     earliest: i64,
     latest: i64,
-    /// The batch's highest timestamp, when it says that a broker gave the records theirs.
-    log_append_time: Option<i64>,
+    /// Whether the batch says that a broker gave all its records one time: its highest timestamp.
+    claims: bool,
+    /// What timestamps are told from, and all or none of the bits that are told.
+    base: i64,
+    delta_mask: i64,
     rules: Rules,
 }
 
 impl Check {
     fn new(header: &Header, rules: &Rules) -> Check {
         let claims = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
-        let (earliest, latest) = match claims {
+        let (base, delta_mask) = match claims {
+            true => (header.max_timestamp, 0),
+            false => (header.base_timestamp, -1),
+        };
+        // A batch that claims so is looked at record by record unless all of it will do.
+        let (earliest, latest) = match claims && is_refused(base, rules) {
             true => (i64::MAX, i64::MIN),
             false => accepted(rules),
         };
@@ -261,9 +270,17 @@ impl Check {
             needs_key: rules.compacted,
             earliest,
             latest,
-            log_append_time: claims.then_some(header.max_timestamp),
+            claims,
+            base,
+            delta_mask,
             rules: *rules,
         }
+    }
+
+    /// A record's timestamp: its own, or the batch's where a broker is said to have set it.
+    #[inline(always)]
+    fn timestamp(&self, delta: i64) -> i64 {
+        self.base.wrapping_add(delta & self.delta_mask)
     }
 
     /// Whether a record is all right at first sight.
@@ -280,10 +297,10 @@ impl Check {
         if self.needs_key && !record.has_key {
             return Some(Rejection::NoKey);
         }
-        let timestamp = self.log_append_time.unwrap_or(timestamp);
         let (earliest, latest) = accepted(&self.rules);
         if timestamp == -1 || (earliest <= timestamp && timestamp <= latest) {
-            return self.log_append_time.map(|_| Rejection::LogAppendTime);
+            let refused = self.claims && is_refused(timestamp, &self.rules);
+            return refused.then(|| Rejection::LogAppendTime(Named::default()));
         }
         // The bounds as Kafka prints them, where its subtraction wraps.
         let Rules { now_millis, .. } = self.rules;
@@ -293,6 +310,12 @@ impl Check {
             latest: now_millis.wrapping_add(self.rules.timestamp_after_max_ms),
         })
     }
+}
+
+/// Whether a batch is refused for saying that a broker gave its records this time. As in Kafka it only is
+/// where the broker would set its own, or where there is no time; else the claim is dropped.
+fn is_refused(time: i64, rules: &Rules) -> bool {
+    time == -1 || rules.timestamp_type == TimestampType::LogAppendTime
 }
 
 /// The first and the last timestamp that a record may have: any, when the broker sets its own.
@@ -331,6 +354,38 @@ impl Refusals {
             total: self.total,
         })
     }
+}
+
+/// Fills in what the answer says of the records that are refused, for which the walk has no time.
+#[cold]
+fn naming_records(batch: &BatchView<'_>, rules: &Rules, mut why: Invalid) -> Invalid {
+    let Invalid::Records { rejected, .. } = &mut why else {
+        return why;
+    };
+    let names = |one: &Rejected| matches!(one.why, Rejection::LogAppendTime(_));
+    if !rejected.iter().any(names) {
+        return why;
+    }
+    let Ok(plain) = decompress(batch, rules.max_uncompressed_bytes) else {
+        return why;
+    };
+    let length = |field: Option<&[u8]>| {
+        field.map_or(-1, |bytes| i32::try_from(bytes.len()).unwrap_or(i32::MAX))
+    };
+    let mut records = (0..).zip(crate::records(batch.header(), &plain));
+    for one in rejected.iter_mut().filter(|one| names(one)) {
+        // Both are in ascending order.
+        let Some((_, Ok(record))) = records.find(|(index, _)| *index == one.index) else {
+            continue;
+        };
+        one.why = Rejection::LogAppendTime(Named {
+            timestamp: record.timestamp,
+            key: length(record.key),
+            value: length(record.value),
+            compressed: batch.attributes.compression() != Ok(Compression::None),
+        });
+    }
+    why
 }
 
 /// Makes the proof: recompresses where the topic wants it, and sets the timestamps it decides.
