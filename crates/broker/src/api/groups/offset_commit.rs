@@ -1,7 +1,7 @@
 //! OffsetCommit (key 8, versions 2–10): keep how far a group has read.
 //!
 //! Answered when the offsets are committed to the log. Partitions that do not exist are refused by
-//! themselves (3, by id 100), as is metadata longer than `offset.metadata.max.bytes` (12); the others stand
+//! themselves (3, by id 100), as is metadata of more UTF-16 units than `offset.metadata.max.bytes` (12); the others stand
 //! or fall together. A negative generation makes a group that has no members. v2 to v4 may say how long
 //! the offsets are kept; v10 names topics by id.
 //!
@@ -80,13 +80,20 @@ fn read_topic(
             return Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         }
         let metadata = asked.committed_metadata.as_deref().unwrap_or_default();
-        if metadata.len() > longest {
+        if is_longer(metadata, longest) {
             return Some(ErrorCode::OFFSET_METADATA_TOO_LARGE);
         }
         changes.push(change(cx.now, request, found, asked));
         None
     };
     topic.partitions.iter().map(&mut judge).collect()
+}
+
+/// Whether a text has more than `most` characters as Java counts them: UTF-16 units, whatever the config's
+/// name says of bytes.
+fn is_longer(text: &str, most: usize) -> bool {
+    // A unit takes at least one byte, so most texts need no counting.
+    text.len() > most && text.encode_utf16().nth(most).is_some()
 }
 
 fn change(
