@@ -89,6 +89,7 @@ impl Direct {
             directory: Uuid([8; 16]),
             properties: self.properties.clone(),
             seed: u64::from(self.starts),
+            catalog: metadata::Catalog::kafka(),
         };
         let controller = ControllerConfig {
             node: NODE,

@@ -27,16 +27,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
 /// Kafka's, and these must not.
 const KNOWN: &[(&str, &[usize], &str)] = &[
     (
-        "describeconfigs/broker-v1",
-        &[0],
-        "TLS is not built, so there is no ssl.key.password to hide",
-    ),
-    (
-        "describeconfigs/broker-v4",
-        &[0],
-        "TLS is not built, so there is no ssl.key.password to hide",
-    ),
-    (
         "describeconfigs/topic-no-keys",
         &[0, 1],
         "eligible leader replicas are not built; with them Kafka sets min.insync.replicas=1 for all brokers",
@@ -55,11 +45,6 @@ const KNOWN: &[(&str, &[usize], &str)] = &[
         "findcoordinator/empty-key",
         &[2],
         "transactions are not built",
-    ),
-    (
-        "incrementalalterconfigs/broker-default-and-group",
-        &[2, 3, 4],
-        "groups have no configs before KIP-848",
     ),
     (
         "incrementalalterconfigs/errors",

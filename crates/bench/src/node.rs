@@ -179,6 +179,7 @@ fn config() -> NodeConfig {
         directory: Uuid([8; 16]),
         properties: SortedMap::new(),
         seed: 1,
+        catalog: Default::default(),
     };
     let controller = ControllerConfig {
         node: NODE,

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ConnId, NodeId, Rng, Time, Token, Uuid};
 use log::{Log, LogSlice};
-use metadata::{ConfigView, Image};
+use metadata::{Catalog, ConfigView, Image};
 use sorted::SortedMap;
 use wire::{Message, RequestFrame};
 
@@ -39,6 +39,8 @@ pub struct BrokerConfig {
     pub properties: SortedMap<String, String>,
     /// Where all the broker's chance comes from.
     pub seed: u64,
+    /// What the shell knows of configs for telling; it may be empty.
+    pub catalog: Catalog,
 }
 
 /// A log found at the start.

@@ -6,7 +6,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use ids::{ErrorCode, Time};
 use metadata::{
-    BROKER, ConfigKind, MetadataRecord, TOPIC, check_broker_config, check_topic_config,
+    BROKER, BROKER_LOGGER, CLIENT_METRICS, ConfigKind, GROUP, MetadataRecord, TOPIC,
+    check_broker_config, check_client_metrics_config, check_group_config, check_topic_config,
     topic_config,
 };
 use sorted::{SortedMap, SortedSet};
@@ -101,7 +102,7 @@ impl Controller {
         for config in &resource.configs {
             let value = self.altered(resource, config)?;
             if let Some(value) = &value {
-                check(resource.resource_type, &config.name, value)?;
+                self.check(resource.resource_type, &config.name, value)?;
             }
             records.push(record(
                 resource.resource_type,
@@ -193,7 +194,7 @@ impl Controller {
                         )
                     };
                     let value = config.value.clone().ok_or_else(missing)?;
-                    check(kind, &config.name, &value)?;
+                    self.check(kind, &config.name, &value)?;
                     wanted.insert(config.name.clone(), value);
                 }
                 Ok(())
@@ -259,23 +260,38 @@ impl Controller {
                     format!("Broker id must be an integer, but it is: {name}"),
                 )),
             },
+            GROUP | CLIENT_METRICS if !name.is_empty() => Ok(()),
             other => Err((
                 ErrorCode::INVALID_REQUEST,
-                format!("Unknown resource type {other}"),
+                match other {
+                    GROUP => "Default group resources are not allowed.".to_string(),
+                    CLIENT_METRICS => "Subscription name can't be empty".to_string(),
+                    BROKER_LOGGER => "The level of this broker's logger is fixed.".to_string(),
+                    _ => format!("Unknown resource type {other}"),
+                },
             )),
+        }
+    }
+
+    fn check(&self, kind: i8, name: &str, value: &str) -> Result<(), Refusal> {
+        let config = |why: metadata::ConfigError| (ErrorCode::INVALID_CONFIG, why.0);
+        match kind {
+            TOPIC => check_topic_config(name, value).map_err(config),
+            GROUP => check_group_config(&self.view(), name, value).map_err(config),
+            CLIENT_METRICS => check_client_metrics_config(name, value).map_err(|(config, why)| {
+                let code = match config {
+                    true => ErrorCode::INVALID_CONFIG,
+                    false => ErrorCode::INVALID_REQUEST,
+                };
+                (code, why)
+            }),
+            _ => check_broker_config(name, value).map_err(|why| (ErrorCode::INVALID_REQUEST, why)),
         }
     }
 }
 
 fn named(resource: &AlterConfigsResource) -> (i8, &str) {
     (resource.resource_type, &resource.resource_name)
-}
-
-fn check(kind: i8, name: &str, value: &str) -> Result<(), Refusal> {
-    match kind {
-        TOPIC => check_topic_config(name, value).map_err(|why| (ErrorCode::INVALID_CONFIG, why.0)),
-        _ => check_broker_config(name, value).map_err(|why| (ErrorCode::INVALID_REQUEST, why)),
-    }
 }
 
 fn record(kind: i8, resource: &Str, name: &Str, value: Option<Str>) -> MetadataRecord {

@@ -46,6 +46,9 @@ const LONG: &[&str] = &[
     "replica.lag.time.max.ms",
 ];
 
+/// Broker configs whose numbers have 16 bits.
+const SHORT: &[&str] = &["offsets.topic.replication.factor"];
+
 /// The name of every broker config that has a meaning here, in order.
 #[must_use]
 pub fn broker_config_names() -> Vec<&'static str> {
@@ -80,6 +83,9 @@ pub fn broker_config_kind(name: &str) -> ConfigKind {
         .find(|key| key.broker_name == Some(name))
     {
         return key.kind;
+    }
+    if SHORT.contains(&name) {
+        return ConfigKind::Short;
     }
     match BROKER_CONFIGS.iter().find(|(known, _)| *known == name) {
         Some((_, "true" | "false")) => ConfigKind::Boolean,

@@ -18,12 +18,18 @@ pub enum ConfigKind {
     String = 2,
     /// A 32-bit number.
     Int = 3,
+    /// A 16-bit number.
+    Short = 4,
     /// A 64-bit number.
     Long = 5,
     /// A fraction, kept as text: the core has no floats.
     Double = 6,
     /// Comma-separated words.
     List = 7,
+    /// The name of a Java class.
+    Class = 8,
+    /// Text that is kept from everyone.
+    Password = 9,
 }
 
 /// One config a topic can have.
@@ -345,6 +351,12 @@ pub fn check_topic_config(name: &str, value: &str) -> Result<(), ConfigError> {
     let Some(key) = topic_config(name) else {
         return Err(ConfigError(format!("Unknown topic config name: {name}")));
     };
+    check_value(key, value)
+}
+
+/// Says whether a value is of a config's type and within its own bounds.
+pub(crate) fn check_value(key: &ConfigKey, value: &str) -> Result<(), ConfigError> {
+    let name = key.name;
     let refuse = |why: String| {
         Err(ConfigError(format!(
             "Invalid value {value} for configuration {name}: {why}"
@@ -363,7 +375,14 @@ pub fn check_topic_config(name: &str, value: &str) -> Result<(), ConfigError> {
         Long => value.trim().parse::<i64>().map_err(|_| "LONG"),
         Double if is_fraction(value) => return Ok(()),
         Double => Err("DOUBLE"),
-        ConfigKind::String | List => return check_words(key, value, refuse),
+        ConfigKind::Short => value
+            .trim()
+            .parse::<i16>()
+            .map(i64::from)
+            .map_err(|_| "SHORT"),
+        ConfigKind::String | List | ConfigKind::Class | ConfigKind::Password => {
+            return check_words(key, value, refuse);
+        }
     };
     match (number, key.min) {
         (Err(kind), _) => refuse(format!("Not a number of type {kind}")),

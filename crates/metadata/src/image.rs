@@ -255,6 +255,12 @@ impl Image {
         self.configs.get(&kind)?.get(resource)
     }
 
+    /// The names of all resources of a kind that have dynamic configs.
+    pub fn configured(&self, kind: i8) -> impl Iterator<Item = &Arc<str>> {
+        let resources = self.configs.get(&kind);
+        resources.into_iter().flat_map(SortedMap::keys)
+    }
+
     /// A dynamic config of one broker alone, as the log holds it.
     #[must_use]
     pub fn broker_config(&self, node: NodeId, name: &str) -> Option<&str> {

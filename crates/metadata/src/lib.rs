@@ -16,16 +16,19 @@ use alloc::string::{String, ToString};
 use ids::{TopicNameError, check_topic_name};
 
 mod broker_config;
+mod catalog;
 mod config;
 mod image;
 mod properties;
 mod record;
+mod resource_config;
 mod snapshot;
 mod view;
 
 pub use broker_config::{
     broker_config_kind, broker_config_names, check_broker_config, is_dynamic, is_sensitive,
 };
+pub use catalog::{Catalog, KnownConfig};
 pub use config::{
     BROKER, BROKER_CONFIGS, ConfigError, ConfigKey, ConfigKind, TOPIC, TOPIC_CONFIGS,
     check_topic_config, topic_config,
@@ -33,6 +36,10 @@ pub use config::{
 pub use image::{BrokerEntry, Change, Configs, Image, Partition, Topic};
 pub use properties::parse_properties;
 pub use record::{MetadataRecord, NotARecord, records_of};
+pub use resource_config::{
+    BROKER_LOGGER, CLIENT_METRICS, CLIENT_METRICS_CONFIGS, GROUP, GROUP_CONFIGS,
+    check_client_metrics_config, check_group_config,
+};
 pub use snapshot::{Snapshot, SnapshotId};
 pub use view::{ConfigView, DEFAULT_SOURCE, Resolved, Source};
 

@@ -2,6 +2,7 @@
 
 use crate::config::{BROKER, BROKER_CONFIGS, ConfigKey, TOPIC, TOPIC_CONFIGS, topic_config};
 use crate::image::Image;
+use crate::resource_config::{CLIENT_METRICS, GROUP};
 use alloc::string::String;
 use alloc::vec::Vec;
 use ids::NodeId;
@@ -21,6 +22,12 @@ pub enum Source {
     StaticBroker = 4,
     /// Kafka's own default.
     Default = 5,
+    /// The level of a broker's logger.
+    BrokerLogger = 6,
+    /// Set on a subscription to clients' metrics.
+    ClientMetrics = 7,
+    /// Set on the group.
+    Group = 8,
 }
 
 /// The number of [`Source::Default`].
@@ -52,7 +59,14 @@ impl<'a> ConfigView<'a> {
     /// The value in force of a topic config: the topic's own, else the broker's, else Kafka's default.
     #[must_use]
     pub fn topic(&self, topic: &str, key: &'a ConfigKey) -> Resolved<'a> {
-        self.topic_own(topic, key)
+        self.of(TOPIC, topic, key)
+    }
+
+    /// The value in force of a topic's, a group's or a client metrics subscription's config: its own, else
+    /// the broker's, else Kafka's default.
+    #[must_use]
+    pub fn of(&self, resource: i8, name: &str, key: &'a ConfigKey) -> Resolved<'a> {
+        self.own(resource, name, key)
             .unwrap_or_else(|| self.topic_default(key))
     }
 
@@ -67,11 +81,12 @@ impl<'a> ConfigView<'a> {
         })
     }
 
-    /// All places that give a topic config a value, the one in force first: Kafka's synonyms (KIP-226).
+    /// All places that give such a config a value, the one in force first: Kafka's synonyms (KIP-226).
     #[must_use]
-    pub fn topic_synonyms(&self, topic: &str, key: &'a ConfigKey) -> Vec<Resolved<'a>> {
-        let mut found: Vec<Resolved<'a>> = self.topic_own(topic, key).into_iter().collect();
-        let Some(name) = key.broker_name else {
+    pub fn synonyms(&self, resource: i8, name: &str, key: &'a ConfigKey) -> Vec<Resolved<'a>> {
+        let mut found: Vec<Resolved<'a>> = self.own(resource, name, key).into_iter().collect();
+        // What no broker config stands behind has its own default for groups, and none for others.
+        let Some(name) = key.broker_name.or((resource == GROUP).then_some(key.name)) else {
             return found;
         };
         found.extend(self.set(name));
@@ -93,17 +108,24 @@ impl<'a> ConfigView<'a> {
         found
     }
 
-    fn topic_own(&self, topic: &str, key: &'a ConfigKey) -> Option<Resolved<'a>> {
-        let value = self.image.config(TOPIC, topic, key.name)?;
+    fn own(&self, resource: i8, name: &str, key: &'a ConfigKey) -> Option<Resolved<'a>> {
+        let value = self.image.config(resource, name, key.name)?;
         Some(Resolved {
             value,
-            source: Source::Topic,
+            source: match resource {
+                GROUP => Source::Group,
+                CLIENT_METRICS => Source::ClientMetrics,
+                _ => Source::Topic,
+            },
             name: key.name,
         })
     }
 
     /// Where a broker config is set, the place in force first.
-    fn set(&self, name: &'a str) -> impl Iterator<Item = Resolved<'a>> {
+    pub fn set<'n>(&self, name: &'n str) -> impl Iterator<Item = Resolved<'n>> + use<'n, 'a>
+    where
+        'a: 'n,
+    {
         let own = self
             .node
             .and_then(|node| self.image.broker_config(node, name));
@@ -145,10 +167,21 @@ impl<'a> ConfigView<'a> {
         self.set(name).next().or_else(|| broker_default(name))
     }
 
-    /// All places that give a broker config a value, the one in force first.
+    /// What a broker config is set to, if it is.
     #[must_use]
-    pub fn broker_synonyms(&self, name: &'a str) -> Vec<Resolved<'a>> {
-        self.set(name).chain(broker_default(name)).collect()
+    pub fn broker_text(&self, name: &str) -> Option<&'a str> {
+        let own = self
+            .node
+            .and_then(|node| self.image.broker_config(node, name));
+        let of_all = || self.image.config(BROKER, "", name);
+        let started_with = || self.properties.get(name).map(String::as_str);
+        own.or_else(of_all).or_else(started_with)
+    }
+
+    /// Kafka's default of a broker config that has a meaning here.
+    #[must_use]
+    pub fn default<'n>(&self, name: &'n str) -> Option<Resolved<'n>> {
+        broker_default(name)
     }
 
     /// A broker config as a number; 0 for a name or text that is none.

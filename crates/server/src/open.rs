@@ -65,6 +65,7 @@ impl Identity {
                 directory: meta.directory_id,
                 properties: self.properties.clone(),
                 seed: rng.next(),
+                catalog: metadata::Catalog::kafka(),
             },
             controller: Some(ControllerConfig {
                 node: meta.node_id,

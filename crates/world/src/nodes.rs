@@ -58,6 +58,7 @@ impl State {
             directory: uuid(&mut Rng::new(id.0.unsigned_abs().into())),
             properties: self.properties(),
             seed: self.rng.next(),
+            catalog: metadata::Catalog::default(),
         };
         let controller = (id == CONTROLLER).then(|| ControllerConfig {
             node: id,

@@ -1,11 +1,13 @@
-//! DescribeConfigs (key 32, versions 1–4): configs of topics and brokers, with their types (v3), where
-//! their values come from, and what else would give one (synonyms, KIP-226).
+//! DescribeConfigs (key 32, versions 1–4): configs of topics, brokers, groups and client metrics, with their
+//! types (v3), where their values come from, what else would give one (synonyms, KIP-226), and what they are
+//! for, when asked.
 //!
-//! A broker answers for itself only; the empty name asks for what is set for all brokers. Of a broker
-//! those configs are told that have a meaning here and whatever it was started with.
+//! A broker answers for itself only; the empty name asks for what is set for all brokers. The shell's catalog
+//! has all configs of Kafka's brokers and the sentences; without one only those are told that have a meaning
+//! here, and whatever the broker was started with. A name that a catalog does not have may be a secret, so that
+//! its value is not told, as in Kafka.
 //!
-//! Left out: documentation, which is null also when asked for; loggers, client metrics and groups, which
-//! are answered with 42.
+//! Left out: loggers by class; there is one, `root`, and its level is fixed.
 
 use super::INVALID_REQUEST;
 use crate::broker::{Broker, Cx, Handled};
@@ -14,7 +16,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use ids::ErrorCode;
 use metadata::{
-    BROKER, ConfigKind, ConfigView, Resolved, Source, TOPIC, TOPIC_CONFIGS, broker_config_kind,
+    BROKER, BROKER_LOGGER, CLIENT_METRICS, CLIENT_METRICS_CONFIGS, Catalog, ConfigKey, ConfigKind,
+    ConfigView, GROUP, GROUP_CONFIGS, Resolved, Source, TOPIC, TOPIC_CONFIGS, broker_config_kind,
     broker_config_names, is_dynamic, is_sensitive, topic_name_refusal,
 };
 use wire::Str;
@@ -26,8 +29,8 @@ use wire::describe_configs_response::{
 
 /// Kafka hides this one: it is for its own tests.
 const HIDDEN: &str = "internal.segment.bytes";
-/// `config_type` of a value that is kept secret.
-const PASSWORD: i8 = 9;
+/// `config_type` of a value of which nothing is known.
+const UNKNOWN: i8 = 0;
 
 type Refusal = (ErrorCode, String);
 
@@ -36,6 +39,18 @@ pub(crate) fn handle(broker: &Broker, cx: &Cx<'_>, request: &DescribeConfigsRequ
         let found = match resource.resource_type {
             TOPIC => topic(broker, request, resource),
             BROKER => own(broker, request, resource),
+            BROKER_LOGGER => logger(broker, resource),
+            GROUP => named(broker, request, resource, GROUP_CONFIGS, "Group name"),
+            CLIENT_METRICS => {
+                let keys = CLIENT_METRICS_CONFIGS;
+                named(
+                    broker,
+                    request,
+                    resource,
+                    keys,
+                    "Client metrics subscription name",
+                )
+            }
             _ => Err((ErrorCode::INVALID_REQUEST, INVALID_REQUEST.to_string())),
         };
         let mut answer = DescribeConfigsResult {
@@ -77,18 +92,96 @@ fn topic(
         return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()));
     }
     let view = broker.configs();
-    let asked = TOPIC_CONFIGS.iter().filter(|key| {
-        let set = view.image.config(TOPIC, name, key.name).is_some();
-        is_asked(resource, key.name) && (key.name != HIDDEN || set)
-    });
-    let row = |key: &'static metadata::ConfigKey| {
-        let mut row = entry(key.name, &view.topic(name, key), key.kind);
+    let shown = |key: &&'static ConfigKey| {
+        key.name != HIDDEN || view.image.config(TOPIC, name, key.name).is_some()
+    };
+    let keys = TOPIC_CONFIGS.iter().filter(shown);
+    Ok(rows(broker, request, resource, keys))
+}
+
+/// A group or a subscription: neither need exist to be asked for.
+fn named(
+    broker: &Broker,
+    request: &DescribeConfigsRequest,
+    resource: &DescribeConfigsResource,
+    keys: &'static [ConfigKey],
+    what: &str,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    if resource.resource_name.is_empty() {
+        let why = format!("{what} must not be empty");
+        return Err((ErrorCode::INVALID_REQUEST, why));
+    }
+    Ok(rows(broker, request, resource, keys.iter()))
+}
+
+fn rows(
+    broker: &Broker,
+    request: &DescribeConfigsRequest,
+    resource: &DescribeConfigsResource,
+    keys: impl Iterator<Item = &'static ConfigKey>,
+) -> Vec<DescribeConfigsResourceResult> {
+    let view = broker.configs();
+    let (kind, name) = (resource.resource_type, &*resource.resource_name);
+    let row = |key: &'static ConfigKey| {
+        let found = view.of(kind, name, key);
+        let mut row = DescribeConfigsResourceResult {
+            name: Str::from(key.name),
+            value: Some(Str::from(found.value)),
+            config_source: found.source as i8,
+            config_type: key.kind as i8,
+            documentation: documentation(broker, request, kind, key.name),
+            ..DescribeConfigsResourceResult::default()
+        };
         if request.include_synonyms {
-            row.synonyms = synonyms(&view.topic_synonyms(name, key));
+            row.synonyms = synonyms(&view.synonyms(kind, name, key), false);
         }
         row
     };
-    Ok(asked.map(row).collect())
+    let asked = keys.filter(|key| is_asked(resource, key.name));
+    asked.map(row).collect()
+}
+
+fn documentation(
+    broker: &Broker,
+    request: &DescribeConfigsRequest,
+    kind: i8,
+    name: &str,
+) -> Option<Str> {
+    let known = broker.config.catalog.find(kind, name);
+    let asked = known.filter(|_| request.include_documentation);
+    asked.map(|known| Str::from(known.documentation))
+}
+
+/// The broker that is asked about itself, by the number in a resource's name.
+fn check_own(broker: &Broker, name: &str, or: &str) -> Result<(), Refusal> {
+    let node = broker.config.node;
+    let why = match name.parse::<i32>() {
+        Ok(id) if id == node.0 => return Ok(()),
+        Ok(id) => format!("Unexpected broker id, expected {node}{or} but received {id}"),
+        Err(_) => format!("Broker id must be an integer, but it is: {name}"),
+    };
+    Err((ErrorCode::INVALID_REQUEST, why))
+}
+
+fn logger(
+    broker: &Broker,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    let name = &*resource.resource_name;
+    if name.is_empty() {
+        let why = "Broker id must not be empty".to_string();
+        return Err((ErrorCode::INVALID_REQUEST, why));
+    }
+    check_own(broker, name, "")?;
+    let root = DescribeConfigsResourceResult {
+        name: Str::from("root"),
+        value: Some(Str::from("INFO")),
+        config_source: Source::BrokerLogger as i8,
+        config_type: UNKNOWN,
+        documentation: Some(Str::from("")),
+        ..DescribeConfigsResourceResult::default()
+    };
+    Ok(Vec::from_iter(is_asked(resource, "root").then_some(root)))
 }
 
 fn own(
@@ -97,48 +190,47 @@ fn own(
     resource: &DescribeConfigsResource,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
     let name = &*resource.resource_name;
-    let refuse = |why: String| Err((ErrorCode::INVALID_REQUEST, why));
-    let node = broker.config.node;
     if name.is_empty() {
         return Ok(of_all_brokers(broker, request, resource));
     }
-    match name.parse::<i32>() {
-        Ok(id) if id == node.0 => {}
-        Ok(id) => {
-            return refuse(format!(
-                "Unexpected broker id, expected {node} or empty string, but received {id}"
-            ));
-        }
-        Err(_) => return refuse(format!("Broker id must be an integer, but it is: {name}")),
-    }
+    check_own(broker, name, " or empty string,")?;
     let view = broker.configs();
-    let own_name = node.to_string();
+    let own_name = broker.config.node.to_string();
     let mut names: Vec<&str> = broker_config_names();
+    names.extend(broker.config.catalog.of(BROKER).map(|known| known.name));
     names.extend(view.properties.keys().map(String::as_str));
     let dynamic = ["", own_name.as_str()];
     let set = dynamic
         .iter()
         .filter_map(|name| view.image.configs_of(BROKER, name));
     names.extend(set.flat_map(|configs| configs.keys().map(|name| &**name)));
+    names.retain(|name| is_asked(resource, name));
     sorted::sort(&mut names);
     names.dedup();
-    let asked = names.into_iter().filter(|name| is_asked(resource, name));
-    Ok(asked
-        .filter_map(|name| broker_row(&view, request, name))
-        .collect())
+    let row = |name: &str| broker_row(broker, &view, request, name);
+    Ok(names.into_iter().filter_map(row).collect())
 }
 
-fn broker_row<'a>(
-    view: &ConfigView<'a>,
+fn broker_row(
+    broker: &Broker,
+    view: &ConfigView<'_>,
     request: &DescribeConfigsRequest,
-    name: &'a str,
+    name: &str,
 ) -> Option<DescribeConfigsResourceResult> {
-    let mut row = entry(name, &view.broker(name)?, broker_config_kind(name));
-    row.read_only = !is_dynamic(name);
-    if request.include_synonyms && !row.is_sensitive {
-        row.synonyms = synonyms(&view.broker_synonyms(name));
+    let known = broker.config.catalog.find(BROKER, name);
+    let default = match known {
+        Some(known) => known.default.map(|value| Resolved {
+            value,
+            source: Source::Default,
+            name,
+        }),
+        None => view.default(name),
+    };
+    let all: Vec<Resolved<'_>> = view.set(name).chain(default).collect();
+    if all.is_empty() && known.is_none() {
+        return None;
     }
-    Some(row)
+    Some(broker_entry(broker, request, name, &all))
 }
 
 /// What is set for all brokers while they run; nothing else belongs to the empty name.
@@ -158,32 +250,56 @@ fn of_all_brokers(
             source: Source::DynamicDefaultBroker,
             name,
         };
-        let mut row = entry(name, &found, broker_config_kind(name));
-        if request.include_synonyms && !row.is_sensitive {
-            row.synonyms = synonyms(&[found]);
-        }
-        row
+        broker_entry(broker, request, name, &[found])
     };
     asked.map(row).collect()
 }
 
-fn entry(name: &str, found: &Resolved<'_>, kind: ConfigKind) -> DescribeConfigsResourceResult {
-    let is_sensitive = is_sensitive(name);
+/// A broker's config: of all places that give it a value the first is in force.
+fn broker_entry(
+    broker: &Broker,
+    request: &DescribeConfigsRequest,
+    name: &str,
+    all: &[Resolved<'_>],
+) -> DescribeConfigsResourceResult {
+    let kind = kind_of(&broker.config.catalog, name);
+    let is_sensitive = matches!(kind, None | Some(ConfigKind::Password));
+    let found = all.first();
     DescribeConfigsResourceResult {
         name: Str::from(name),
-        value: (!is_sensitive).then(|| Str::from(found.value)),
-        config_source: found.source as i8,
+        value: found
+            .filter(|_| !is_sensitive)
+            .map(|found| Str::from(found.value)),
+        read_only: match broker.config.catalog.find(BROKER, name) {
+            Some(known) => !known.is_dynamic,
+            None => !is_dynamic(name),
+        },
+        config_source: found.map_or(Source::Default, |found| found.source) as i8,
         is_sensitive,
-        config_type: if is_sensitive { PASSWORD } else { kind as i8 },
-        documentation: None,
+        config_type: kind.map_or(UNKNOWN, |kind| kind as i8),
+        documentation: documentation(broker, request, BROKER, name),
+        synonyms: match request.include_synonyms {
+            true => synonyms(all, is_sensitive),
+            false => Vec::new(),
+        },
         ..DescribeConfigsResourceResult::default()
     }
 }
 
-fn synonyms(found: &[Resolved<'_>]) -> Vec<DescribeConfigsSynonym> {
+/// The type of a broker config's value; none of one that the catalog should have and does not.
+fn kind_of(catalog: &Catalog, name: &str) -> Option<ConfigKind> {
+    match catalog.find(BROKER, name) {
+        Some(known) => Some(known.kind),
+        None if catalog.of(BROKER).next().is_some() => None,
+        None if is_sensitive(name) => Some(ConfigKind::Password),
+        None => Some(broker_config_kind(name)),
+    }
+}
+
+fn synonyms(found: &[Resolved<'_>], is_sensitive: bool) -> Vec<DescribeConfigsSynonym> {
     let row = |found: &Resolved<'_>| DescribeConfigsSynonym {
         name: Str::from(found.name),
-        value: Some(Str::from(found.value)),
+        value: (!is_sensitive).then(|| Str::from(found.value)),
         source: found.source as i8,
         ..DescribeConfigsSynonym::default()
     };

@@ -2,21 +2,17 @@
 //!
 //! v0 is the older ListClientMetricsResources and answers those. v1 without types means all of them.
 //!
-//! Left out: client metrics and groups, which have no configs here, so none are listed.
+//! Groups and client metrics are listed once they have configs.
 
 use crate::broker::{Broker, Cx, Handled};
 use alloc::format;
 use alloc::vec::Vec;
 use ids::ErrorCode;
-use metadata::{BROKER, TOPIC};
+use metadata::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use wire::Str;
 use wire::list_config_resources_request::ListConfigResourcesRequest;
 use wire::list_config_resources_response::{ConfigResource, ListConfigResourcesResponse};
 
-/// Resource type of a broker's loggers; listed for each broker, though there are none to set.
-const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
 const ALL: &[i8] = &[TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP];
 
 pub(crate) fn handle(
@@ -51,7 +47,10 @@ pub(crate) fn handle(
                 let brokers = broker.image.brokers().keys();
                 found.extend(brokers.map(|id| row(kind, Str::from(format!("{id}")))));
             }
-            _ => {}
+            _ => {
+                let names = broker.image.configured(kind);
+                found.extend(names.map(|name| row(kind, Str::from(&**name))));
+            }
         }
     }
     cx.reply(&ListConfigResourcesResponse {
