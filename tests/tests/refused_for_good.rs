@@ -47,3 +47,35 @@ fn a_transactional_client_hears_for_good_and_in_words_that_there_are_no_transact
     let answer: InitProducerIdResponse = direct.ask(conn, 4, &request);
     assert_eq!(answer.error_code, FINAL);
 }
+
+#[test]
+fn features_that_are_not_built_are_named_and_have_no_level() {
+    use wire::api_versions_request::ApiVersionsRequest;
+    use wire::api_versions_response::ApiVersionsResponse;
+    let mut direct = Direct::new(&[]);
+    let conn = direct.connect();
+    let request = ApiVersionsRequest {
+        client_software_name: Str::from("test"),
+        client_software_version: Str::from("1"),
+        ..Default::default()
+    };
+    let answer: ApiVersionsResponse = direct.ask(conn, 4, &request);
+    let told = answer.supported_features.iter();
+    let told: Vec<(&str, i16)> = told.map(|row| (&*row.name, row.max_version)).collect();
+    // Kafka 4.3.1 names the same seven.
+    let expected = [
+        ("eligible.leader.replicas.version", 0),
+        ("group.version", 0),
+        ("kraft.version", 1),
+        ("metadata.version", 30),
+        ("share.version", 0),
+        ("streams.version", 0),
+        ("transaction.version", 0),
+    ];
+    assert_eq!(told, expected);
+    // A least level of 0 is nothing that clients of before KIP-1022 can read.
+    let answer: ApiVersionsResponse = direct.ask(conn, 3, &request);
+    let told = answer.supported_features.iter();
+    let told: Vec<&str> = told.map(|row| &*row.name).collect();
+    assert_eq!(told, ["metadata.version"]);
+}

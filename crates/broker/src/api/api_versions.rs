@@ -7,7 +7,8 @@
 //! which clients understand as "an older broker": transactions (24–28, 65, 66), ACLs, quotas, SCRAM and
 //! delegation tokens (29–31, 38–41, 48–51), moving replicas (34, 45), features, quorum and unregistering
 //! (55, 57, 64), the group protocol of KIP-848 and share groups (68, 76 and above), telemetry (71, 72).
-//! The features that go with them are not told either.
+//! The features that go with them are told as ones of which no level above 0 is known, so that tools list
+//! what Kafka's do and no client counts on one.
 
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::waiting::Caller;
@@ -27,9 +28,17 @@ const SPOKEN: &[i16] = &[
     43, 44, 46, 47, 60, 61, 69, 74, 75,
 ];
 
-/// Features this broker knows: name, least and highest level. Clients before version 4 cannot read a
+/// Kafka's features: name, least and highest level known here. Clients before version 4 cannot read a
 /// least level of 0 (KIP-1022).
-const FEATURES: &[(&str, i16, i16)] = &[("metadata.version", 7, 30), ("kraft.version", 0, 1)];
+const FEATURES: &[(&str, i16, i16)] = &[
+    ("eligible.leader.replicas.version", 0, 0),
+    ("group.version", 0, 0),
+    ("kraft.version", 0, 1),
+    ("metadata.version", 7, 30),
+    ("share.version", 0, 0),
+    ("streams.version", 0, 0),
+    ("transaction.version", 0, 0),
+];
 
 /// The table's row of an API that this broker answers.
 pub(crate) fn spoken(api_key: i16) -> Option<&'static Api> {
