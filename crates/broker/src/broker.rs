@@ -43,6 +43,23 @@ pub struct BrokerConfig {
     pub catalog: Catalog,
 }
 
+/// Room where the logs are, as the shell sees it, in bytes; -1 where it is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Volume {
+    /// All of it.
+    pub total: i64,
+    /// What is left to write to.
+    pub usable: i64,
+}
+
+impl Volume {
+    /// Nobody has said.
+    pub const UNKNOWN: Volume = Volume {
+        total: -1,
+        usable: -1,
+    };
+}
+
 /// A log found at the start.
 #[derive(Clone, Debug)]
 pub struct Recovered {
@@ -66,6 +83,7 @@ pub struct Broker {
     pub(crate) registration: Registration,
     /// Logs found at the start that no partition of the metadata has claimed yet.
     pub(crate) unclaimed: SortedMap<ReplicaName, Log>,
+    pub(crate) volume: Volume,
     /// Whether it has been told to start.
     pub(crate) begun: bool,
     /// Connections that may have a frame to handle.
@@ -151,6 +169,7 @@ impl Broker {
                 .map(|found| (found.name, found.log))
                 .collect(),
             ready: VecDeque::new(),
+            volume: Volume::UNKNOWN,
             begun: false,
             tokens: 0,
         }
@@ -217,6 +236,11 @@ impl Broker {
     #[must_use]
     pub fn config(&self) -> &BrokerConfig {
         &self.config
+    }
+
+    /// Says how much room there is for logs; a shell that knows does so whenever it likes.
+    pub fn set_volume(&mut self, volume: Volume) {
+        self.volume = volume;
     }
 
     /// Configs as they are in force here.

@@ -28,7 +28,7 @@ mod replicas;
 mod topics;
 mod waiting;
 
-pub use broker::{Broker, BrokerConfig, Recovered};
+pub use broker::{Broker, BrokerConfig, Recovered, Volume};
 pub use coordinator::{GroupView, MemberView};
 pub use event::{Closing, Effect, Event, Note, ReplicaId, ReplicaName, Reply, ReplySlice};
 pub use replicas::ReplicaView;

@@ -158,8 +158,6 @@ fn settings(flags: Flags) -> Result<Settings, Failure> {
         settings
             .listen(address)
             .map_err(|why| Failure::Usage(why.to_string()))?;
-        // What was advertised in the file is not where it listens now.
-        settings.advertised = None;
     }
     if let Some(storage) = flags.storage {
         settings.storage = storage;

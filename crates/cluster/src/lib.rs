@@ -16,7 +16,7 @@ mod node;
 
 pub use broker::{
     Broker, BrokerConfig, Closing, GroupView, MemberView, Note, Recovered, ReplicaId, ReplicaName,
-    ReplicaView, Reply, ReplySlice,
+    ReplicaView, Reply, ReplySlice, Volume,
 };
 pub use cluster::{Cluster, Effect, Event, LogId, Peer};
 pub use controller::{Controller, ControllerConfig, MetadataLog};

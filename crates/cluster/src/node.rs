@@ -88,6 +88,11 @@ impl Node {
         self.broker.evict(max_bytes);
     }
 
+    /// Says how much room there is for logs.
+    pub fn set_volume(&mut self, volume: broker::Volume) {
+        self.broker.set_volume(volume);
+    }
+
     /// A log of this node.
     #[must_use]
     pub fn log(&self, log: LogId) -> Option<&Log> {

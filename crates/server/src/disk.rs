@@ -107,6 +107,11 @@ impl DiskStore {
         }
     }
 
+    /// How much room the volume has.
+    pub(crate) fn volume(&self) -> Option<cluster::Volume> {
+        self.files.volume()
+    }
+
     /// Directories of partitions that the metadata does not know.
     pub(crate) fn unclaimed(&self) -> impl Iterator<Item = &str> {
         self.unclaimed.keys().map(String::as_str)

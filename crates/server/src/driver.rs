@@ -3,12 +3,16 @@
 use crate::console::Console;
 use crate::store::Store;
 use bytes::Bytes;
-use cluster::{Closing, Cluster, Effect, Event, LogId, Note, Reply};
+use cluster::{Closing, Cluster, Effect, Event, LogId, Note, Reply, Volume};
 use ids::{ConnId, NodeId, Time, Token};
 use log::{LogSlice, StoreOp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 
+/// How a request of DescribeLogDirs begins: with its API key.
+const DESCRIBE_LOG_DIRS: [u8; 2] = [0, 35];
+/// The room for logs is looked at no more often, in milliseconds.
+const VOLUME_MS: u64 = 1000;
 /// Bytes that come into memory between two looks at the cache's bound.
 const LOOK_BYTES: u64 = 4 << 20;
 
@@ -48,6 +52,8 @@ pub struct Driver {
     /// Logs whose last write failed, so that it is said once.
     failing: BTreeSet<LogId>,
     names: BTreeMap<LogId, String>,
+    /// When the room for logs was last looked at.
+    measured: Option<Time>,
     out: Vec<Out>,
 }
 
@@ -69,6 +75,7 @@ impl Driver {
             refused: BTreeSet::new(),
             failing: BTreeSet::new(),
             names: BTreeMap::from([(LogId::Metadata, "__cluster_metadata-0".to_owned())]),
+            measured: None,
             out: Vec::new(),
         }
     }
@@ -117,6 +124,9 @@ impl Driver {
     /// Tells the node a fact and carries out what it orders. Writes are not confirmed before
     /// [`Driver::commit`], so that one fsync serves many of them.
     pub fn tell(&mut self, now: Time, event: Event) {
+        if matches!(&event, Event::Request { frame, .. } if frame.starts_with(&DESCRIBE_LOG_DIRS)) {
+            self.measure(now);
+        }
         let mut events = VecDeque::from([event]);
         let mut effects = Vec::new();
         while let Some(event) = events.pop_front() {
@@ -127,6 +137,19 @@ impl Driver {
             for effect in effects.drain(..) {
                 self.carry_out(effect, &mut events);
             }
+        }
+    }
+
+    /// Tells the node how much room there is, just before it is asked for.
+    fn measure(&mut self, now: Time) {
+        let is_fresh = |at: Time| now.since(at) < VOLUME_MS * 1000;
+        if self.measured.is_some_and(is_fresh) {
+            return;
+        }
+        self.measured = Some(now);
+        let volume = self.store.volume().unwrap_or(Volume::UNKNOWN);
+        if let Some(node) = self.cluster.node_mut(self.node) {
+            node.set_volume(volume);
         }
     }
 

@@ -1,7 +1,9 @@
 //! The file layer: everything the server does to its data directory goes through [`Files`].
 
 use crate::flusher::{Flush, Flushed, Flusher};
+use crate::volume;
 use bytes::Bytes;
+use cluster::Volume;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -48,6 +50,10 @@ pub trait Files: Send {
     fn flush(&mut self, flush: Flush) -> io::Result<()>;
     /// The flushes that have ended since the last call, in order; with `wait`, all that were begun.
     fn flushed(&mut self, wait: bool) -> Vec<Flushed>;
+    /// How much room the volume of the data directory has, if that is known.
+    fn volume(&self) -> Option<Volume> {
+        None
+    }
 }
 
 /// A directory of the machine's file system.
@@ -240,5 +246,9 @@ impl Files for RealFiles {
     fn flushed(&mut self, wait: bool) -> Vec<Flushed> {
         let flusher = self.flusher.as_mut();
         flusher.map_or_else(Vec::new, |flusher| flusher.ended(wait))
+    }
+
+    fn volume(&self) -> Option<Volume> {
+        volume::of(&self.root)
     }
 }

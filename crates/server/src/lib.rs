@@ -21,6 +21,7 @@ mod outgoing;
 mod server;
 mod settings;
 mod store;
+mod volume;
 
 pub use checkpoints::Checkpoints;
 pub use clock::Clock;

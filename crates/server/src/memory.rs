@@ -1,6 +1,6 @@
 //! A store that keeps nothing but counts what the logs hold, so that memory has a bound.
 
-use cluster::LogId;
+use cluster::{LogId, Volume};
 use ids::Offset;
 use log::{LogFile, StoreOp};
 use std::collections::BTreeMap;
@@ -22,6 +22,15 @@ impl MemoryStore {
             max,
             used: 0,
             segments: BTreeMap::new(),
+        }
+    }
+
+    /// What the logs may have together, and what they have not used of it.
+    pub(crate) fn volume(&self) -> Volume {
+        let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+        Volume {
+            total: bytes(self.max),
+            usable: bytes(self.max.saturating_sub(self.used)),
         }
     }
 

@@ -54,6 +54,10 @@ impl Identity {
     }
 
     fn node_config(&self, rng: &mut Rng, meta: &MetaProperties) -> NodeConfig {
+        let mut properties = self.properties.clone();
+        for name in ["broker.id", "node.id"] {
+            properties.insert(name.to_owned(), meta.node_id.to_string());
+        }
         let incarnation = random_uuid(rng);
         NodeConfig {
             broker: BrokerConfig {
@@ -63,14 +67,14 @@ impl Identity {
                 port: self.port,
                 incarnation,
                 directory: meta.directory_id,
-                properties: self.properties.clone(),
+                properties: properties.clone(),
                 seed: rng.next(),
                 catalog: metadata::Catalog::kafka(),
             },
             controller: Some(ControllerConfig {
                 node: meta.node_id,
                 incarnation,
-                properties: self.properties.clone(),
+                properties,
                 seed: rng.next(),
             }),
             controller_node: meta.node_id,

@@ -13,6 +13,7 @@ use ids::{ConnId, Time};
 use mio::event::Source;
 use mio::net::{TcpListener, UnixStream};
 use mio::{Events, Interest, Poll, Token};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -150,12 +151,12 @@ impl Server {
         self.stopper.clone()
     }
 
-    /// Stops it when the process gets SIGTERM or SIGINT.
+    /// Stops it when the process gets SIGTERM, SIGINT or SIGHUP (the terminal is closed), as Kafka does.
     ///
     /// # Errors
     /// The operating system refuses the handler.
     pub fn stop_on_signals(&self) -> io::Result<()> {
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        for signal in [SIGTERM, SIGINT, SIGHUP] {
             let waker = std::os::fd::AsFd::as_fd(&*self.stopper.0).try_clone_to_owned()?;
             let waker = std::os::unix::net::UnixStream::from(waker);
             signal_hook::low_level::pipe::register(signal, waker)?;
@@ -478,11 +479,12 @@ fn open(
         Some(advertised) => advertised.clone(),
         None => (reachable_host(settings, address), address.port()),
     };
+    let properties = settings.in_force(address, (&host, port));
     let identity = Identity {
         node: settings.node,
         host,
         port,
-        properties: settings.properties.clone(),
+        properties,
         seed: Identity::random_seed(),
     };
     let opened = match &settings.storage {

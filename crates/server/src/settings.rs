@@ -4,6 +4,7 @@ use crate::disk::Fsync;
 use ids::NodeId;
 use sorted::SortedMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why a server does not start, as one line.
@@ -129,6 +130,28 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The properties, with what flags have said in their place, so that DescribeConfigs tells what is so.
+    pub(crate) fn in_force(
+        &self,
+        address: SocketAddr,
+        (host, port): (&str, u16),
+    ) -> SortedMap<String, String> {
+        let mut properties = self.properties.clone();
+        let mut set = |name: &str, value: String| properties.insert(name.to_owned(), value);
+        if let Storage::Directory(path) = &self.storage {
+            set("log.dirs", path.display().to_string());
+        }
+        for (name, told) in [
+            ("listeners", address.to_string()),
+            ("advertised.listeners", format!("{host}:{port}")),
+        ] {
+            if !self.properties.contains_key(name) {
+                set(name, format!("PLAINTEXT://{told}"));
+            }
+        }
+        properties
+    }
+
     /// Properties that change nothing here, in order.
     #[must_use]
     pub fn without_effect(&self) -> Vec<&str> {
@@ -211,6 +234,10 @@ impl Settings {
             host
         };
         self.port = port;
+        // What the file says of it counts no longer.
+        self.properties.remove("listeners");
+        self.properties.remove("advertised.listeners");
+        self.advertised = None;
         Ok(())
     }
 }

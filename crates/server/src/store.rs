@@ -3,7 +3,7 @@
 use crate::disk::DiskStore;
 use crate::memory::MemoryStore;
 use bytes::Bytes;
-use cluster::{LogId, ReplicaName};
+use cluster::{LogId, ReplicaName, Volume};
 use log::{Log, LogSlice, StoreOp};
 use std::io::{self, ErrorKind};
 
@@ -57,6 +57,14 @@ impl Store {
             // Nothing in memory is ever evicted, so nothing is ever asked for.
             Store::Memory(_) => Err(ErrorKind::NotFound.into()),
             Store::Disk(disk) => disk.load(id, slice),
+        }
+    }
+
+    /// How much room there is for logs.
+    pub(crate) fn volume(&self) -> Option<Volume> {
+        match self {
+            Store::Memory(memory) => Some(memory.volume()),
+            Store::Disk(disk) => disk.volume(),
         }
     }
 

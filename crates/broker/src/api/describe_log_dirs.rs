@@ -2,8 +2,9 @@
 //!
 //! No topics (null) means all. What this broker has no replica of is left out, as in Kafka.
 //!
-//! Left out: the size of the volume (−1, "unknown": the core does not know its disk), moves between
-//! directories.
+//! The size of the volume is what the shell last said; −1, "unknown", where it said nothing.
+//!
+//! Left out: moves between directories.
 
 use crate::broker::{Broker, Cx, Handled};
 use alloc::string::String;
@@ -27,8 +28,8 @@ pub(crate) fn handle(broker: &Broker, cx: &Cx<'_>, request: &DescribeLogDirsRequ
     let result = DescribeLogDirsResult {
         log_dir: Str::from(named.map_or(DEFAULT_DIR, String::as_str)),
         topics: topics(broker, request),
-        total_bytes: -1,
-        usable_bytes: -1,
+        total_bytes: broker.volume.total,
+        usable_bytes: broker.volume.usable,
         ..DescribeLogDirsResult::default()
     };
     cx.reply(&DescribeLogDirsResponse {
