@@ -7,6 +7,7 @@ mod browser;
 mod build;
 mod codegen;
 mod first_load;
+mod options;
 mod play;
 mod process;
 mod serve;
@@ -53,6 +54,13 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("help", arguments),
     };
+    if rest.iter().any(|word| word == "--help" || word == "-h") {
+        print!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !["play", "test"].contains(&command) {
+        options::read(command, rest, &[])?;
+    }
     match command {
         "play" => play::run(rest).map(|()| ExitCode::SUCCESS),
         "test" => test::run(rest),

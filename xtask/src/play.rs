@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use crate::build;
+use crate::options;
 use crate::process::{command, find};
 use crate::root;
 use crate::serve::Server;
@@ -35,20 +36,19 @@ impl Options {
             port: PORT_DEFAULT,
             open: true,
         };
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            match argument.as_str() {
+        let known = ["--no-open", "--port="];
+        for (option, value) in options::read("play", arguments, &known)? {
+            match option.as_str() {
                 "--no-open" => options.open = false,
-                "--port" => options.port = port(rest.next())?,
-                other => return Err(Trouble::Usage(format!("play does not know `{other}`."))),
+                _ => options.port = port(&value)?,
             }
         }
         Ok(options)
     }
 }
 
-fn port(value: Option<&String>) -> Outcome<u16> {
-    let parsed = value.and_then(|text| text.parse().ok());
+fn port(value: &str) -> Outcome<u16> {
+    let parsed = value.parse().ok();
     parsed.ok_or_else(|| Trouble::Usage("--port wants a number from 0 to 65535.".to_owned()))
 }
 

@@ -13,6 +13,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::options;
 use crate::trouble::{Outcome, Trouble};
 use count::Tally;
 
@@ -145,8 +146,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<ExitCode> {
 }
 
 fn choose(arguments: &[String]) -> Outcome<Vec<&'static Part>> {
-    let names = match arguments {
-        [] => {
+    let mut only = options::read("test", arguments, &["--only="])?;
+    let names = match only.pop() {
+        None => {
             // A part left out is named, so that nobody takes silence for success.
             for part in PARTS.iter().filter(|part| !part.by_default) {
                 println!(
@@ -156,12 +158,7 @@ fn choose(arguments: &[String]) -> Outcome<Vec<&'static Part>> {
             }
             return Ok(PARTS.iter().filter(|part| part.by_default).collect());
         }
-        [flag, names] if flag == "--only" => names,
-        _ => {
-            return Err(Trouble::Usage(
-                "test knows only `--only PART[,PART]`.".to_owned(),
-            ));
-        }
+        Some((_, names)) => names,
     };
     let by_name = |name: &str| {
         let part = PARTS.iter().find(|part| part.name == name);

@@ -1,5 +1,7 @@
 //! The command line.
 
+use lexopt::{Arg, Parser, ValueExt};
+
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
 brooklet bench [--only NAME] [--quick] [--json FILE] [--wire HOST:PORT]
@@ -46,26 +48,31 @@ impl Options {
 /// Reads the arguments after `brooklet bench`.
 pub(crate) fn parse(args: &[String]) -> Result<Asked, String> {
     let mut options = Options::default();
-    let mut words = args.iter();
-    while let Some(word) = words.next() {
-        let value = |words: &mut std::slice::Iter<'_, String>| {
-            words
-                .next()
-                .cloned()
-                .ok_or_else(|| format!("{word} needs a value; see brooklet bench --help"))
+    let mut parser = Parser::from_args(args);
+    while let Some(word) = parser.next().map_err(|why| why.to_string())? {
+        let name = match word {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Asked::Help),
+            Arg::Long(name) => format!("--{name}"),
+            Arg::Short(letter) => format!("-{letter}"),
+            Arg::Value(word) => word.to_string_lossy().into_owned(),
         };
-        match word.as_str() {
-            "--help" | "-h" => return Ok(Asked::Help),
-            "--quick" => options.quick = true,
-            "--only" => options.only = Some(value(&mut words)?),
-            "--json" => options.json = Some(value(&mut words)?),
-            "--wire" => options.wire = Some(value(&mut words)?),
+        let place = match name.as_str() {
+            "--quick" => {
+                options.quick = true;
+                continue;
+            }
+            "--only" => &mut options.only,
+            "--json" => &mut options.json,
+            "--wire" => &mut options.wire,
             other => {
                 return Err(format!(
                     "there is no option {other:?}; see brooklet bench --help"
                 ));
             }
-        }
+        };
+        let value = parser.value().and_then(ValueExt::string);
+        let lacks = |_| format!("{name} needs a value; see brooklet bench --help");
+        *place = Some(value.map_err(lacks)?);
     }
     Ok(Asked::Run(options))
 }

@@ -7,31 +7,21 @@
 mod run;
 mod serve;
 mod tool;
+mod words;
 
 use std::process::ExitCode;
 
 const HELP: &str = "\
 brooklet: Apache Kafka, small enough for a browser tab
 
-  brooklet serve [--listen HOST:PORT] [--data DIR | --memory] [server.properties]
-                 [--override KEY=VALUE] [--fsync always] [--cache-mb N] [--memory-max-mb N]
-      A broker that real Kafka clients can use. It says `ready HOST:PORT` when it takes
-      connections, and stops in order on Ctrl+C.
-        --listen       where (127.0.0.1:9092; port 0 takes any that is free)
-        --data         keeps the logs in Kafka's own files below DIR
-        --memory       keeps them in memory, which is also what happens without --data
-        --override     sets one property of server.properties
-        --fsync always forces every write to the disk before it is acknowledged
-        --cache-mb     memory for logs that are in files (256)
-        --memory-max-mb memory for logs that are only there (4096)
+  brooklet serve [OPTIONS] [server.properties]
+      A broker that real Kafka clients can use.
 
   brooklet run SCENARIO.json [--for MS] [--trace]
       Runs a scenario of the playground and says what came of it.
-        --for          how much world time it gets (one minute after its last event)
-        --trace        one line for each event: the trace's hash after it, and what it was
 
   brooklet bench [--only NAME] [--quick] [--json FILE] [--wire HOST:PORT]
-      Measures the broker beside what this machine can do; bench --help says more.
+      Measures the broker beside what this machine can do.
 
   brooklet kafka-topics | kafka-console-producer | kafka-console-consumer
          | kafka-consumer-groups | kafka-groups | kafka-get-offsets | kafka-configs
@@ -39,7 +29,7 @@ brooklet: Apache Kafka, small enough for a browser tab
       Kafka's own command lines, with its flags and output, against any Kafka broker:
       brooklet kafka-topics --bootstrap-server localhost:9092 --list
 
-  brooklet --help, brooklet --version
+  brooklet --help, brooklet --version, and --help after each command
 ";
 
 /// Why a command ends other than well.

@@ -1,9 +1,20 @@
 //! `brooklet run scenario.json`: runs a scenario as fast as it goes and says what came of it.
 
 use crate::Failure;
+use crate::words::{Stop, Word, Words};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use world::{Said, Scenario, Snapshot, World};
+
+/// What `--help` says.
+const HELP: &str = "\
+brooklet run SCENARIO.json [--for MS] [--trace]
+
+  Runs a scenario of the playground as fast as it goes and says what came of it.
+
+    --for MS   how much world time it gets (one minute after its last event)
+    --trace    one line for each event: the trace's hash after it, and what it was
+";
 
 /// World time that a scenario gets without `--for`: this long after its last event.
 const AFTER_LAST_MS: u64 = 60_000;
@@ -24,7 +35,11 @@ struct Wanted {
 /// # Errors
 /// On wrong words, and when the file or the scenario is refused.
 pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
-    let wanted = parse(words)?;
+    let wanted = match parse(words) {
+        Ok(wanted) => wanted,
+        Err(Stop::Helped) => return Ok(()),
+        Err(Stop::Refused(why)) => return Err(why),
+    };
     let refuse = |why: &str| Failure::Failed(format!("{}: {why}", wanted.file));
     let text = std::fs::read_to_string(&wanted.file).map_err(|why| refuse(&why.to_string()))?;
     let scenario = Scenario::parse(&text).map_err(|why| refuse(&why.0))?;
@@ -48,32 +63,27 @@ pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn parse(words: &[String]) -> Result<Wanted, Failure> {
-    let usage = |why: &str| {
-        Failure::Usage(format!(
-            "{why}; `brooklet run scenario.json [--for MS] [--trace]` runs a scenario"
-        ))
-    };
+fn parse(words: &[String]) -> Result<Wanted, Stop> {
+    let mut words = Words::new("run", HELP, words);
     let (mut file, mut millis, mut trace) = (None, None, false);
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--trace" => trace = true,
-            "--for" => {
-                let number = words.next().and_then(|text| text.parse::<u64>().ok());
-                let number = number.filter(|number| *number <= FOR_MS_MAX);
-                millis = Some(number.ok_or_else(|| {
-                    usage("--for needs a number of milliseconds of world time, ten years at most")
-                })?);
-            }
-            flag if flag.starts_with('-') => {
-                return Err(usage(&format!("run does not know {flag}")));
-            }
-            _ if file.is_some() => return Err(usage("run takes one scenario")),
-            name => file = Some(name.to_owned()),
+    while let Some(word) = words.next()? {
+        match word {
+            Word::Option(option) => match option.as_str() {
+                "--trace" => trace = true,
+                "--for" => {
+                    let what = "a number of milliseconds of world time, ten years at most";
+                    let number = words.value(what)?.parse().ok();
+                    let number = number.filter(|number| *number <= FOR_MS_MAX);
+                    millis =
+                        Some(number.ok_or_else(|| words.refuse(&format!("--for needs {what}")))?);
+                }
+                _ => return Err(words.unknown(&option)),
+            },
+            Word::Name(_) if file.is_some() => return Err(words.refuse("run takes one scenario")),
+            Word::Name(name) => file = Some(name),
         }
     }
-    let file = file.ok_or_else(|| usage("run needs a scenario"))?;
+    let file = file.ok_or_else(|| words.refuse("run needs a scenario"))?;
     Ok(Wanted {
         file,
         millis,

@@ -1,11 +1,46 @@
 //! `brooklet serve`: a broker on a TCP port.
 
 use crate::Failure;
-use server::{Console, Fsync, Server, Settings, Storage};
+use crate::words::{Stop, Word, Words};
+use server::{Console, Fsync, Server, Settings, Stopper, Storage};
 use sorted::SortedMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// What `--help` says.
+const HELP: &str = "\
+brooklet serve [OPTIONS] [server.properties]
+
+  A broker that real Kafka clients can use. It says `ready HOST:PORT` on standard output when it takes
+  connections, and stops in order on Ctrl+C, SIGTERM and SIGHUP.
+
+    --listen HOST:PORT      where (127.0.0.1:9092; port 0 takes any that is free)
+    --data DIR              keeps the logs in Kafka's own files below DIR
+    --memory                keeps them in memory, which is also what happens without --data
+    --override KEY=VALUE    sets one property of server.properties
+    --fsync always          forces every write to the disk before it is acknowledged
+    --cache-mb N            memory for logs that are in files (256)
+    --memory-max-mb N       memory for logs that are only there (4096)
+
+  For those who start it from their tests:
+
+    --for-tests             any free port unless one is named; groups do not wait for members who may come,
+                            sessions may be short, and each internal topic has one partition. Whatever the
+                            file or --override says comes before that
+    --with-parent           stops in order when its standard input closes, as it does when the program
+                            ends that holds the other end
+";
+
+/// What `--for-tests` sets where nothing else does.
+const FOR_TESTS: &[(&str, &str)] = &[
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.min.session.timeout.ms", "1"),
+    ("offsets.topic.num.partitions", "1"),
+    ("offsets.topic.replication.factor", "1"),
+    ("transaction.state.log.num.partitions", "1"),
+    ("transaction.state.log.replication.factor", "1"),
+];
 
 /// What the flags say.
 #[derive(Default)]
@@ -17,10 +52,18 @@ struct Flags {
     memory_max_mb: Option<u64>,
     file: Option<String>,
     overrides: Vec<(String, String)>,
+    for_tests: bool,
+    with_parent: bool,
 }
 
 pub(crate) fn serve(words: &[String]) -> Result<(), Failure> {
-    let settings = settings(parse(words)?)?;
+    let flags = match parse(words) {
+        Ok(flags) => flags,
+        Err(Stop::Helped) => return Ok(()),
+        Err(Stop::Refused(why)) => return Err(why),
+    };
+    let with_parent = flags.with_parent;
+    let settings = settings(flags)?;
     let console = Console::stderr();
     let ignored = settings.without_effect();
     if !ignored.is_empty() {
@@ -29,6 +72,9 @@ pub(crate) fn serve(words: &[String]) -> Result<(), Failure> {
     let failed = |why: &dyn std::fmt::Display| Failure::Failed(why.to_string());
     let server = Server::start(&settings, console.clone()).map_err(|why| failed(&why))?;
     server.stop_on_signals().map_err(|why| failed(&why))?;
+    if with_parent {
+        stop_with_stdin(server.stopper());
+    }
     say_where(&settings, server.address(), &console);
     let mut out = std::io::stdout().lock();
     // Whoever started it may not care to read it.
@@ -36,6 +82,15 @@ pub(crate) fn serve(words: &[String]) -> Result<(), Failure> {
     let _ = out.flush();
     drop(out);
     server.run().map_err(|why| failed(&why))
+}
+
+/// Stops the server when standard input ends: whoever holds the other end is gone, or wants it so.
+fn stop_with_stdin(stopper: Stopper) {
+    std::thread::spawn(move || {
+        // What is typed means nothing.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        stopper.stop();
+    });
 }
 
 fn say_where(settings: &Settings, address: SocketAddr, console: &Console) {
@@ -55,62 +110,56 @@ fn say_where(settings: &Settings, address: SocketAddr, console: &Console) {
     }
 }
 
-fn parse(words: &[String]) -> Result<Flags, Failure> {
+fn parse(words: &[String]) -> Result<Flags, Stop> {
     let mut flags = Flags::default();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let (flag, joined) = match word.split_once('=') {
-            Some((flag, value)) if flag.starts_with("--") => (flag, Some(value.to_owned())),
-            _ => (word.as_str(), None),
-        };
-        let mut value = |what: &str| {
-            joined
-                .clone()
-                .or_else(|| words.next().cloned())
-                .ok_or_else(|| Failure::Usage(format!("{flag} needs {what}")))
-        };
-        match flag {
-            "--listen" => flags.listen = Some(value("HOST:PORT")?),
-            "--data" => {
-                let path = PathBuf::from(value("a directory")?);
-                set_storage(&mut flags, Storage::Directory(path))?;
-            }
-            "--memory" => set_storage(&mut flags, Storage::Memory)?,
-            "--fsync" => {
-                let when = value("`always`")?;
-                if when != "always" {
-                    return Err(Failure::Usage(format!(
-                        "--fsync {when}: it can only be `always`"
-                    )));
-                }
-                flags.fsync = Fsync::Always;
-            }
-            "--cache-mb" => flags.cache_mb = Some(megabytes(flag, &value("a number")?)?),
-            "--memory-max-mb" => flags.memory_max_mb = Some(megabytes(flag, &value("a number")?)?),
-            "--brokers" => brokers(&value("a number")?)?,
-            "--override" => {
-                let pair = value("KEY=VALUE")?;
-                let (key, value) = pair
-                    .split_once('=')
-                    .ok_or_else(|| Failure::Usage(format!("--override {pair}: say KEY=VALUE")))?;
-                flags
-                    .overrides
-                    .push((key.trim().to_owned(), value.trim().to_owned()));
-            }
-            _ if flag.starts_with('-') => {
-                return Err(Failure::Usage(format!(
-                    "serve has no option {flag}; `brooklet --help` lists all"
-                )));
-            }
-            _ if flags.file.is_none() => flags.file = Some(word.clone()),
-            _ => {
-                return Err(Failure::Usage(format!(
-                    "only one server.properties can be given, and {word} is a second one"
+    let mut words = Words::new("serve", HELP, words);
+    while let Some(word) = words.next()? {
+        match word {
+            Word::Option(option) => take(&mut flags, &option, &mut words)?,
+            Word::Name(name) if flags.file.is_none() => flags.file = Some(name),
+            Word::Name(name) => {
+                return Err(words.refuse(&format!(
+                    "only one server.properties can be given, and {name} is a second one"
                 )));
             }
         }
     }
     Ok(flags)
+}
+
+fn take(flags: &mut Flags, option: &str, words: &mut Words) -> Result<(), Stop> {
+    match option {
+        "--listen" => flags.listen = Some(words.value("HOST:PORT")?),
+        "--data" => {
+            let path = PathBuf::from(words.value("a directory")?);
+            set_storage(flags, Storage::Directory(path))?;
+        }
+        "--memory" => set_storage(flags, Storage::Memory)?,
+        "--fsync" => {
+            let when = words.value("`always`")?;
+            if when != "always" {
+                return Err(words.refuse(&format!("--fsync {when}: it can only be `always`")));
+            }
+            flags.fsync = Fsync::Always;
+        }
+        "--cache-mb" => flags.cache_mb = Some(megabytes(option, &words.value("a number")?)?),
+        "--memory-max-mb" => {
+            flags.memory_max_mb = Some(megabytes(option, &words.value("a number")?)?);
+        }
+        "--brokers" => brokers(&words.value("a number")?)?,
+        "--override" => {
+            let pair = words.value("KEY=VALUE")?;
+            let (key, value) = pair
+                .split_once('=')
+                .ok_or_else(|| words.refuse(&format!("--override {pair}: say KEY=VALUE")))?;
+            let pair = (key.trim().to_owned(), value.trim().to_owned());
+            flags.overrides.push(pair);
+        }
+        "--for-tests" => flags.for_tests = true,
+        "--with-parent" => flags.with_parent = true,
+        _ => return Err(words.unknown(option)),
+    }
+    Ok(())
 }
 
 fn set_storage(flags: &mut Flags, storage: Storage) -> Result<(), Failure> {
@@ -152,12 +201,21 @@ fn settings(flags: Flags) -> Result<Settings, Failure> {
         properties = metadata::parse_properties(&text);
     }
     properties.extend(flags.overrides);
+    if flags.for_tests {
+        for (name, value) in FOR_TESTS {
+            let set = properties.entry((*name).to_owned());
+            set.or_insert_with(|| (*value).to_owned());
+        }
+    }
     let refused = |why: server::Refusal| Failure::Failed(why.to_string());
     let mut settings = Settings::from_properties(properties).map_err(refused)?;
     if let Some(address) = &flags.listen {
         settings
             .listen(address)
             .map_err(|why| Failure::Usage(why.to_string()))?;
+    }
+    if flags.for_tests && flags.listen.is_none() && !settings.properties.contains_key("listeners") {
+        settings.port = 0;
     }
     if let Some(storage) = flags.storage {
         settings.storage = storage;

@@ -4,7 +4,12 @@
 
 mod common;
 
-use common::{Served, brooklet, connect, fresh_dir};
+use common::{Served, ask, brooklet, connect, fresh_dir};
+use std::net::SocketAddr;
+use std::process::Stdio;
+use wire::Str;
+use wire::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
+use wire::describe_configs_response::DescribeConfigsResponse;
 
 #[test]
 fn it_says_ready_once_and_stops_in_order_on_sigterm() {
@@ -18,6 +23,89 @@ fn it_says_ready_once_and_stops_in_order_on_sigterm() {
     assert_eq!(rest, "", "one line and no more");
     assert!(errors.starts_with("logs are in "), "{errors}");
     assert!(dir.join(".kafka_cleanshutdown").is_file());
+}
+
+#[test]
+fn it_stops_in_order_on_sighup_when_its_terminal_is_closed() {
+    let dir = fresh_dir("serve-sighup");
+    let mut served = Served::spawn(&["--data", dir.to_str().unwrap()]);
+    served.ready();
+    served.signal("-HUP");
+    let (status, _, errors) = served.wait();
+    assert_eq!(status.code(), Some(0), "{errors}");
+    assert!(dir.join(".kafka_cleanshutdown").is_file());
+}
+
+#[test]
+fn with_its_parent_it_stops_in_order_when_its_standard_input_closes() {
+    let dir = fresh_dir("serve-with-parent");
+    let words = [
+        "--for-tests",
+        "--with-parent",
+        "--data",
+        dir.to_str().unwrap(),
+    ];
+    let mut served = Served::spawn_with(&words, Stdio::piped());
+    connect(served.ready());
+    drop(served.child.stdin.take());
+    let (status, _, errors) = served.wait();
+    assert_eq!(status.code(), Some(0), "{errors}");
+    assert!(dir.join(".kafka_cleanshutdown").is_file());
+}
+
+/// What the server says of these configs of its own.
+fn told(address: SocketAddr, names: &[&str]) -> Vec<String> {
+    let resource = DescribeConfigsResource {
+        resource_type: 4,
+        resource_name: Str::from("1"),
+        configuration_keys: Some(names.iter().copied().map(Str::from).collect()),
+        ..Default::default()
+    };
+    let request = DescribeConfigsRequest {
+        resources: vec![resource],
+        ..Default::default()
+    };
+    let answer: DescribeConfigsResponse = ask(&mut connect(address), 4, &request);
+    let rows = answer.results[0].configs.iter();
+    rows.map(|row| row.value.as_deref().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn for_tests_it_takes_a_free_port_and_waits_for_nobody_unless_told_otherwise() {
+    let names = [
+        "group.initial.rebalance.delay.ms",
+        "group.min.session.timeout.ms",
+        "offsets.topic.num.partitions",
+    ];
+    let two = [
+        Served::spawn_with(&["--for-tests"], Stdio::null()),
+        Served::spawn_with(&["--for-tests"], Stdio::null()),
+    ];
+    let [one, other] = two.map(|mut served| (served.ready(), served));
+    assert_ne!(one.0, other.0);
+    assert_eq!(told(one.0, &names), ["0", "1", "1"]);
+    let words = [
+        "--for-tests",
+        "--override",
+        "offsets.topic.num.partitions=3",
+    ];
+    let mut served = Served::spawn_with(&words, Stdio::null());
+    assert_eq!(told(served.ready(), &names), ["0", "1", "3"]);
+}
+
+#[test]
+fn each_command_says_how_it_is_called() {
+    for command in ["serve", "run", "bench"] {
+        for flag in ["--help", "-h"] {
+            let ended = brooklet(&[command, flag]);
+            let text = String::from_utf8(ended.stdout).unwrap();
+            assert_eq!(ended.status.code(), Some(0), "{command} {flag}");
+            let first = format!("brooklet {command} ");
+            assert!(text.starts_with(&first), "{command} {flag}: {text}");
+            assert!(ended.stderr.is_empty(), "{command} {flag}");
+        }
+    }
 }
 
 #[test]

@@ -36,10 +36,16 @@ pub struct Served {
 impl Served {
     /// Starts it on any free port.
     pub fn spawn(words: &[&str]) -> Served {
+        let on_any_port = [&["--listen", "127.0.0.1:0"], words].concat();
+        Served::spawn_with(&on_any_port, Stdio::null())
+    }
+
+    /// Starts it with just these words and this standard input.
+    pub fn spawn_with(words: &[&str], stdin: Stdio) -> Served {
         let mut child = Command::new(env!("CARGO_BIN_EXE_brooklet"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("serve")
             .args(words)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -72,10 +78,15 @@ impl Served {
 
     /// Sends SIGTERM, as whoever runs servers does.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends a signal, named as `kill` wants it.
+    pub fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(
             Command::new("kill")
-                .args(["-TERM", &id])
+                .args([signal, &id])
                 .status()
                 .unwrap()
                 .success()
