@@ -96,6 +96,7 @@ impl Direct {
             incarnation,
             properties: self.properties.clone(),
             seed: 100 + u64::from(self.starts),
+            catalog: metadata::Catalog::kafka(),
         };
         let config = NodeConfig {
             broker,

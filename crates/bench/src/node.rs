@@ -186,6 +186,7 @@ fn config() -> NodeConfig {
         incarnation: Uuid([7; 16]),
         properties: SortedMap::new(),
         seed: 2,
+        catalog: Default::default(),
     };
     NodeConfig {
         broker,

@@ -285,7 +285,12 @@ impl Controller {
                 };
                 (code, why)
             }),
-            _ => check_broker_config(name, value).map_err(|why| (ErrorCode::INVALID_REQUEST, why)),
+            _ => {
+                let known = self.config.catalog.find(BROKER, name);
+                let checked = known.map_or(Ok(()), |known| known.check(value));
+                let checked = checked.and_then(|()| check_broker_config(name, value));
+                checked.map_err(|why| (ErrorCode::INVALID_REQUEST, why))
+            }
         }
     }
 }

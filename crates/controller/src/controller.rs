@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Token, Uuid};
 
 use log::{Log, StoreOp};
-use metadata::{Image, MetadataRecord};
+use metadata::{Catalog, Image, MetadataRecord};
 use records::{BatchBuilder, BatchOptions};
 use sorted::SortedMap;
 use wire::feature_level_record::FeatureLevelRecord;
@@ -31,6 +31,8 @@ pub struct ControllerConfig {
     pub properties: SortedMap<String, String>,
     /// Where all the controller's chance comes from: topic ids, placement.
     pub seed: u64,
+    /// What the shell knows of configs; it may be empty.
+    pub catalog: Catalog,
 }
 
 /// Names a request until it is answered; whoever sent it chose the number.

@@ -2,8 +2,10 @@
 //! what each is for. A shell gives it to its brokers; without it they tell of fewer. That is the page's choice,
 //! which so does not load the text.
 
-use crate::config::{BROKER, ConfigKind, TOPIC};
+use crate::config::{BROKER, ConfigKey, ConfigKind, TOPIC, check_value};
 use crate::resource_config::{CLIENT_METRICS, GROUP};
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -25,6 +27,28 @@ pub struct KnownConfig {
     pub is_dynamic: bool,
     /// What it is for, in a sentence.
     pub documentation: &'static str,
+}
+
+impl KnownConfig {
+    /// Says whether a running broker takes this value. Bounds of numbers are not known here.
+    ///
+    /// # Errors
+    /// With Kafka's own sentence: it only counts at the start, or the value is of another type.
+    pub fn check(&self, value: &str) -> Result<(), String> {
+        if !self.is_dynamic {
+            let name = self.name;
+            return Err(format!("Cannot update these configs dynamically: [{name}]"));
+        }
+        let key = ConfigKey {
+            name: self.name,
+            default: self.default.unwrap_or_default(),
+            kind: self.kind,
+            broker_name: None,
+            min: None,
+            choices: &[],
+        };
+        check_value(&key, value).map_err(|why| why.0)
+    }
 }
 
 /// Configs by kind of resource and name.

@@ -76,6 +76,7 @@ impl Identity {
                 incarnation,
                 properties,
                 seed: rng.next(),
+                catalog: metadata::Catalog::kafka(),
             }),
             controller_node: meta.node_id,
             peers: Vec::new(),

@@ -65,6 +65,7 @@ impl State {
             incarnation,
             properties: self.properties(),
             seed: self.rng.next(),
+            catalog: metadata::Catalog::default(),
         });
         let peers = (1..=i32::try_from(self.scenario.brokers).unwrap_or(1))
             .map(NodeId)

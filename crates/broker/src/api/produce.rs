@@ -6,7 +6,8 @@
 //! v13 names topics by id. v10 tells the current leader with `NOT_LEADER_OR_FOLLOWER`.
 //!
 //! Left out: transactions (a transactional batch is refused with 48), throttling. Null records are
-//! answered with 87, where Kafka gives no answer at all.
+//! answered with 87, where Kafka gives no answer at all. A batch that wrongly claims LogAppendTime loses the
+//! claim, as in Kafka; compressed anew, its records keep their own times, where Kafka gives them the batch's.
 
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::event::{Closing, Effect, ReplicaId};
