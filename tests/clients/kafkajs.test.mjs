@@ -141,3 +141,16 @@ test("topics are described, listed and deleted", async () => {
   assert.ok(!(await admin.listTopics()).includes("described"));
   await admin.disconnect();
 });
+
+test("a transactional producer hears at once and for good that there are no transactions", async () => {
+  const producer = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    transactionalId: "t",
+    idempotent: true,
+    maxInFlightRequests: 1,
+  });
+  await producer.connect();
+  // KafkaJS has one sentence for every refusal of a coordinator; it must not come to the end of its retries.
+  await assert.rejects(producer.transaction(), { retriable: false, message: /coordinator/ });
+  await producer.disconnect();
+});
