@@ -85,3 +85,35 @@ fn a_config_that_kafka_does_not_know_may_be_a_secret_and_is_not_told() {
         );
     }
 }
+
+#[test]
+fn an_answer_has_room_for_so_many_configs_and_refuses_the_rest() {
+    const GROUPS: usize = 31_000;
+    let mut direct = node(&[]);
+    let conn = direct.connect();
+    let group = |number: usize| DescribeConfigsResource {
+        resource_type: GROUP,
+        resource_name: Str::from(number.to_string()),
+        configuration_keys: None,
+        ..Default::default()
+    };
+    let request = DescribeConfigsRequest {
+        resources: (0..GROUPS).map(group).collect(),
+        ..Default::default()
+    };
+    let answer: DescribeConfigsResponse = direct.ask(conn, 1, &request);
+    assert_eq!(answer.results.len(), GROUPS);
+    let rows: usize = answer
+        .results
+        .iter()
+        .map(|result| result.configs.len())
+        .sum();
+    assert!(rows <= (1 << 19) + 17, "{rows}");
+    let last = answer.results.last().expect("an answer");
+    assert_eq!(last.error_code, 42);
+    assert!(
+        last.error_message
+            .as_deref()
+            .is_some_and(|why| why.contains("ask again"))
+    );
+}

@@ -29,14 +29,22 @@ use wire::describe_configs_response::{
 
 /// Kafka hides this one: it is for its own tests.
 const HIDDEN: &str = "internal.segment.bytes";
+/// Configs that one answer tells of: those of some 15,000 topics. Groups need not exist to be asked for, so
+/// that a small request could ask for any number of them.
+const ROWS_MAX: usize = 1 << 19;
 /// `config_type` of a value of which nothing is known.
 const UNKNOWN: i8 = 0;
 
 type Refusal = (ErrorCode, String);
 
 pub(crate) fn handle(broker: &Broker, cx: &Cx<'_>, request: &DescribeConfigsRequest) -> Handled {
+    let mut told = 0;
     let result = |resource: &DescribeConfigsResource| {
         let found = match resource.resource_type {
+            _ if told >= ROWS_MAX => {
+                let why = format!("One answer has room for {ROWS_MAX} configs; ask again.");
+                Err((ErrorCode::INVALID_REQUEST, why))
+            }
             TOPIC => topic(broker, request, resource),
             BROKER => own(broker, request, resource),
             BROKER_LOGGER => logger(broker, resource),
@@ -60,7 +68,10 @@ pub(crate) fn handle(broker: &Broker, cx: &Cx<'_>, request: &DescribeConfigsRequ
             ..DescribeConfigsResult::default()
         };
         match found {
-            Ok(configs) => answer.configs = configs,
+            Ok(configs) => {
+                told += configs.len();
+                answer.configs = configs;
+            }
             Err((code, message)) => {
                 answer.error_code = code.0;
                 answer.error_message = Some(Str::from(message));
@@ -74,9 +85,23 @@ pub(crate) fn handle(broker: &Broker, cx: &Cx<'_>, request: &DescribeConfigsRequ
     })
 }
 
-fn is_asked(resource: &DescribeConfigsResource, name: &str) -> bool {
-    let keys = resource.configuration_keys.as_deref();
-    keys.is_none_or(|keys| keys.iter().any(|key| **key == *name))
+/// The names of the configs that are asked for, in order; all of them when none are named.
+struct Asked<'a>(Option<Vec<&'a str>>);
+
+impl<'a> Asked<'a> {
+    fn of(resource: &'a DescribeConfigsResource) -> Asked<'a> {
+        let keys = resource.configuration_keys.as_deref();
+        Asked(keys.map(|keys| {
+            let mut keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+            sorted::sort(&mut keys);
+            keys
+        }))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let keys = self.0.as_deref();
+        keys.is_none_or(|keys| keys.binary_search(&name).is_ok())
+    }
 }
 
 fn topic(
@@ -137,8 +162,8 @@ fn rows(
         }
         row
     };
-    let asked = keys.filter(|key| is_asked(resource, key.name));
-    asked.map(row).collect()
+    let asked = Asked::of(resource);
+    keys.filter(|key| asked.has(key.name)).map(row).collect()
 }
 
 fn documentation(
@@ -181,7 +206,9 @@ fn logger(
         documentation: Some(Str::from("")),
         ..DescribeConfigsResourceResult::default()
     };
-    Ok(Vec::from_iter(is_asked(resource, "root").then_some(root)))
+    Ok(Vec::from_iter(
+        Asked::of(resource).has("root").then_some(root),
+    ))
 }
 
 fn own(
@@ -204,7 +231,8 @@ fn own(
         .iter()
         .filter_map(|name| view.image.configs_of(BROKER, name));
     names.extend(set.flat_map(|configs| configs.keys().map(|name| &**name)));
-    names.retain(|name| is_asked(resource, name));
+    let asked = Asked::of(resource);
+    names.retain(|name| asked.has(name));
     sorted::sort(&mut names);
     names.dedup();
     let row = |name: &str| broker_row(broker, &view, request, name);
@@ -240,10 +268,9 @@ fn of_all_brokers(
     resource: &DescribeConfigsResource,
 ) -> Vec<DescribeConfigsResourceResult> {
     let set = broker.image.configs_of(BROKER, "");
-    let asked = set
-        .into_iter()
-        .flatten()
-        .filter(|(name, _)| is_asked(resource, name));
+    let asked = Asked::of(resource);
+    let set = set.into_iter().flatten();
+    let asked = set.filter(|(name, _)| asked.has(name));
     let row = |(name, value): (&alloc::sync::Arc<str>, &alloc::sync::Arc<str>)| {
         let found = Resolved {
             value,
