@@ -76,6 +76,8 @@ pub struct Recovery {
     pub(crate) indexed: Option<Indexed>,
     /// The newest snapshot of the producers that can be trusted.
     pub(crate) trusted: OnceCell<Option<Offset>>,
+    /// A snapshot that the batches before it do not agree with.
+    pub(crate) contradicted: Option<Offset>,
     /// Segments have not been read: the producers are not known before they are those of the
     /// snapshot at this offset.
     pub(crate) pending: Option<Offset>,
@@ -83,8 +85,10 @@ pub struct Recovery {
     carry: Vec<u8>,
     /// Set from the first bad byte on, with the cut that counts the bytes after it.
     cut: Option<Open>,
+    /// The segment that is being fed is dropped; its bytes are only counted.
+    dropping: bool,
     pub(crate) report: Report,
-    now: Time,
+    pub(crate) now: Time,
 }
 
 /// A cut whose segment is still being fed.
@@ -106,9 +110,11 @@ impl Recovery {
             resumed: false,
             indexed: None,
             trusted: OnceCell::new(),
+            contradicted: None,
             pending: None,
             carry: Vec::new(),
             cut: None,
+            dropping: false,
             report: Report::default(),
             now,
         }
@@ -133,10 +139,11 @@ impl Recovery {
     /// Begins the segment at `base`; they come in the order of their bases.
     pub fn segment(&mut self, base: Offset) {
         self.end_segment();
-        if !self.report.cuts.is_empty() {
+        if self.is_lost(base) {
             self.drop_segment(base, "it follows a damaged segment");
             return;
         }
+        self.dropping = false;
         if self.feeding {
             if !self.may_begin(base) {
                 self.drop_segment(base, "it begins before the segment before it ends");
@@ -155,6 +162,14 @@ impl Recovery {
         }
     }
 
+    /// Whether a segment is given up because something before it was cut. A crash tears the end of
+    /// a log, so what follows a tear is not believed. Below the recovery point, and after a clean
+    /// stop, no crash has done it: there each segment stands for itself, as in Kafka.
+    pub(crate) fn is_lost(&self, base: Offset) -> bool {
+        let proven = self.checkpoints.clean || base <= self.checkpoints.recovery_point;
+        !self.report.cuts.is_empty() && !proven
+    }
+
     /// Whether a segment can begin here, after those that there have been.
     pub(crate) fn may_begin(&self, base: Offset) -> bool {
         !self.feeding || (base >= self.log.end && base > self.log.active.base)
@@ -163,7 +178,7 @@ impl Recovery {
     /// Feeds the next bytes of the segment. Whole batches are kept without being copied; memory is
     /// given back when all chunks of a piece have been evicted, so pieces should not be huge.
     pub fn bytes(&mut self, piece: Bytes) {
-        if self.cut.is_none()
+        if self.dropping
             && let Some(dropped) = self.report.cuts.last_mut()
         {
             dropped.bytes += piece.len() as u64;
@@ -232,6 +247,19 @@ impl Recovery {
         log.active.unindexed = 0;
         log.active.reopen();
         if log_start > log.end {
+            let bytes = log.size();
+            if bytes > 0 {
+                self.report.cuts.push(Cut {
+                    file: LogFile::Log(log.segment(0).base),
+                    position: 0,
+                    bytes,
+                    reason: format!(
+                        "the checkpoint says that the log begins at offset {log_start}, which is \
+                         after its end, {}; all of it is dropped, as Kafka does",
+                        log.end
+                    ),
+                });
+            }
             log.truncate_fully_and_start_at(log_start, self.now, &mut ops);
         }
         if is_planted(Mutant::TailDropped) {
@@ -513,6 +541,10 @@ impl Recovery {
     /// Adds producers whose records are gone, forgets silent ones, drops snapshots out of range.
     fn settle_producers(&mut self, ops: &mut Vec<StoreOp>) {
         let (start, end) = (self.log.start, self.log.end);
+        // One that cannot be read is no state to fall back to; the next stop writes it anew.
+        let spoilt = |at: &Offset| self.decoded_snapshot(*at).is_none() && self.has_snapshot(*at);
+        let spoilt: Vec<Offset> = self.log.snapshots.iter().copied().filter(spoilt).collect();
+        self.log.drop_snapshots(|at| spoilt.contains(&at), ops);
         let newest = self.log.snapshots.range(..=end).next_back().copied();
         let known = newest
             .and_then(|at| self.decoded_snapshot(at))
@@ -532,10 +564,14 @@ impl Recovery {
     }
 
     /// The producers of a snapshot that was handed in; none when it is not there or damaged.
-    fn producers_of(&self, at: Offset) -> Producers {
+    pub(crate) fn producers_of(&self, at: Offset) -> Producers {
         let mut producers = Producers::default();
         producers.merge(self.decoded_snapshot(at).unwrap_or_default());
         producers
+    }
+
+    fn has_snapshot(&self, at: Offset) -> bool {
+        self.files.contains_key(&LogFile::Snapshot(at))
     }
 
     pub(crate) fn decoded_snapshot(&self, at: Offset) -> Option<Vec<(ProducerId, Producer)>> {
@@ -546,6 +582,7 @@ impl Recovery {
     fn drop_segment(&mut self, base: Offset, why: &str) {
         let file = LogFile::Log(base);
         self.cut = None;
+        self.dropping = true;
         self.report.cuts.push(Cut {
             file,
             position: 0,
