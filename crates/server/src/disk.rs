@@ -1,11 +1,11 @@
 //! Logs as Kafka's files: orders in, writes and fsyncs out.
 
-use crate::checkpoints::{self, Checkpoints, dir_name, join, key, replace};
+use crate::checkpoints::{self, Checkpoints, dir_name, join, key, renamed_dir, replace};
 use crate::files::Files;
 use crate::flusher::{Flush, Flushed};
 use bytes::Bytes;
 use cluster::{Cluster, LogId, ReplicaName};
-use ids::{NodeId, Offset, Uuid};
+use ids::{NodeId, Offset, PartitionIndex, Uuid};
 use log::{Log, LogFile, LogSlice, StoreOp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -37,6 +37,10 @@ pub struct DiskStore {
     /// Whose segments are being flushed, by the flush's number.
     flushes: BTreeMap<u64, LogId>,
     next_flush: u64,
+    /// What the checkpoint files say.
+    noted: Checkpoints,
+    /// What people are to hear.
+    said: Vec<String>,
 }
 
 /// A log's place in the file system.
@@ -91,6 +95,7 @@ impl DiskStore {
         fsync: Fsync,
         metadata: Found,
         found: Vec<Found>,
+        noted: Checkpoints,
     ) -> DiskStore {
         let place = Place::new(METADATA_DIR.to_owned(), metadata);
         DiskStore {
@@ -104,12 +109,19 @@ impl DiskStore {
             dirty: BTreeSet::new(),
             flushes: BTreeMap::new(),
             next_flush: 0,
+            noted,
+            said: Vec::new(),
         }
     }
 
     /// How much room the volume has.
     pub(crate) fn volume(&self) -> Option<cluster::Volume> {
         self.files.volume()
+    }
+
+    /// What there is to be said since the last call.
+    pub(crate) fn take_said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
     }
 
     /// Directories of partitions that the metadata does not know.
@@ -131,6 +143,7 @@ impl DiskStore {
                     let topic_id = other.map(|found| found.name.topic_id);
                     self.set_aside(&dir, topic_id.unwrap_or_default())?;
                 }
+                self.forget_predecessors(&key(name))?;
                 self.files.create_dir(&dir)?;
                 if self.fsync == Fsync::Always {
                     self.files.sync_dir("")?;
@@ -153,7 +166,11 @@ impl DiskStore {
 
     /// An older topic's directory stands where a new one's must: it is kept under another name.
     fn set_aside(&mut self, dir: &str, topic_id: Uuid) -> io::Result<()> {
-        let aside = format!("{dir}.{}-stray", hex(topic_id));
+        let aside = renamed_dir(dir, topic_id, "stray");
+        self.said.push(format!(
+            "{dir}: a directory of another topic with this name stood in the way; it is now \
+             {aside}, and not used"
+        ));
         self.files.rename(dir, &aside)
     }
 
@@ -163,7 +180,7 @@ impl DiskStore {
             return Ok(());
         };
         // Under its new name it is never taken for a partition again, whatever happens next.
-        let doomed = format!("{}.{}-delete", place.dir, hex(place.name.topic_id));
+        let doomed = renamed_dir(&place.dir, place.name.topic_id, "delete");
         self.files.rename(&place.dir, &doomed)?;
         self.files.remove_dir(&doomed)
     }
@@ -256,33 +273,39 @@ impl DiskStore {
         failed
     }
 
+    /// What the checkpoint files say about a name was said of a log that is gone, once a new log has
+    /// the name. (Kafka writes them when it deletes a log.)
+    fn forget_predecessors(&mut self, key: &(String, PartitionIndex)) -> io::Result<()> {
+        if !self.noted.name(key) {
+            return Ok(());
+        }
+        let claimed = self.logs.values().map(|place| &place.name);
+        let unclaimed = self.unclaimed.values().map(|found| &found.name);
+        let stand: BTreeSet<_> = claimed.chain(unclaimed).map(checkpoints::key).collect();
+        let sync = self.fsync == Fsync::Always;
+        let mut left = self.noted.clone();
+        left.retain(|key| stand.contains(key));
+        self.noted.write(left, &mut *self.files, sync)
+    }
+
     /// Writes the high watermarks, which Kafka does every 5 s.
     pub(crate) fn note_high_watermarks(
         &mut self,
         node: NodeId,
         cluster: &Cluster,
     ) -> io::Result<()> {
-        let offsets = self.gather(node, cluster).high_watermarks;
         let sync = self.fsync == Fsync::Always;
-        checkpoints::write(
-            &mut *self.files,
-            checkpoints::HIGH_WATERMARK,
-            &offsets,
-            sync,
-        )
+        let mut all = self.noted.clone();
+        all.high_watermarks = self.gather(node, cluster).high_watermarks;
+        self.noted.write(all, &mut *self.files, sync)
     }
 
     /// Writes recovery points and log starts, which Kafka does every minute.
     pub(crate) fn note_points(&mut self, node: NodeId, cluster: &Cluster) -> io::Result<()> {
-        let all = self.gather(node, cluster);
-        let (files, sync) = (&mut *self.files, self.fsync == Fsync::Always);
-        checkpoints::write(
-            files,
-            checkpoints::RECOVERY_POINT,
-            &all.recovery_points,
-            sync,
-        )?;
-        checkpoints::write(files, checkpoints::LOG_START, &all.log_starts, sync)
+        let sync = self.fsync == Fsync::Always;
+        let mut all = self.gather(node, cluster);
+        all.high_watermarks.clone_from(&self.noted.high_watermarks);
+        self.noted.write(all, &mut *self.files, sync)
     }
 
     /// Stops cleanly: closes every log, fsyncs everything, leaves Kafka's marker. Where a flush has
@@ -508,8 +531,4 @@ impl Place {
             };
         }
     }
-}
-
-fn hex(id: Uuid) -> String {
-    id.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -241,6 +241,10 @@ impl Driver {
                     self.console
                         .say(format!("{shown}: its directory cannot be made: {error}"));
                 }
+                if let Store::Disk(disk) = &mut self.store {
+                    let said = disk.take_said();
+                    said.into_iter().for_each(|line| self.console.say(line));
+                }
                 self.names.insert(log, shown);
             }
             Effect::Remove { replica } => self.remove(LogId::Replica(replica)),

@@ -4,6 +4,7 @@ use crate::flusher::{Flush, Flushed, Flusher};
 use crate::volume;
 use bytes::Bytes;
 use cluster::Volume;
+use log::LogFile;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -19,6 +20,10 @@ const OPEN_MAX: usize = 256;
 /// As in a real file system, nothing is certain to survive a power cut but what `sync` covers: a
 /// file's bytes by [`Files::sync`], its name by [`Files::sync_dir`] of its directory.
 pub trait Files: Send {
+    /// A path as people know it.
+    fn shown(&self, path: &str) -> String {
+        path.to_owned()
+    }
     /// Names of the directories in the data directory, in order.
     fn dirs(&mut self) -> io::Result<Vec<String>>;
     /// Names and lengths of the files in a directory, in order.
@@ -145,8 +150,14 @@ impl RealFiles {
         for entry in fs::read_dir(self.root.join(dir))? {
             let entry = entry?;
             // A name that is no text is none of ours.
-            if let Ok(name) = entry.file_name().into_string() {
-                found.push((name, entry.metadata()?));
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            // Partitions and segments may lie on other disks, behind symbolic links.
+            match (fs::metadata(entry.path()), fs::read_link(entry.path())) {
+                (Ok(metadata), _) => found.push((name, metadata)),
+                (Err(error), Ok(target)) => return Err(dangling(&entry.path(), &target, &error)),
+                (Err(error), Err(_)) => return Err(error),
             }
         }
         found.sort_by(|a, b| a.0.cmp(&b.0));
@@ -155,6 +166,10 @@ impl RealFiles {
 }
 
 impl Files for RealFiles {
+    fn shown(&self, path: &str) -> String {
+        self.root.join(path).display().to_string()
+    }
+
     fn dirs(&mut self) -> io::Result<Vec<String>> {
         let found = self.listed("")?.into_iter();
         Ok(found
@@ -205,7 +220,21 @@ impl Files for RealFiles {
 
     fn remove_dir(&mut self, dir: &str) -> io::Result<()> {
         self.close_below(dir);
-        fs::remove_dir_all(self.root.join(dir))
+        let path = self.root.join(dir);
+        if !path.is_symlink() {
+            return fs::remove_dir_all(path);
+        }
+        // Nothing goes but what a log is made of: a link may lead to more than that.
+        for (name, _) in self.files(dir)? {
+            if is_of_a_log(&name) {
+                fs::remove_file(path.join(name))?;
+            }
+        }
+        if let Ok(target) = fs::canonicalize(&path) {
+            // It may be a mount point, or hold something else.
+            let _ = fs::remove_dir(target);
+        }
+        fs::remove_file(path)
     }
 
     fn create(&mut self, path: &str) -> io::Result<()> {
@@ -251,4 +280,21 @@ impl Files for RealFiles {
     fn volume(&self) -> Option<Volume> {
         volume::of(&self.root)
     }
+}
+
+fn dangling(path: &Path, target: &Path, error: &io::Error) -> io::Error {
+    let (path, target) = (path.display(), target.display());
+    io::Error::new(
+        error.kind(),
+        format!(
+            "{path} is a symbolic link to {target}, which cannot be followed ({error}): put back \
+             what it leads to, or remove the link"
+        ),
+    )
+}
+
+/// Whether a file belongs to a log, or did before something was cut short.
+fn is_of_a_log(name: &str) -> bool {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    LogFile::parse(name).is_some() || LogFile::parse(stem).is_some()
 }
