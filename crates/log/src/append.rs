@@ -259,16 +259,23 @@ impl Log {
 
     /// Stops cleanly: writes the active segment's indexes, a producer snapshot at the log end, and
     /// the leader epochs where they are not written yet. A log that has not changed since the last
-    /// clean stop needs nothing but these.
+    /// clean stop needs nothing.
     pub fn close(&mut self, ops: &mut Vec<StoreOp>) {
-        if !self.closed {
-            self.active.note_time();
-            put_indexes(&self.active, ops);
-            self.put_snapshot(self.end, ops);
+        if core::mem::replace(&mut self.closed, true) {
+            return;
         }
+        self.active.note_time();
+        put_indexes(&self.active, ops);
+        self.put_snapshot(self.end, ops);
         if core::mem::take(&mut self.epochs_unsaved) {
             self.put_epochs(ops);
         }
+    }
+
+    /// Whether [`Log::close`] has nothing to do.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Writes a producer snapshot, unless the state at `end` is one that need not be written.

@@ -98,7 +98,7 @@ pub struct Log {
     pub(crate) epochs: Epochs,
     /// The epochs' file lacks one in which nothing has been appended yet, or has one too many.
     pub(crate) epochs_unsaved: bool,
-    /// It was closed cleanly before this start, and nothing has changed since.
+    /// Its files are as a clean stop leaves them: nothing has come to it since that one, or ever.
     pub(crate) closed: bool,
     pub(crate) producers: Producers,
     /// Producer snapshots that are stored.
@@ -126,7 +126,7 @@ impl Log {
             stored: start,
             epochs: Epochs::default(),
             epochs_unsaved: false,
-            closed: false,
+            closed: true,
             producers: Producers::default(),
             snapshots: SortedSet::new(),
             snapshot_floor: start,
@@ -240,8 +240,8 @@ impl Log {
 
     /// Notes that this replica leads from here on, even if it never appends (KIP-101).
     ///
-    /// It is written with the first append, or when the log is closed: recovery would drop an
-    /// epoch without records.
+    /// It is written with the first append, or when a log that has changed is closed: recovery
+    /// drops an epoch without records.
     pub fn become_leader(&mut self, epoch: LeaderEpoch) {
         self.epochs_unsaved |= self.epochs.assign(epoch, self.end);
     }

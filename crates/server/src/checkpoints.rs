@@ -56,9 +56,18 @@ impl Checkpoints {
         (found, damaged)
     }
 
+    /// Whether none of them was missing or damaged at the start.
+    pub(crate) fn are_whole(&self) -> bool {
+        self.absent.is_empty()
+    }
+
     /// Whether one of them names this partition.
     pub(crate) fn name(&self, key: &(String, PartitionIndex)) -> bool {
-        let files = [&self.recovery_points, &self.high_watermarks, &self.log_starts];
+        let files = [
+            &self.recovery_points,
+            &self.high_watermarks,
+            &self.log_starts,
+        ];
         files.iter().any(|file| file.contains_key(key))
     }
 
@@ -77,8 +86,16 @@ impl Checkpoints {
         sync: bool,
     ) -> io::Result<()> {
         let pairs = [
-            (RECOVERY_POINT, &mut self.recovery_points, new.recovery_points),
-            (HIGH_WATERMARK, &mut self.high_watermarks, new.high_watermarks),
+            (
+                RECOVERY_POINT,
+                &mut self.recovery_points,
+                new.recovery_points,
+            ),
+            (
+                HIGH_WATERMARK,
+                &mut self.high_watermarks,
+                new.high_watermarks,
+            ),
             (LOG_START, &mut self.log_starts, new.log_starts),
         ];
         for (name, old, new) in pairs {
@@ -212,7 +229,12 @@ mod tests {
         let long = renamed_dir(&format!("{}-0", "t".repeat(249)), id, "delete");
         assert_eq!(long.len(), 255);
         assert!(is_doomed(&name) && is_doomed(&long));
-        for other in ["keep-delete", "orders-0-delete", "orders-0.12-delete", "-delete"] {
+        for other in [
+            "keep-delete",
+            "orders-0-delete",
+            "orders-0.12-delete",
+            "-delete",
+        ] {
             assert!(!is_doomed(other), "{other}");
         }
     }

@@ -6,6 +6,7 @@ use crate::flusher::{Flush, Flushed};
 use bytes::Bytes;
 use cluster::{Cluster, LogId, ReplicaName};
 use ids::{NodeId, Offset, PartitionIndex, Uuid};
+use log::files::{encode_leader_epochs, encode_partition_metadata};
 use log::{Log, LogFile, LogSlice, StoreOp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -32,6 +33,8 @@ pub struct DiskStore {
     logs: BTreeMap<LogId, Place>,
     /// Directories found at the start that no replica has claimed yet.
     unclaimed: BTreeMap<String, Found>,
+    /// Logs that have no directory yet.
+    unborn: BTreeSet<LogId>,
     /// Logs with bytes that `commit` has to fsync.
     dirty: BTreeSet<LogId>,
     /// Whose segments are being flushed, by the flush's number.
@@ -52,6 +55,9 @@ struct Place {
     active: Active,
     recovery_point: Offset,
     flushes: Flushes,
+    /// Whether its directory is there. A log that nothing has come to gets one when there is time, so
+    /// that thousands of partitions can be made at once.
+    is_born: bool,
 }
 
 /// A log's closed segments whose flush has not ended.
@@ -106,6 +112,7 @@ impl DiskStore {
                 .into_iter()
                 .map(|found| (dir_name(&found.name), found))
                 .collect(),
+            unborn: BTreeSet::new(),
             dirty: BTreeSet::new(),
             flushes: BTreeMap::new(),
             next_flush: 0,
@@ -144,15 +151,34 @@ impl DiskStore {
                     self.set_aside(&dir, topic_id.unwrap_or_default())?;
                 }
                 self.forget_predecessors(&key(name))?;
-                self.files.create_dir(&dir)?;
-                if self.fsync == Fsync::Always {
-                    self.files.sync_dir("")?;
-                }
-                Found::new(name.clone())
+                let mut place = Place::new(dir, Found::new(name.clone()));
+                place.is_born = false;
+                self.unborn.insert(log);
+                self.logs.insert(log, place);
+                return Ok(());
             }
         };
         self.logs.insert(log, Place::new(dir, found));
         Ok(())
+    }
+
+    /// Makes directories that are not there yet, at most so many.
+    pub(crate) fn bear(&mut self, node: NodeId, cluster: &Cluster, count: usize) -> io::Result<()> {
+        for _ in 0..count {
+            let Some(id) = self.unborn.pop_first() else {
+                return Ok(());
+            };
+            // After a failure the first append tries again, and says so.
+            if let (Some(place), Some(log)) = (self.logs.get_mut(&id), cluster.log(node, id)) {
+                place.bear(&mut *self.files, log, self.fsync == Fsync::Always)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there are directories to be made.
+    pub(crate) fn has_unborn(&self) -> bool {
+        !self.unborn.is_empty()
     }
 
     /// Whether there is a directory of this name with records that nobody could make out.
@@ -176,7 +202,8 @@ impl DiskStore {
 
     pub(crate) fn remove(&mut self, id: LogId) -> io::Result<()> {
         self.dirty.remove(&id);
-        let Some(place) = self.logs.remove(&id) else {
+        self.unborn.remove(&id);
+        let Some(place) = self.logs.remove(&id).filter(|place| place.is_born) else {
             return Ok(());
         };
         // Under its new name it is never taken for a partition again, whatever happens next.
@@ -191,6 +218,13 @@ impl DiskStore {
         let Some(place) = self.logs.get_mut(&id) else {
             return Err(io::Error::other("the log's directory could not be made"));
         };
+        if !place.is_born {
+            if ops.iter().all(|op| place.is_at_birth(op)) {
+                return Ok(());
+            }
+            place.bear(files, log, always)?;
+            self.unborn.remove(&id);
+        }
         for op in ops {
             match op {
                 StoreOp::Roll { segment } if always => {
@@ -319,9 +353,14 @@ impl DiskStore {
         let ids: Vec<LogId> = self.logs.keys().copied().collect();
         let failed = |place: &Place| place.flushes.failed;
         for id in ids {
-            let Some(mut log) = cluster.log(node, id).cloned() else {
+            let unborn = self.logs.get(&id).is_none_or(|place| !place.is_born);
+            let idle = |log: &&Log| log.is_closed();
+            let Some(mut log) = cluster.log(node, id).filter(|log| !idle(log)).cloned() else {
                 continue;
             };
+            if unborn {
+                continue;
+            }
             let mut ops = Vec::new();
             log.close(&mut ops);
             self.carry_out(id, &ops, &log)?;
@@ -391,7 +430,46 @@ impl Place {
             name: found.name,
             recovery_point: found.recovery_point,
             flushes: Flushes::default(),
+            is_born: true,
         }
+    }
+
+    /// Whether the files are made so in any case when the directory is made.
+    fn is_at_birth(&self, op: &StoreOp) -> bool {
+        match op {
+            StoreOp::Roll { segment } => *segment == self.active.segment,
+            StoreOp::Put { file, .. } => {
+                matches!(file, LogFile::LeaderEpochs | LogFile::PartitionMetadata)
+            }
+            StoreOp::Append { .. } | StoreOp::Delete { .. } | StoreOp::Truncate { .. } => false,
+        }
+    }
+
+    /// Makes the directory with the files of an empty log.
+    fn bear(&mut self, files: &mut dyn Files, log: &Log, sync: bool) -> io::Result<()> {
+        files.create_dir(&self.dir)?;
+        if sync {
+            files.sync_dir("")?;
+        }
+        let id = encode_partition_metadata(self.name.topic_id);
+        let epochs = encode_leader_epochs(log.leader_epochs());
+        let mut put =
+            |file: LogFile, bytes: &[u8]| replace(files, &self.dir, &file.name(), bytes, sync);
+        put(LogFile::PartitionMetadata, &id)?;
+        put(LogFile::LeaderEpochs, &epochs)?;
+        let segment = self.active.segment;
+        for file in [
+            LogFile::Log(segment),
+            LogFile::Index(segment),
+            LogFile::TimeIndex(segment),
+        ] {
+            files.create(&join(&self.dir, &file.name()))?;
+        }
+        self.is_born = true;
+        if sync {
+            files.sync_dir(&self.dir)?;
+        }
+        Ok(())
     }
 
     /// The segments that lie below `end` and have not been flushed yet, or not be begun with:

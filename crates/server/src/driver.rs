@@ -15,6 +15,8 @@ const DESCRIBE_LOG_DIRS: [u8; 2] = [0, 35];
 const VOLUME_MS: u64 = 1000;
 /// Bytes that come into memory between two looks at the cache's bound.
 const LOOK_BYTES: u64 = 4 << 20;
+/// Directories that are made between two looks at the sockets.
+const BORN_AT_ONCE: usize = 8;
 
 /// What goes out to a client.
 #[derive(Debug)]
@@ -199,6 +201,26 @@ impl Driver {
         if let Err(error) = done {
             self.console
                 .say(format!("the checkpoint files cannot be written: {error}"));
+        }
+    }
+
+    /// Makes some of the directories that new logs do not have yet.
+    pub fn lay_out(&mut self) {
+        let Store::Disk(disk) = &mut self.store else {
+            return;
+        };
+        if let Err(error) = disk.bear(self.node, &self.cluster, BORN_AT_ONCE) {
+            self.console
+                .say(format!("a partition's directory cannot be made: {error}"));
+        }
+    }
+
+    /// Whether [`Driver::lay_out`] has something to do.
+    #[must_use]
+    pub fn is_laid_out(&self) -> bool {
+        match &self.store {
+            Store::Disk(disk) => !disk.has_unborn(),
+            Store::Memory(_) => true,
         }
     }
 

@@ -210,10 +210,7 @@ fn refuse_other_places(
 }
 
 /// The partitions that the metadata gives to a node, each with the log directory it is in there.
-pub(crate) fn assigned(
-    image: &Image,
-    node: NodeId,
-) -> impl Iterator<Item = (ReplicaName, Uuid)> {
+pub(crate) fn assigned(image: &Image, node: NodeId) -> impl Iterator<Item = (ReplicaName, Uuid)> {
     image.topics().flat_map(move |topic| {
         topic.partitions.iter().filter_map(move |(index, entry)| {
             let at = entry.replicas.iter().position(|replica| *replica == node)?;

@@ -4,12 +4,12 @@ use crate::checkpoints::{
     CLEAN_SHUTDOWN, Checkpoints, dir_name, is_doomed, join, parse_dir, read_small, replace,
 };
 use crate::console::Console;
-use crate::identify::{self, identify, refuse_strangers, refuse_without_metadata};
-use crate::leftovers;
-use crate::old_format;
 use crate::disk::{DiskStore, Found, Fsync, METADATA_DIR};
 use crate::files::Files;
+use crate::identify::{self, identify, refuse_strangers, refuse_without_metadata};
+use crate::leftovers;
 use crate::memory::MemoryStore;
+use crate::old_format;
 use crate::settings::Refusal;
 use crate::store::Store;
 use cluster::{
@@ -225,15 +225,20 @@ impl Opening<'_> {
         checkpoints: &Checkpoints,
     ) {
         for name in identify::missing(image, node, names) {
-            let end = checkpoints.of(&name, false).high_watermark;
+            let noted = checkpoints.of(&name, false);
             let dir = dir_name(&name);
-            self.console.say(match end {
-                Offset(0) => format!("{dir}: has no directory; it begins empty"),
-                end => format!(
+            match noted.recovery_point.max(noted.high_watermark) {
+                // Nothing had come to it yet: it gets its directory when something does.
+                Offset(0) if checkpoints.are_whole() => {}
+                Offset(0) => self.console.say(format!(
+                    "{dir}: has no directory, and no checkpoint says whether it had records; it \
+                     begins empty"
+                )),
+                end => self.console.say(format!(
                     "{dir}: has no directory, though it had records up to offset {end}; it \
                      begins empty. To have them back, stop the server and put the directory back"
-                ),
-            });
+                )),
+            }
         }
     }
 

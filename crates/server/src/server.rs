@@ -239,7 +239,7 @@ impl Server {
 
     /// Time until something is to be done, if no socket wakes the thread before.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.runnable.is_empty() {
+        if !self.runnable.is_empty() || !self.driver.is_laid_out() {
             return Some(Duration::ZERO);
         }
         let now = self.clock.now();
@@ -407,8 +407,9 @@ impl Server {
         }
     }
 
-    /// What the shell does on its own account: checkpoints, idle connections.
+    /// What the shell does on its own account: directories, checkpoints, idle connections.
     fn own_work(&mut self, now: Time) {
+        self.driver.lay_out();
         if self.due.accept.is_some_and(|due| due <= now) {
             self.accept(now);
         }

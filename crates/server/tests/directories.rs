@@ -108,7 +108,10 @@ fn a_link_that_leads_nowhere_is_refused_and_not_taken_for_an_empty_partition() {
     let elsewhere = fresh_dir("dirs-dangling-elsewhere");
     fs::rename(dir.join("orders-0"), elsewhere.join("gone")).unwrap();
     symlink(elsewhere.join("orders-0"), dir.join("orders-0")).unwrap();
-    assert_says(&refused(&dir), &["orders-0 is a symbolic link to", "put back"]);
+    assert_says(
+        &refused(&dir),
+        &["orders-0 is a symbolic link to", "put back"],
+    );
     fs::rename(elsewhere.join("gone"), elsewhere.join("orders-0")).unwrap();
     assert_eq!(served(&dir, 0), (from(0), vec![]));
     let first = dir.join("orders-0").join(&names(&dir, ".log")[0]);
@@ -196,7 +199,10 @@ fn what_was_to_be_deleted_and_what_was_never_whole_goes() {
         let name = &names(&dir, kind)[0];
         fs::rename(orders.join(name), orders.join(format!("{name}.deleted"))).unwrap();
     }
-    for name in ["00000000000000000005.index.tmp", "leader-epoch-checkpoint.tmp"] {
+    for name in [
+        "00000000000000000005.index.tmp",
+        "leader-epoch-checkpoint.tmp",
+    ] {
         fs::write(orders.join(name), "half").unwrap();
     }
     let part = "__cluster_metadata-0/00000000000000000007-0000000001.checkpoint.part";
@@ -219,7 +225,10 @@ fn a_segment_that_is_missing_is_missed() {
     let expected = [&from(0)[..first as usize], &from(next)[..]].concat();
     let (found, said) = served(&dir, 0);
     assert_eq!(found, expected);
-    assert_says(&said[0], &[&logs[1][..20], "records of that segment are missing"]);
+    assert_says(
+        &said[0],
+        &[&logs[1][..20], "records of that segment are missing"],
+    );
 }
 
 #[test]
@@ -242,7 +251,10 @@ fn a_partition_without_its_directory_is_told() {
     fs::remove_dir_all(dir.join("orders-0")).unwrap();
     let (found, said) = served(&dir, 0);
     assert_eq!(found, []);
-    assert_says(&said[0], &["orders-0: has no directory, though it had records up to offset 13"]);
+    assert_says(
+        &said[0],
+        &["orders-0: has no directory, though it had records up to offset 13"],
+    );
 }
 
 #[test]
@@ -257,12 +269,23 @@ fn meta_properties_of_another_node_are_refused_in_words() {
     assert_says(&refused_with(&settings), &told);
     // Nobody says what the id is to be, and the file is another's.
     fs::write(&path, text.replace("node.id=1", "node.id=7")).unwrap();
-    let told = [&shown[..], "node.id=7", "knows only node 1", "write node.id=1"];
+    let told = [
+        &shown[..],
+        "node.id=7",
+        "knows only node 1",
+        "write node.id=1",
+    ];
     assert_says(&refused(&dir), &told);
     fs::write(&path, "version=0\nbroker.id=1\n").unwrap();
-    assert_says(&refused(&dir), &[&shown, "not of version 1", "cluster.id=…"]);
+    assert_says(
+        &refused(&dir),
+        &[&shown, "not of version 1", "cluster.id=…"],
+    );
     fs::remove_file(&path).unwrap();
-    assert_says(&refused(&dir), &[&shown, "is missing, though there are partitions"]);
+    assert_says(
+        &refused(&dir),
+        &[&shown, "is missing, though there are partitions"],
+    );
     // Nothing was taken from the directory by all these starts.
     fs::write(&path, text).unwrap();
     assert_eq!(served(&dir, 0), (from(0), vec![]));
@@ -282,7 +305,10 @@ fn a_metadata_log_of_another_cluster_is_refused() {
     let metadata = "__cluster_metadata-0";
     fs::remove_dir_all(dir.join(metadata)).unwrap();
     fs::rename(other.join(metadata), dir.join(metadata)).unwrap();
-    let told = ["orders-0/partition.metadata: is of topic id", "another cluster"];
+    let told = [
+        "orders-0/partition.metadata: is of topic id",
+        "another cluster",
+    ];
     assert_says(&refused(&dir), &told);
 }
 
@@ -292,7 +318,10 @@ fn a_damaged_topic_id_is_refused_and_an_empty_one_written_anew() {
     let path = dir.join("orders-0/partition.metadata");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, "version: 0\ntopic_id: x\n").unwrap();
-    assert_says(&refused(&dir), &["partition.metadata: is damaged", "remove the file"]);
+    assert_says(
+        &refused(&dir),
+        &["partition.metadata: is damaged", "remove the file"],
+    );
     fs::remove_file(&path).unwrap();
     assert_eq!(served(&dir, 0).0, from(0));
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
@@ -355,7 +384,10 @@ fn a_topic_made_anew_owes_nothing_to_the_checkpoints_of_the_one_before() {
     assert_eq!(served(&killed, 0), (vec![(0, b"new".to_vec())], vec![]));
     for name in names {
         let text = fs::read_to_string(killed.join(name)).unwrap();
-        assert!(!text.contains("orders 0 9") && !text.contains("orders 0 13"), "{text}");
+        assert!(
+            !text.contains("orders 0 9") && !text.contains("orders 0 13"),
+            "{text}"
+        );
     }
 }
 

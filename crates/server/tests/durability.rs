@@ -95,6 +95,10 @@ impl Node {
     }
 
     fn create(&mut self, topic: &str) {
+        self.create_with(topic, 1);
+    }
+
+    fn create_with(&mut self, topic: &str, partitions: i32) {
         let configs = vec![CreatableTopicConfig {
             name: Str::from("internal.segment.bytes"),
             value: Some(Str::from("400")),
@@ -102,7 +106,7 @@ impl Node {
         }];
         let topic = CreatableTopic {
             name: Str::from(topic),
-            num_partitions: 1,
+            num_partitions: partitions,
             replication_factor: 1,
             configs,
             ..CreatableTopic::default()
@@ -282,26 +286,71 @@ fn after_a_flush_that_failed_nothing_is_taken_for_flushed() {
 }
 
 #[test]
-fn starts_and_stops_write_no_more_than_the_leader_epoch_of_a_log_that_nothing_comes_to() {
+fn starts_and_stops_write_nothing_of_a_log_that_nothing_comes_to() {
     let files = Recorder::default();
     let mut node = Node::start(&files, Fsync::OnRoll);
     node.create("orders");
     assert_eq!(node.produce("orders", "a record"), 0);
     node.stop();
-    let mut before = files.ops_in("orders-0");
+    let before = files.ops_in("orders-0");
     for _ in 0..3 {
         let mut node = Node::start(&files, Fsync::OnRoll);
         assert_eq!(files.ops_in("orders-0"), before);
         node.stop();
-        // One file is made, written and named.
-        assert_eq!(files.ops_in("orders-0"), before + 3);
-        before += 3;
+        assert_eq!(files.ops_in("orders-0"), before);
     }
     let mut node = Node::start(&files, Fsync::OnRoll);
     assert_eq!(node.produce("orders", "another"), 0);
     node.stop();
     assert!(files.ops_in("orders-0") > before + 4);
     assert_eq!(Node::start(&files, Fsync::OnRoll).end("orders"), 2);
+}
+
+/// What is done to files for a topic of so many partitions: when it is made, at a stop, and at a
+/// start and a stop once the directories are there.
+fn work_for(partitions: i32, fsync: Fsync) -> [usize; 3] {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, fsync);
+    let mut before = files.len();
+    let mut since = || {
+        let done = files.len() - before;
+        before += done;
+        done
+    };
+    node.create_with("idle", partitions);
+    let made = since();
+    node.stop();
+    let stopped = since();
+    let mut node = Node::start(&files, fsync);
+    while !node.driver.is_laid_out() {
+        node.driver.lay_out();
+    }
+    node.stop();
+    assert!(files.text("idle-0/partition.metadata").is_some());
+    since();
+    Node::start(&files, fsync).stop();
+    [made, stopped, since()]
+}
+
+#[test]
+fn partitions_that_nothing_comes_to_cost_no_file_when_they_are_made_nor_at_a_stop() {
+    for fsync in [Fsync::OnRoll, Fsync::Always] {
+        let (few, many) = (work_for(3, fsync), work_for(300, fsync));
+        assert_eq!(few, many, "{fsync:?}");
+        assert!(many.iter().all(|ops| *ops < 60), "{fsync:?}: {many:?}");
+    }
+}
+
+#[test]
+fn a_partition_that_had_no_directory_yet_begins_again_without_a_word() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    node.create("orders");
+    node.stop();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    assert_eq!(node.lines.all(), Vec::<String>::new());
+    assert_eq!(node.produce("orders", "a record"), 0);
+    assert!(files.text("orders-0/leader-epoch-checkpoint").is_some());
 }
 
 #[test]
