@@ -240,8 +240,8 @@ impl Log {
 
     /// Notes that this replica leads from here on, even if it never appends (KIP-101).
     ///
-    /// It is written with the first append, or when a log that has changed is closed: recovery
-    /// drops an epoch without records.
+    /// It is written with the first append, or when the log is closed: recovery would drop an
+    /// epoch without records.
     pub fn become_leader(&mut self, epoch: LeaderEpoch) {
         self.epochs_unsaved |= self.epochs.assign(epoch, self.end);
     }

@@ -278,7 +278,8 @@ impl Recovery {
         let epochs = self.files.get(&LogFile::LeaderEpochs);
         let epochs = epochs.and_then(|bytes| files::decode_leader_epochs(bytes));
         let untouched = self.checkpoints.clean && ops.is_empty() && adopted;
-        log.closed = untouched && epochs.is_some() && log.snapshot_floor >= log.end;
+        let is_new = ops.is_empty() && log.size() == 0;
+        log.closed = is_new || untouched && epochs.is_some() && log.snapshot_floor >= log.end;
         self.report.ops = ops;
         (self.log, self.report)
     }

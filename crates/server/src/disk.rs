@@ -353,14 +353,11 @@ impl DiskStore {
         let ids: Vec<LogId> = self.logs.keys().copied().collect();
         let failed = |place: &Place| place.flushes.failed;
         for id in ids {
-            let unborn = self.logs.get(&id).is_none_or(|place| !place.is_born);
-            let idle = |log: &&Log| log.is_closed();
-            let Some(mut log) = cluster.log(node, id).filter(|log| !idle(log)).cloned() else {
+            // A log without a directory is idle, too.
+            let busy = cluster.log(node, id).filter(|log| !log.is_idle());
+            let Some(mut log) = busy.cloned() else {
                 continue;
             };
-            if unborn {
-                continue;
-            }
             let mut ops = Vec::new();
             log.close(&mut ops);
             self.carry_out(id, &ops, &log)?;

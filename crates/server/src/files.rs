@@ -154,11 +154,12 @@ impl RealFiles {
                 continue;
             };
             // Partitions and segments may lie on other disks, behind symbolic links.
-            match (fs::metadata(entry.path()), fs::read_link(entry.path())) {
-                (Ok(metadata), _) => found.push((name, metadata)),
-                (Err(error), Ok(target)) => return Err(dangling(&entry.path(), &target, &error)),
-                (Err(error), Err(_)) => return Err(error),
-            }
+            let path = entry.path();
+            let metadata = fs::metadata(&path).map_err(|error| match fs::read_link(&path) {
+                Ok(target) => dangling(&path, &target, &error),
+                Err(_) => error,
+            })?;
+            found.push((name, metadata));
         }
         found.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(found)

@@ -42,14 +42,45 @@ impl Leftover {
     }
 }
 
-/// Settles a directory: afterwards its segments are those that a reader is to see.
-pub(crate) fn settle(files: &mut dyn Files, dir: &str, console: &Console) -> io::Result<()> {
+/// Settles a directory: afterwards its segments are those that a reader is to see. Gives the names
+/// and lengths of its files.
+pub(crate) fn settle(
+    files: &mut dyn Files,
+    dir: &str,
+    console: &Console,
+) -> io::Result<Vec<(String, u64)>> {
+    let mut listed = files.files(dir)?;
+    if listed.iter().any(|(name, _)| Leftover::parse(name).is_some()) {
+        settle_leftovers(files, dir, &listed, console)?;
+        listed = files.files(dir)?;
+    }
+    let orphans = orphans(&listed);
+    for (file, is_missed) in &orphans {
+        let path = join(dir, &file.name());
+        files.remove(&path)?;
+        if *is_missed {
+            console.say(format!(
+                "{path}: there is no segment that it belongs to; it is removed, and the records \
+                 of that segment are missing"
+            ));
+        }
+    }
+    listed.retain(|(name, _)| !orphans.iter().any(|(file, _)| file.name() == *name));
+    Ok(listed)
+}
+
+fn settle_leftovers(
+    files: &mut dyn Files,
+    dir: &str,
+    listed: &[(String, u64)],
+    console: &Console,
+) -> io::Result<()> {
     let (mut cleaned, mut swaps) = (Vec::new(), Vec::new());
-    for (name, _) in files.files(dir)? {
-        match Leftover::parse(&name) {
-            Some(Leftover::Waste) => files.remove(&join(dir, &name))?,
+    for (name, _) in listed {
+        match Leftover::parse(name) {
+            Some(Leftover::Waste) => files.remove(&join(dir, name))?,
             Some(Leftover::Cleaned(base)) => cleaned.push((base, name)),
-            Some(Leftover::Swap(file)) => swaps.push((file, name)),
+            Some(Leftover::Swap(file)) => swaps.push((file, name.clone())),
             None => {}
         }
     }
@@ -59,16 +90,16 @@ pub(crate) fn settle(files: &mut dyn Files, dir: &str, console: &Console) -> io:
     let (void, swaps): (Vec<_>, Vec<_>) = swaps.into_iter().partition(|(file, _)| {
         unfinished.is_some_and(|from| base_of(*file).is_some_and(|base| base >= from))
     });
-    for name in void.into_iter().map(|(_, name)| name) {
-        files.remove(&join(dir, &name))?;
+    for name in void.iter().map(|(_, name)| name) {
+        files.remove(&join(dir, name))?;
     }
     for (_, name) in cleaned {
-        files.remove(&join(dir, &name))?;
+        files.remove(&join(dir, name))?;
     }
-    if !swaps.is_empty() {
-        put_in_place(files, dir, swaps, console)?;
+    match swaps.is_empty() {
+        true => Ok(()),
+        false => put_in_place(files, dir, swaps, console),
     }
-    drop_orphans(files, dir, console)
 }
 
 /// Completes a clean-up: what its segments were made from goes, and they take the names.
@@ -143,34 +174,21 @@ fn end_of(files: &mut dyn Files, path: &str, base: Offset) -> io::Result<Option<
     }
 }
 
-/// Removes index files without a segment. Retention leaves some behind when it is cut short; else
-/// a segment is missing.
-fn drop_orphans(files: &mut dyn Files, dir: &str, console: &Console) -> io::Result<()> {
-    let listed = files.files(dir)?;
+/// Index files without a segment, and whether that segment is missed: below the first one it is
+/// retention that was cut short.
+fn orphans(listed: &[(String, u64)]) -> Vec<(LogFile, bool)> {
     let parsed = || (listed.iter()).filter_map(|(name, _)| LogFile::parse(name));
-    let segments: BTreeSet<Offset> = parsed()
-        .filter(|file| matches!(file, LogFile::Log(_)))
-        .filter_map(base_of)
-        .collect();
-    for file in parsed() {
-        let (LogFile::Index(base) | LogFile::TimeIndex(base) | LogFile::TxnIndex(base)) = file
-        else {
-            continue;
-        };
-        if segments.contains(&base) {
-            continue;
+    let is_log = |file: &LogFile| matches!(file, LogFile::Log(_));
+    let segments: BTreeSet<Offset> = parsed().filter(is_log).filter_map(base_of).collect();
+    let first = segments.first().copied();
+    let orphan = |file: LogFile| match file {
+        LogFile::Index(base) | LogFile::TimeIndex(base) | LogFile::TxnIndex(base) => {
+            let is_missed = first.is_none_or(|first| first < base);
+            (!segments.contains(&base)).then_some((file, is_missed))
         }
-        let path = join(dir, &file.name());
-        files.remove(&path)?;
-        // Below the first segment retention has been at work.
-        if segments.first().is_some_and(|first| *first < base) {
-            console.say(format!(
-                "{path}: there is no segment that it belongs to; it is removed, and the records \
-                 of that segment are missing"
-            ));
-        }
-    }
-    Ok(())
+        _ => None,
+    };
+    parsed().filter_map(orphan).collect()
 }
 
 fn base_of(file: LogFile) -> Option<Offset> {

@@ -392,10 +392,10 @@ impl Opening<'_> {
     ) -> Opens<(Found, Log)> {
         let dir = dir_name(&name);
         let failed = |error| (dir.clone(), error);
-        leftovers::settle(self.files, &dir, self.console).map_err(failed)?;
+        let listed = leftovers::settle(self.files, &dir, self.console).map_err(failed)?;
         let recovery_point = checkpoints.recovery_point;
         let (mut log, report) = loop {
-            match self.recover(&dir, config.clone(), checkpoints)? {
+            match self.recover(&dir, &listed, config.clone(), checkpoints)? {
                 Ok(recovered) => break recovered,
                 Err(snapshot) => {
                     let path = join(&dir, &LogFile::Snapshot(snapshot).name());
@@ -432,18 +432,18 @@ impl Opening<'_> {
     fn recover(
         &mut self,
         dir: &str,
+        listed: &[(String, u64)],
         config: LogConfig,
         checkpoints: log::Checkpoints,
     ) -> Opens<Result<(Log, Report), Offset>> {
-        let failed = |error| (dir.to_owned(), error);
         let mut recovery = Recovery::new(config, checkpoints, self.now);
         let mut segments = Vec::new();
-        for (file, length) in self.files.files(dir).map_err(failed)? {
-            match LogFile::parse(&file) {
-                Some(LogFile::Log(base)) => segments.push((base, length)),
+        for (file, length) in listed {
+            match LogFile::parse(file) {
+                Some(LogFile::Log(base)) => segments.push((base, *length)),
                 Some(other) => {
-                    let path = join(dir, &file);
-                    let length = length.min(SMALL_BYTES) as usize;
+                    let path = join(dir, file);
+                    let length = (*length).min(SMALL_BYTES) as usize;
                     // One that cannot be read is rebuilt, or cut with a word about it.
                     if let Ok(bytes) = self.files.read(&path, 0, length) {
                         recovery.file(other, bytes);
