@@ -112,6 +112,13 @@ impl Driver {
         (self.cluster.node(self.node)).is_some_and(|node| node.broker().queued(conn) > 0)
     }
 
+    /// Tells the node by how many microseconds the clock on the wall is ahead of the time of events.
+    pub fn set_wall_ahead(&mut self, micros: i64) {
+        if let Some(node) = self.cluster.node_mut(self.node) {
+            node.set_wall_ahead(micros);
+        }
+    }
+
     /// When the node wants [`Event::Tick`] at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {

@@ -50,7 +50,10 @@ pub(crate) fn settle(
     console: &Console,
 ) -> io::Result<Vec<(String, u64)>> {
     let mut listed = files.files(dir)?;
-    if listed.iter().any(|(name, _)| Leftover::parse(name).is_some()) {
+    if listed
+        .iter()
+        .any(|(name, _)| Leftover::parse(name).is_some())
+    {
         settle_leftovers(files, dir, &listed, console)?;
         listed = files.files(dir)?;
     }

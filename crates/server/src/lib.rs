@@ -27,7 +27,7 @@ mod store;
 mod volume;
 
 pub use checkpoints::Checkpoints;
-pub use clock::Clock;
+pub use clock::{Clock, Steady};
 pub use console::Console;
 pub use disk::{DiskStore, Fsync};
 pub use driver::{Driver, Out};

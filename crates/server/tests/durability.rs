@@ -144,6 +144,64 @@ impl Node {
     }
 }
 
+#[test]
+fn a_stall_longer_than_a_session_does_not_fence_the_only_broker() {
+    // What is heard first after it: that time has passed, or a client's request of any kind.
+    for first in 0..3 {
+        let files = Recorder::default();
+        let mut node = Node::start(&files, Fsync::OnRoll);
+        node.create("orders");
+        let leader = |node: &Node| {
+            let broker = node.driver.cluster().node(node.driver.node()).unwrap();
+            let image = broker.broker().image();
+            let partition = image.partition("orders", PartitionIndex(0)).unwrap();
+            (partition.leader(), partition.leader_epoch)
+        };
+        let before = leader(&node);
+        for stall_s in [10, 60, 7 * 24 * 3600] {
+            node.now = node.now.plus_millis(stall_s * 1000);
+            match first {
+                0 => node.tell(Event::Tick),
+                1 => assert_eq!(node.produce("orders", "a record"), 0),
+                _ => node.create(&format!("more-{stall_s}")),
+            }
+            node.tell(Event::Tick);
+            assert!(node.driver.is_serving(), "{first}: {stall_s} s");
+            assert_eq!(leader(&node), before, "{first}: {stall_s} s");
+            assert_eq!(node.produce("orders", "a record"), 0);
+        }
+    }
+}
+
+#[test]
+fn records_bear_the_time_on_the_wall_and_deadlines_do_not() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    node.create("orders");
+    // The machine's clock is set on by two days: the record below is of before.
+    node.driver.set_wall_ahead(2 * 24 * 3_600_000_000);
+    assert_eq!(node.produce("orders", "a record"), 0);
+    assert!(node.driver.is_serving());
+    // Set back by two hours, the record's time lies too far ahead (message.timestamp.after.max.ms).
+    node.driver.set_wall_ahead(-2 * 3_600_000_000);
+    assert_eq!(node.produce("orders", "a record"), 32, "INVALID_TIMESTAMP");
+}
+
+#[test]
+fn a_request_without_time_to_wait_is_answered_by_what_is_committed_at_once() {
+    for fsync in [Fsync::OnRoll, Fsync::Always] {
+        let files = Recorder::default();
+        let mut node = Node::start(&files, fsync);
+        node.create("orders");
+        for timeout_ms in [0, -1] {
+            let mut request = produce_request("orders", &[b"a record"], -1);
+            request.timeout_ms = timeout_ms;
+            let answer: ProduceResponse = node.ask(9, &request);
+            assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+        }
+    }
+}
+
 /// What has been acknowledged, with the number of operations there had been by then.
 struct Acknowledged {
     ops: usize,
