@@ -6,15 +6,14 @@ use crate::epochs::Epochs;
 use crate::files::{self, LogFile};
 use crate::index::Indexes;
 use crate::log::{Log, LogConfig, StoreOp};
-use crate::producers::{Producer, Producers};
 use crate::resume::Indexed;
 use crate::segment::Segment;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::cell::OnceCell;
-use ids::{Mutant, Offset, ProducerId, Time, is_planted};
+use ids::{Mutant, Offset, Time, is_planted};
 use records::{BatchView, HEADER_LEN, Header, HeaderError};
-use sorted::{SortedMap, SortedSet};
+use sorted::SortedMap;
 
 /// Largest batch that is believed: no request could have brought a larger one
 /// (`socket.request.max.bytes`). So a damaged length cannot make recovery hoard a whole segment.
@@ -382,7 +381,7 @@ impl Recovery {
     }
 
     /// From the awaited snapshot's offset on the producers are known again.
-    fn settle_pending(&mut self, upto: Offset) {
+    pub(crate) fn settle_pending(&mut self, upto: Offset) {
         if let Some(at) = self.pending.take_if(|at| *at <= upto) {
             self.log.producers = self.producers_of(at);
         }
@@ -514,70 +513,6 @@ impl Recovery {
             _ => true,
         });
         self.report.ops.append(&mut ops);
-    }
-
-    /// The producers after segments that have not been read, when no batch has told.
-    fn settle_end(&mut self) {
-        let end = self.log.end;
-        self.settle_pending(end);
-        if self.pending.take().is_some() {
-            // The log was cut before the snapshot: an older one has to do.
-            self.log.producers = Producers::default();
-        }
-        if self.resumed {
-            // A write that fails goes back to here, without loading anything.
-            self.log.checkpoint_producers(end);
-        }
-    }
-
-    fn settle_epochs(&mut self) {
-        let log = &mut self.log;
-        log.epochs.truncate_from_end(log.end);
-        log.epochs.truncate_from_start(log.start);
-        let bytes = files::encode_leader_epochs(log.epochs.entries());
-        let stored = self.files.get(&LogFile::LeaderEpochs);
-        log.epochs_unsaved = stored.is_none_or(|stored| *stored != bytes);
-    }
-
-    /// Adds producers whose records are gone, forgets silent ones, drops snapshots out of range.
-    fn settle_producers(&mut self, ops: &mut Vec<StoreOp>) {
-        let (start, end) = (self.log.start, self.log.end);
-        // One that cannot be read is no state to fall back to; the next stop writes it anew.
-        let spoilt = |at: &Offset| self.decoded_snapshot(*at).is_none() && self.has_snapshot(*at);
-        let spoilt: Vec<Offset> = self.log.snapshots.iter().copied().filter(spoilt).collect();
-        self.log.drop_snapshots(|at| spoilt.contains(&at), ops);
-        let newest = self.log.snapshots.range(..=end).next_back().copied();
-        let known = newest
-            .and_then(|at| self.decoded_snapshot(at))
-            .unwrap_or_default();
-        let log = &mut self.log;
-        log.producers.merge(known);
-        if is_planted(Mutant::ProducersForgotten) {
-            log.producers = Producers::default();
-        }
-        log.producers.replicated_to(log.high_watermark);
-        log.expire_producers(self.now);
-        // Besides those at a segment's base only the one of the last clean stop is of use.
-        let bases: SortedSet<Offset> = log.segments().map(|segment| segment.base).collect();
-        let stop = newest.filter(|&at| bases.last().is_some_and(|&last| at > last));
-        let useful = |at| bases.contains(&at) || stop == Some(at);
-        log.drop_snapshots(|at| at > end || at <= start || !useful(at), ops);
-    }
-
-    /// The producers of a snapshot that was handed in; none when it is not there or damaged.
-    pub(crate) fn producers_of(&self, at: Offset) -> Producers {
-        let mut producers = Producers::default();
-        producers.merge(self.decoded_snapshot(at).unwrap_or_default());
-        producers
-    }
-
-    fn has_snapshot(&self, at: Offset) -> bool {
-        self.files.contains_key(&LogFile::Snapshot(at))
-    }
-
-    pub(crate) fn decoded_snapshot(&self, at: Offset) -> Option<Vec<(ProducerId, Producer)>> {
-        let bytes = self.files.get(&LogFile::Snapshot(at))?;
-        files::decode_snapshot(bytes)
     }
 
     fn drop_segment(&mut self, base: Offset, why: &str) {

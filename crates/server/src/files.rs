@@ -8,7 +8,7 @@ use log::LogFile;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Files that are kept open at most.
@@ -95,6 +95,11 @@ impl RealFiles {
             .truncate(false)
             .open(root.join(".lock"))?;
         lock.try_lock()?;
+        // Kafka's lock is of another kind, which this one does not exclude.
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        if is_held(&locks, &lock.metadata()?) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
         Ok(RealFiles {
             root: root.to_path_buf(),
             open: BTreeMap::new(),
@@ -283,6 +288,18 @@ impl Files for RealFiles {
     }
 }
 
+/// Whether a process holds a POSIX lock on this file, by the list that Linux gives of them.
+fn is_held(locks: &str, file: &fs::Metadata) -> bool {
+    let dev = file.dev();
+    let major = dev >> 8 & 0xfff | dev >> 32 & !0xfff;
+    let minor = dev & 0xff | dev >> 12 & !0xff;
+    let place = format!("{major:02x}:{minor:02x}:{}", file.ino());
+    locks.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.contains(&"POSIX") && words.contains(&place.as_str())
+    })
+}
+
 fn dangling(path: &Path, target: &Path, error: &io::Error) -> io::Error {
     let (path, target) = (path.display(), target.display());
     io::Error::new(
@@ -298,4 +315,25 @@ fn dangling(path: &Path, target: &Path, error: &io::Error) -> io::Error {
 fn is_of_a_log(name: &str) -> bool {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     LogFile::parse(name).is_some() || LogFile::parse(stem).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_held;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_lock_as_kafka_takes_it_is_seen() {
+        let file = fs::metadata("Cargo.toml").unwrap();
+        let (dev, inode) = (file.dev(), file.ino());
+        let (major, minor) = (dev >> 8 & 0xfff, dev & 0xff);
+        let line = |kind: &str, inode: u64| {
+            format!("1: {kind}  ADVISORY  WRITE 1234 {major:02x}:{minor:02x}:{inode} 0 EOF\n")
+        };
+        assert!(is_held(&line("POSIX", inode), &file));
+        assert!(!is_held(&line("FLOCK", inode), &file));
+        assert!(!is_held(&line("POSIX", inode + 1), &file));
+        assert!(!is_held("", &file));
+    }
 }

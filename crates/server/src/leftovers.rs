@@ -61,12 +61,13 @@ pub(crate) fn settle(
     for (file, is_missed) in &orphans {
         let path = join(dir, &file.name());
         files.remove(&path)?;
-        if *is_missed {
-            console.say(format!(
-                "{path}: there is no segment that it belongs to; it is removed, and the records \
-                 of that segment are missing"
-            ));
-        }
+        let why = match is_missed {
+            true => "the records of that segment are missing",
+            false => "unless retention was deleting that segment, its records are missing",
+        };
+        console.say(format!(
+            "{path}: there is no segment that it belongs to; it is removed, and {why}"
+        ));
     }
     listed.retain(|(name, _)| !orphans.iter().any(|(file, _)| file.name() == *name));
     Ok(listed)
@@ -177,7 +178,7 @@ fn end_of(files: &mut dyn Files, path: &str, base: Offset) -> io::Result<Option<
     }
 }
 
-/// Index files without a segment, and whether that segment is missed: below the first one it is
+/// Index files without a segment, and whether that segment is missed: below the first one it may be
 /// retention that was cut short.
 fn orphans(listed: &[(String, u64)]) -> Vec<(LogFile, bool)> {
     let parsed = || (listed.iter()).filter_map(|(name, _)| LogFile::parse(name));

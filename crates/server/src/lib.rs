@@ -21,6 +21,7 @@ mod memory;
 mod old_format;
 mod open;
 mod outgoing;
+mod place;
 mod server;
 mod settings;
 mod store;

@@ -4,12 +4,13 @@ use crate::checkpoints::{
     CLEAN_SHUTDOWN, Checkpoints, dir_name, is_doomed, join, parse_dir, read_small, replace,
 };
 use crate::console::Console;
-use crate::disk::{DiskStore, Found, Fsync, METADATA_DIR};
+use crate::disk::{DiskStore, Fsync, METADATA_DIR};
 use crate::files::Files;
 use crate::identify::{self, identify, refuse_strangers, refuse_without_metadata};
 use crate::leftovers;
 use crate::memory::MemoryStore;
 use crate::old_format;
+use crate::place::Found;
 use crate::settings::Refusal;
 use crate::store::Store;
 use cluster::{
