@@ -271,12 +271,12 @@ impl Log {
         }
     }
 
-    /// Whether nothing has come to the log since the last clean stop, or ever. Then
-    /// [`Log::close`] has at most an epoch without records to write, which recovery drops; a shell
-    /// with thousands of such logs need not.
+    /// Whether nothing has come to the log since the last clean stop, or ever. What [`Log::close`]
+    /// has to write then, an epoch without records or indexes without entries, recovery does not
+    /// need; a shell with thousands of such logs may leave it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.closed
+        self.closed || self.sealed.is_empty() && self.active.size == 0
     }
 
     /// Writes a producer snapshot, unless the state at `end` is one that need not be written.

@@ -98,7 +98,7 @@ pub struct Log {
     pub(crate) epochs: Epochs,
     /// The epochs' file lacks one in which nothing has been appended yet, or has one too many.
     pub(crate) epochs_unsaved: bool,
-    /// Its files are as a clean stop leaves them: nothing has come to it since that one, or ever.
+    /// It was closed cleanly before this start, and nothing has changed since.
     pub(crate) closed: bool,
     pub(crate) producers: Producers,
     /// Producer snapshots that are stored.
@@ -126,7 +126,7 @@ impl Log {
             stored: start,
             epochs: Epochs::default(),
             epochs_unsaved: false,
-            closed: true,
+            closed: false,
             producers: Producers::default(),
             snapshots: SortedSet::new(),
             snapshot_floor: start,

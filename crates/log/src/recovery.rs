@@ -37,6 +37,9 @@ pub struct Cut {
 pub struct Report {
     /// What was given up; empty when all was well.
     pub cuts: Vec<Cut>,
+    /// Offsets, from and to before, that no segment has, where nothing was cut: a compacted log has
+    /// such gaps, and of another one segments are missing.
+    pub gaps: Vec<(Offset, Offset)>,
     /// Batches whose checksum was compared.
     pub checked: u64,
     /// Orders that make the files what the log now is.
@@ -148,8 +151,13 @@ impl Recovery {
                 self.drop_segment(base, "it begins before the segment before it ends");
                 return;
             }
+            self.note_gap(self.log.end, base);
             self.seal(base);
         } else {
+            // The first epoch's start moves with the log's.
+            if let Some(first) = self.log.epochs.entries().first() {
+                self.note_gap(first.start, base);
+            }
             self.begin(base);
         }
         self.feeding = true;
@@ -158,6 +166,12 @@ impl Recovery {
             let aborted = self.files.get(&LogFile::TxnIndex(base));
             let aborted = aborted.and_then(|bytes| files::decode_txn_index(bytes));
             self.log.active.aborted = aborted.unwrap_or_default();
+        }
+    }
+
+    fn note_gap(&mut self, from: Offset, to: Offset) {
+        if from < to && self.report.cuts.is_empty() {
+            self.report.gaps.push((from, to));
         }
     }
 
@@ -277,8 +291,7 @@ impl Recovery {
         let epochs = self.files.get(&LogFile::LeaderEpochs);
         let epochs = epochs.and_then(|bytes| files::decode_leader_epochs(bytes));
         let untouched = self.checkpoints.clean && ops.is_empty() && adopted;
-        let is_new = ops.is_empty() && log.size() == 0;
-        log.closed = is_new || untouched && epochs.is_some() && log.snapshot_floor >= log.end;
+        log.closed = untouched && epochs.is_some() && log.snapshot_floor >= log.end;
         self.report.ops = ops;
         (self.log, self.report)
     }

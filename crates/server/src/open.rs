@@ -209,8 +209,11 @@ impl Opening<'_> {
         let mut logs = Vec::new();
         for name in names {
             let config = recovery_config(&view, &name.topic);
+            let policy = metadata::topic_config("cleanup.policy");
+            let policy = policy.map(|key| view.topic(&name.topic, key).value);
+            let compacted = policy.is_none_or(|policy| policy.contains("compact"));
             let noted = checkpoints.of(&name, clean);
-            let (found, log) = self.log(name.clone(), config, noted)?;
+            let (found, log) = self.log(name.clone(), (config, compacted), noted)?;
             self.say_shorter(&name, &log, noted);
             logs.push((found, log));
         }
@@ -287,7 +290,11 @@ impl Opening<'_> {
         // Small and precious: always checked whole, and all of it stays in memory.
         let (share, cache_bytes) = (self.share, self.cache_bytes);
         (self.share, self.cache_bytes) = (u64::MAX, u64::MAX);
-        let opened = self.log(name, LogConfig::default(), log::Checkpoints::default());
+        let opened = self.log(
+            name,
+            (LogConfig::default(), true),
+            log::Checkpoints::default(),
+        );
         (self.share, self.cache_bytes) = (share, cache_bytes);
         let (mut found, mut log) = opened?;
         let snapshot = self.snapshot(log.log_start()).map_err(failed)?;
@@ -388,7 +395,7 @@ impl Opening<'_> {
     fn log(
         &mut self,
         name: ReplicaName,
-        config: LogConfig,
+        (config, compacted): (LogConfig, bool),
         checkpoints: log::Checkpoints,
     ) -> Opens<(Found, Log)> {
         let dir = dir_name(&name);
@@ -408,6 +415,18 @@ impl Opening<'_> {
             }
         };
         self.refuse_old_format(&dir, &report)?;
+        let first = log.segment_sizes().next().map(|(base, _)| base);
+        for (from, to) in report.gaps.iter().filter(|_| !compacted) {
+            let unless = match Some(*to) == first {
+                true => "unless retention was deleting them, ",
+                false => "",
+            };
+            self.console.say(format!(
+                "{dir}: no segment has the records from offset {from} to {}: {unless}they are \
+                 missing",
+                to.0 - 1
+            ));
+        }
         for cut in &report.cuts {
             self.console.say(format!(
                 "{dir}/{}: cut at byte {}, {} bytes dropped: {}",

@@ -209,7 +209,9 @@ fn what_was_to_be_deleted_and_what_was_never_whole_goes() {
     fs::write(dir.join(part), "half").unwrap();
     fs::write(orders.join("README"), "mine").unwrap();
     let first: i64 = names(&dir, ".log")[0][..20].parse().unwrap();
-    assert_eq!(served(&dir, first), (from(first), vec![]));
+    let (found, said) = served(&dir, first);
+    assert_eq!(found, from(first));
+    assert_says(&said[0], &["unless retention was deleting them"]);
     assert_eq!(names(&dir, ".deleted"), Vec::<String>::new());
     assert_eq!(names(&dir, ".tmp"), Vec::<String>::new());
     assert!(!dir.join(part).exists() && orders.join("README").exists());
@@ -229,6 +231,29 @@ fn a_segment_that_is_missing_is_missed() {
         &said[0],
         &[&logs[1][..20], "records of that segment are missing"],
     );
+}
+
+#[test]
+fn segments_that_are_gone_without_a_trace_are_missed() {
+    for which in [0, 1] {
+        let dir = stopped(&format!("dirs-hole-{which}"));
+        let logs = names(&dir, ".log");
+        let (gone, next) = (&logs[which][..20], &logs[which + 1][..20]);
+        for kind in ["log", "index", "timeindex"] {
+            fs::remove_file(dir.join(format!("orders-0/{gone}.{kind}"))).unwrap();
+        }
+        let (first, next): (i64, i64) = (gone.parse().unwrap(), next.parse().unwrap());
+        let (found, said) = served(&dir, if which == 0 { next } else { 0 });
+        assert_eq!(
+            found,
+            [&from(0)[..first as usize], &from(next)[..]].concat()
+        );
+        let words = format!(
+            "orders-0: no segment has the records from offset {first} to {}",
+            next - 1
+        );
+        assert_says(&said[0], &[&words]);
+    }
 }
 
 #[test]

@@ -242,6 +242,11 @@ impl Life {
                     return None;
                 }
                 self.files.remove(&log).unwrap();
+                if self.below(2) == 0 {
+                    let stem = log.strip_suffix("log").unwrap();
+                    self.files.remove(&format!("{stem}index")).unwrap();
+                    self.files.remove(&format!("{stem}timeindex")).unwrap();
+                }
             }
             Damage::DirectoryGone => self.files.remove_dir(&dir).unwrap(),
             Damage::TopicIdGarbled => self.write(
