@@ -283,8 +283,10 @@ fn what_an_index_has_not_promised_is_not_taken_over() {
     assert!(found < end && cuts > 0);
 }
 
+type Spoil = fn(&mut Vec<u8>);
+
 /// What a crash, a restore or a person makes of a producer snapshot.
-const SNAPSHOT_DAMAGES: &[(&str, fn(&mut Vec<u8>))] = &[
+const SNAPSHOT_DAMAGES: &[(&str, Spoil)] = &[
     ("no byte is left", Vec::clear),
     ("a byte is another", |bytes| {
         let at = bytes.len() - 5;

@@ -154,7 +154,13 @@ pub fn open_dir(
     });
     Ok(Opened {
         node: Node::new(config, metadata_log, recovered.collect()),
-        store: Store::Disk(DiskStore::new(files, fsync, metadata_found, found, noted)),
+        store: Store::Disk(Box::new(DiskStore::new(
+            files,
+            fsync,
+            metadata_found,
+            found,
+            noted,
+        ))),
     })
 }
 

@@ -62,7 +62,7 @@ fn refused(dir: &Path) -> String {
 
 fn refused_with(settings: &brooklet_server::Settings) -> String {
     let outcome = Server::start(settings, Lines::default().console());
-    outcome.err().expect("it starts").to_string()
+    outcome.unwrap_err().to_string()
 }
 
 #[track_caller]
