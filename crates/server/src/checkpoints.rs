@@ -148,6 +148,22 @@ pub(crate) fn replace(
     bytes: &[u8],
     sync: bool,
 ) -> io::Result<()> {
+    put(files, dir, name, bytes, sync)?;
+    if sync {
+        files.sync_dir(dir)?;
+    }
+    Ok(())
+}
+
+/// As [`replace`], and leaves it to the caller to make the name last: one fsync of the directory
+/// serves all files that are written together.
+pub(crate) fn put(
+    files: &mut dyn Files,
+    dir: &str,
+    name: &str,
+    bytes: &[u8],
+    sync: bool,
+) -> io::Result<()> {
     let path = join(dir, name);
     let beside = format!("{path}.tmp");
     files.create(&beside)?;
@@ -155,11 +171,7 @@ pub(crate) fn replace(
     if sync {
         files.sync(&beside)?;
     }
-    files.rename(&beside, &path)?;
-    if sync {
-        files.sync_dir(dir)?;
-    }
-    Ok(())
+    files.rename(&beside, &path)
 }
 
 pub(crate) fn join(dir: &str, name: &str) -> String {

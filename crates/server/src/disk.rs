@@ -1,6 +1,6 @@
 //! Logs as Kafka's files: orders in, writes and fsyncs out.
 
-use crate::checkpoints::{self, Checkpoints, dir_name, join, key, renamed_dir, replace};
+use crate::checkpoints::{self, Checkpoints, dir_name, join, key, put, renamed_dir, replace};
 use crate::files::Files;
 use crate::place::{Found, Place};
 use bytes::Bytes;
@@ -127,9 +127,14 @@ impl DiskStore {
             let Some(id) = self.unborn.pop_first() else {
                 return Ok(());
             };
-            // After a failure the first append tries again, and says so.
-            if let (Some(place), Some(log)) = (self.logs.get_mut(&id), cluster.log(node, id)) {
-                place.bear(&mut *self.files, log, self.fsync == Fsync::Always)?;
+            let (Some(place), Some(log)) = (self.logs.get_mut(&id), cluster.log(node, id)) else {
+                continue;
+            };
+            let sync = self.fsync == Fsync::Always;
+            if let Err(error) = place.bear(&mut *self.files, log, sync) {
+                // The first append to each tries again, and says so.
+                self.unborn.clear();
+                return Err(error);
             }
         }
         Ok(())
@@ -184,12 +189,13 @@ impl DiskStore {
             place.bear(files, log, always)?;
             self.unborn.remove(&id);
         }
+        let mut named = false;
         for op in ops {
             match op {
                 StoreOp::Roll { segment } if always => {
                     place.sync(files, *segment, log)?;
                     place.begin(files, *segment)?;
-                    files.sync_dir(&place.dir)?;
+                    named = true;
                 }
                 StoreOp::Roll { segment } => {
                     if place.flush(files, *segment, log, self.next_flush)? {
@@ -214,7 +220,8 @@ impl DiskStore {
                     }
                 }
                 StoreOp::Put { file, bytes } => {
-                    replace(files, &place.dir, &file.name(), bytes, always)?;
+                    put(files, &place.dir, &file.name(), bytes, always)?;
+                    named |= always;
                 }
                 StoreOp::Delete { file } => files.remove(&join(&place.dir, &file.name()))?,
                 StoreOp::Truncate { segment, position } => {
@@ -222,7 +229,10 @@ impl DiskStore {
                 }
             }
         }
-        Ok(())
+        match named {
+            true => files.sync_dir(&place.dir),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn commit(&mut self) -> Vec<(LogId, io::Error)> {

@@ -141,7 +141,7 @@ fn refuse_other_topics(
             Some(id) if id != topic.id => {
                 strange.get_or_insert((files.shown(&path), id, topic));
             }
-            None if !bytes.is_empty() => {
+            None if bytes.iter().any(|byte| *byte != 0) => {
                 return Err(Refusal(format!(
                     "{}: is damaged. If the directory is of the topic {} that there is now, \
                      remove the file, and it is written anew; else move the directory away",

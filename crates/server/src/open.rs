@@ -382,7 +382,7 @@ impl Opening<'_> {
     fn topic_id(&mut self, dir: &str, topic: &str, image: &Image) -> Opens<Option<Uuid>> {
         let file = LogFile::PartitionMetadata.name();
         let bytes = read_small(self.files, &join(dir, &file)).unwrap_or_default();
-        if !bytes.is_empty() {
+        if bytes.iter().any(|byte| *byte != 0) {
             return Ok(decode_partition_metadata(&bytes));
         }
         let Some(topic) = image.topic(topic) else {

@@ -1,6 +1,6 @@
 //! Where a log is in the file system, and what is done to its files there.
 
-use crate::checkpoints::{join, replace};
+use crate::checkpoints::{join, put};
 use crate::files::Files;
 use crate::flusher::{Flush, Flushed};
 use cluster::ReplicaName;
@@ -98,7 +98,7 @@ impl Place {
         let id = encode_partition_metadata(self.name.topic_id);
         let epochs = encode_leader_epochs(log.leader_epochs());
         let mut put =
-            |file: LogFile, bytes: &[u8]| replace(files, &self.dir, &file.name(), bytes, sync);
+            |file: LogFile, bytes: &[u8]| put(files, &self.dir, &file.name(), bytes, sync);
         put(LogFile::PartitionMetadata, &id)?;
         put(LogFile::LeaderEpochs, &epochs)?;
         let segment = self.active.segment;
