@@ -171,16 +171,18 @@ fn refuse_other_places(
     image: &Image,
     dirs: &[String],
 ) -> Result<(), Refusal> {
+    let there: BTreeSet<&str> = dirs.iter().map(String::as_str).collect();
     let missing: Vec<(String, Uuid)> = assigned(image, meta.node_id)
         .map(|(name, directory)| (dir_name(&name), directory))
-        .filter(|(dir, _)| !dirs.contains(dir))
+        .filter(|(dir, _)| !there.contains(dir.as_str()))
         .collect();
+    let on_the_way: Vec<&String> = dirs.iter().filter(|dir| dir.ends_with("-future")).collect();
     for (dir, _) in &missing {
-        let moving = |other: &&String| {
+        let of_it = |other: &&&String| {
             let rest = other.strip_prefix(dir.as_str());
-            rest.is_some_and(|rest| rest.starts_with('.') && rest.ends_with("-future"))
+            rest.is_some_and(|rest| rest.starts_with('.'))
         };
-        if let Some(moving) = dirs.iter().find(moving) {
+        if let Some(moving) = on_the_way.iter().find(of_it) {
             return Err(Refusal(format!(
                 "{}: {dir} was being moved here from another log directory: move the original \
                  here, or give this one its name",
