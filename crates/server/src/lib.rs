@@ -1,8 +1,9 @@
 //! The native shell around the core: TCP, Kafka's files on disk, the wall clock.
 //!
-//! One thread does everything, but for flushing the segments that are closed. [`Driver`] tells the cluster what has happened and carries out its
-//! orders on a [`Store`]; [`Server`] adds sockets, signals and time. The file layer is the trait
-//! [`Files`], so that a test can see every write and every fsync.
+//! One thread does everything, but for flushing the segments that are closed. [`Driver`] tells the
+//! cluster what has happened and carries out its orders on a [`Store`]; [`Server`] adds sockets,
+//! signals and time. The file layer is the trait [`Files`], so that a test can see every write and
+//! every fsync. What is done with each file of a data directory is in `DATA-DIRECTORY.md`.
 
 #![forbid(unsafe_code)]
 
