@@ -89,6 +89,8 @@ pub struct Broker {
     /// Connections that may have a frame to handle.
     ready: VecDeque<ConnId>,
     tokens: u64,
+    /// Microseconds by which the wall's clock is ahead of the time of events.
+    wall_ahead: i64,
 }
 
 /// What became of a request.
@@ -172,6 +174,7 @@ impl Broker {
             volume: Volume::UNKNOWN,
             begun: false,
             tokens: 0,
+            wall_ahead: 0,
         }
     }
 
@@ -230,6 +233,17 @@ impl Broker {
     #[must_use]
     pub fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// What a clock on the wall shows at `now`. Deadlines are kept by `now` alone, which no setting
+    /// of a clock moves; records and their age are of the wall's time.
+    pub(crate) fn wall(&self, now: Time) -> Time {
+        now.shifted(self.wall_ahead)
+    }
+
+    /// Tells by how many microseconds the clock on the wall is ahead of the time of events.
+    pub fn set_wall_ahead(&mut self, micros: i64) {
+        self.wall_ahead = micros;
     }
 
     /// What the broker was told at its start.

@@ -486,13 +486,14 @@ impl Broker {
             .broker_number("log.retention.check.interval.ms");
         self.replicas.retention_due =
             Some(now.plus_millis(u64::try_from(interval).unwrap_or(0).max(1)));
+        let wall = self.wall(now);
         let ids: Vec<ReplicaId> = self.replicas.iter().map(|(id, _)| id).collect();
         for id in ids {
             let Some(replica) = self.replicas.get_mut(id) else {
                 continue;
             };
             let mut ops = Vec::new();
-            replica.log.retain(now, &mut ops);
+            replica.log.retain(wall, &mut ops);
             self.order_store(id, ops, out);
         }
     }

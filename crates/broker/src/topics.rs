@@ -128,7 +128,7 @@ impl Broker {
                 found
             }
             None => {
-                let log = Log::new(config, Offset(0), now);
+                let log = Log::new(config, Offset(0), self.wall(now));
                 log.create(&mut ops);
                 ops.push(StoreOp::Put {
                     file: LogFile::PartitionMetadata,

@@ -212,11 +212,7 @@ impl Cluster {
         // A node's parts talk to each other at once, until nothing is left to say.
         let mut talk = Vec::new();
         node.take(now, event, &mut talk, out);
-        while !talk.is_empty() {
-            for local in core::mem::take(&mut talk) {
-                node.hear(now, local, &mut talk, out);
-            }
-        }
+        node.hear_all(now, &mut talk, out);
     }
 
     /// The next moment at which a node's [`Event::Tick`] has something to do.

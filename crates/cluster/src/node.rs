@@ -83,6 +83,15 @@ impl Node {
         self.broker.is_serving()
     }
 
+    /// Tells by how many microseconds the clock on the wall is ahead of the time of events, which
+    /// deadlines are kept by; records bear the wall's time.
+    pub fn set_wall_ahead(&mut self, micros: i64) {
+        self.broker.set_wall_ahead(micros);
+        if let Some(controller) = &mut self.controller {
+            controller.set_wall_ahead(micros);
+        }
+    }
+
     /// Lets the logs drop bytes from memory until at most `max_bytes` stay.
     pub fn evict(&mut self, max_bytes: u64) {
         self.broker.evict(max_bytes);
@@ -158,21 +167,27 @@ impl Node {
                 self.broker.begin_shutdown(now, &mut said);
                 self.carry(said, talk, out);
             }
+            // The controller hears last that time has passed: what the broker has to say to it,
+            // a heartbeat that was due, comes before it judges who is silent.
             Event::Tick => {
-                self.tell_controller(now, ToController::Tick, talk, out);
                 self.tell_broker(now, ToBroker::Tick, talk, out);
+                self.hear_all(now, talk, out);
+                self.tell_controller(now, ToController::Tick, talk, out);
+            }
+        }
+    }
+
+    /// Lets the node's parts talk to each other until nothing is left to say.
+    pub(crate) fn hear_all(&mut self, now: Time, talk: &mut Vec<Local>, out: &mut Vec<Effect>) {
+        while !talk.is_empty() {
+            for local in core::mem::take(talk) {
+                self.hear(now, local, talk, out);
             }
         }
     }
 
     /// Takes what a part of this node, or another node, says.
-    pub(crate) fn hear(
-        &mut self,
-        now: Time,
-        local: Local,
-        talk: &mut Vec<Local>,
-        out: &mut Vec<Effect>,
-    ) {
+    fn hear(&mut self, now: Time, local: Local, talk: &mut Vec<Local>, out: &mut Vec<Effect>) {
         match local.message {
             Peer::Ask { token, frame } => {
                 self.requests += 1;

@@ -32,6 +32,12 @@ impl Time {
         Time(self.0.saturating_add(micros))
     }
 
+    /// The moment `micros` microseconds later, or earlier when that is negative; saturates.
+    #[must_use]
+    pub fn shifted(self, micros: i64) -> Time {
+        Time(self.0.saturating_add_signed(micros))
+    }
+
     /// Microseconds from `earlier` to this moment; 0 when `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Time) -> u64 {

@@ -271,6 +271,14 @@ impl Log {
         }
     }
 
+    /// Whether nothing has come to the log since the last clean stop, or ever. What [`Log::close`]
+    /// has to write then, an epoch without records or indexes without entries, recovery does not
+    /// need; a shell with thousands of such logs may leave it.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.closed || self.sealed.is_empty() && self.active.size == 0
+    }
+
     /// Writes a producer snapshot, unless the state at `end` is one that need not be written.
     fn put_snapshot(&mut self, end: Offset, ops: &mut Vec<StoreOp>) {
         if end <= self.snapshot_floor {

@@ -28,6 +28,7 @@ mod resume;
 mod retention;
 mod runs;
 mod segment;
+mod settle;
 mod shared;
 mod truncate;
 

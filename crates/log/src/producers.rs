@@ -288,6 +288,16 @@ impl Producers {
         }
     }
 
+    /// Whether this batch is the last one of its producer, as far as is known here.
+    pub(crate) fn has_appended(&self, header: &Header) -> bool {
+        let known = self.known.get(&header.producer_id);
+        // A marker of a later epoch leaves no batch behind.
+        known.is_some_and(|known| match known.last_batch() {
+            Some(last) => last.last_offset == header.last_offset().0,
+            None => known.epoch > header.producer_epoch,
+        })
+    }
+
     /// All producers, in the order of their ids.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (ProducerId, &Producer)> {
         self.known.iter().map(|(&id, producer)| (id, producer))

@@ -6,15 +6,14 @@ use crate::epochs::Epochs;
 use crate::files::{self, LogFile};
 use crate::index::Indexes;
 use crate::log::{Log, LogConfig, StoreOp};
-use crate::producers::{Producer, Producers};
 use crate::resume::Indexed;
 use crate::segment::Segment;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::cell::OnceCell;
-use ids::{Mutant, Offset, ProducerId, Time, is_planted};
+use ids::{Mutant, Offset, Time, is_planted};
 use records::{BatchView, HEADER_LEN, Header, HeaderError};
-use sorted::{SortedMap, SortedSet};
+use sorted::SortedMap;
 
 /// Largest batch that is believed: no request could have brought a larger one
 /// (`socket.request.max.bytes`). So a damaged length cannot make recovery hoard a whole segment.
@@ -38,6 +37,9 @@ pub struct Cut {
 pub struct Report {
     /// What was given up; empty when all was well.
     pub cuts: Vec<Cut>,
+    /// Offsets, from and to before, that no segment has, where nothing was cut: a compacted log has
+    /// such gaps, and of another one segments are missing.
+    pub gaps: Vec<(Offset, Offset)>,
     /// Batches whose checksum was compared.
     pub checked: u64,
     /// Orders that make the files what the log now is.
@@ -76,6 +78,8 @@ pub struct Recovery {
     pub(crate) indexed: Option<Indexed>,
     /// The newest snapshot of the producers that can be trusted.
     pub(crate) trusted: OnceCell<Option<Offset>>,
+    /// A snapshot that the batches before it do not agree with.
+    pub(crate) contradicted: Option<Offset>,
     /// Segments have not been read: the producers are not known before they are those of the
     /// snapshot at this offset.
     pub(crate) pending: Option<Offset>,
@@ -83,8 +87,10 @@ pub struct Recovery {
     carry: Vec<u8>,
     /// Set from the first bad byte on, with the cut that counts the bytes after it.
     cut: Option<Open>,
+    /// The segment that is being fed is dropped; its bytes are only counted.
+    dropping: bool,
     pub(crate) report: Report,
-    now: Time,
+    pub(crate) now: Time,
 }
 
 /// A cut whose segment is still being fed.
@@ -106,9 +112,11 @@ impl Recovery {
             resumed: false,
             indexed: None,
             trusted: OnceCell::new(),
+            contradicted: None,
             pending: None,
             carry: Vec::new(),
             cut: None,
+            dropping: false,
             report: Report::default(),
             now,
         }
@@ -133,17 +141,23 @@ impl Recovery {
     /// Begins the segment at `base`; they come in the order of their bases.
     pub fn segment(&mut self, base: Offset) {
         self.end_segment();
-        if !self.report.cuts.is_empty() {
+        if self.is_lost(base) {
             self.drop_segment(base, "it follows a damaged segment");
             return;
         }
+        self.dropping = false;
         if self.feeding {
             if !self.may_begin(base) {
                 self.drop_segment(base, "it begins before the segment before it ends");
                 return;
             }
+            self.note_gap(self.log.end, base);
             self.seal(base);
         } else {
+            // The first epoch's start moves with the log's.
+            if let Some(first) = self.log.epochs.entries().first() {
+                self.note_gap(first.start, base);
+            }
             self.begin(base);
         }
         self.feeding = true;
@@ -155,6 +169,20 @@ impl Recovery {
         }
     }
 
+    fn note_gap(&mut self, from: Offset, to: Offset) {
+        if from < to && self.report.cuts.is_empty() {
+            self.report.gaps.push((from, to));
+        }
+    }
+
+    /// Whether a segment is given up because something before it was cut. A crash tears the end of
+    /// a log, so what follows a tear is not believed. Below the recovery point, and after a clean
+    /// stop, no crash has done it: there each segment stands for itself, as in Kafka.
+    pub(crate) fn is_lost(&self, base: Offset) -> bool {
+        let proven = self.checkpoints.clean || base <= self.checkpoints.recovery_point;
+        !self.report.cuts.is_empty() && !proven
+    }
+
     /// Whether a segment can begin here, after those that there have been.
     pub(crate) fn may_begin(&self, base: Offset) -> bool {
         !self.feeding || (base >= self.log.end && base > self.log.active.base)
@@ -163,7 +191,7 @@ impl Recovery {
     /// Feeds the next bytes of the segment. Whole batches are kept without being copied; memory is
     /// given back when all chunks of a piece have been evicted, so pieces should not be huge.
     pub fn bytes(&mut self, piece: Bytes) {
-        if self.cut.is_none()
+        if self.dropping
             && let Some(dropped) = self.report.cuts.last_mut()
         {
             dropped.bytes += piece.len() as u64;
@@ -232,6 +260,19 @@ impl Recovery {
         log.active.unindexed = 0;
         log.active.reopen();
         if log_start > log.end {
+            let bytes = log.size();
+            if bytes > 0 {
+                self.report.cuts.push(Cut {
+                    file: LogFile::Log(log.segment(0).base),
+                    position: 0,
+                    bytes,
+                    reason: format!(
+                        "the checkpoint says that the log begins at offset {log_start}, which is \
+                         after its end, {}; all of it is dropped, as Kafka does",
+                        log.end
+                    ),
+                });
+            }
             log.truncate_fully_and_start_at(log_start, self.now, &mut ops);
         }
         if is_planted(Mutant::TailDropped) {
@@ -353,7 +394,7 @@ impl Recovery {
     }
 
     /// From the awaited snapshot's offset on the producers are known again.
-    fn settle_pending(&mut self, upto: Offset) {
+    pub(crate) fn settle_pending(&mut self, upto: Offset) {
         if let Some(at) = self.pending.take_if(|at| *at <= upto) {
             self.log.producers = self.producers_of(at);
         }
@@ -487,65 +528,10 @@ impl Recovery {
         self.report.ops.append(&mut ops);
     }
 
-    /// The producers after segments that have not been read, when no batch has told.
-    fn settle_end(&mut self) {
-        let end = self.log.end;
-        self.settle_pending(end);
-        if self.pending.take().is_some() {
-            // The log was cut before the snapshot: an older one has to do.
-            self.log.producers = Producers::default();
-        }
-        if self.resumed {
-            // A write that fails goes back to here, without loading anything.
-            self.log.checkpoint_producers(end);
-        }
-    }
-
-    fn settle_epochs(&mut self) {
-        let log = &mut self.log;
-        log.epochs.truncate_from_end(log.end);
-        log.epochs.truncate_from_start(log.start);
-        let bytes = files::encode_leader_epochs(log.epochs.entries());
-        let stored = self.files.get(&LogFile::LeaderEpochs);
-        log.epochs_unsaved = stored.is_none_or(|stored| *stored != bytes);
-    }
-
-    /// Adds producers whose records are gone, forgets silent ones, drops snapshots out of range.
-    fn settle_producers(&mut self, ops: &mut Vec<StoreOp>) {
-        let (start, end) = (self.log.start, self.log.end);
-        let newest = self.log.snapshots.range(..=end).next_back().copied();
-        let known = newest
-            .and_then(|at| self.decoded_snapshot(at))
-            .unwrap_or_default();
-        let log = &mut self.log;
-        log.producers.merge(known);
-        if is_planted(Mutant::ProducersForgotten) {
-            log.producers = Producers::default();
-        }
-        log.producers.replicated_to(log.high_watermark);
-        log.expire_producers(self.now);
-        // Besides those at a segment's base only the one of the last clean stop is of use.
-        let bases: SortedSet<Offset> = log.segments().map(|segment| segment.base).collect();
-        let stop = newest.filter(|&at| bases.last().is_some_and(|&last| at > last));
-        let useful = |at| bases.contains(&at) || stop == Some(at);
-        log.drop_snapshots(|at| at > end || at <= start || !useful(at), ops);
-    }
-
-    /// The producers of a snapshot that was handed in; none when it is not there or damaged.
-    fn producers_of(&self, at: Offset) -> Producers {
-        let mut producers = Producers::default();
-        producers.merge(self.decoded_snapshot(at).unwrap_or_default());
-        producers
-    }
-
-    pub(crate) fn decoded_snapshot(&self, at: Offset) -> Option<Vec<(ProducerId, Producer)>> {
-        let bytes = self.files.get(&LogFile::Snapshot(at))?;
-        files::decode_snapshot(bytes)
-    }
-
     fn drop_segment(&mut self, base: Offset, why: &str) {
         let file = LogFile::Log(base);
         self.cut = None;
+        self.dropping = true;
         self.report.cuts.push(Cut {
             file,
             position: 0,

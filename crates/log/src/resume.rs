@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::Offset;
 use records::{Batches, Header, Stop};
+use sorted::SortedSet;
 
 /// A segment's file, as a directory lists it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +44,7 @@ impl Recovery {
     pub fn resume_at(&mut self, file: SegmentFile) -> Option<u32> {
         self.end_segment();
         let proven = self.checkpoints.clean || file.next? <= self.checkpoints.recovery_point;
-        let follows = self.report.cuts.is_empty() && self.may_begin(file.base);
+        let follows = !self.is_lost(file.base) && self.may_begin(file.base);
         let snapshot = self.trusted_snapshot()?;
         let state_is_known = match file.next {
             Some(next) => next <= snapshot,
@@ -82,6 +83,10 @@ impl Recovery {
             Some(next) => end <= next,
             None => self.trusted_snapshot() == Some(end),
         };
+        if end == self.trusted_snapshot().unwrap_or_default() && !self.agrees(end, &tail) {
+            self.contradicted = Some(end);
+            return false;
+        }
         let epoch = self.log.epochs.latest();
         if !fits || epoch.is_none_or(|latest| latest < behind.partition_leader_epoch) {
             return false;
@@ -95,6 +100,36 @@ impl Recovery {
         self.log.end = behind.base_offset;
         self.bytes(tail);
         true
+    }
+
+    /// The offset of a snapshot that is whole, but does not know the producers of the batches before
+    /// it: it was emptied, or is another log's. What has been taken over rests on it, so that the
+    /// recovery is to be begun anew without this file.
+    #[must_use]
+    pub fn contradicted(&self) -> Option<Offset> {
+        self.contradicted
+    }
+
+    /// Whether the snapshot at `end` knows the producers of the batches that end there, but for
+    /// those that have been silent for long enough to be forgotten.
+    fn agrees(&self, end: Offset, tail: &[u8]) -> bool {
+        let producers = self.producers_of(end);
+        let oldest = self
+            .now
+            .millis()
+            .saturating_sub(self.log.config.producer_expiry_ms);
+        let headers: Vec<Header> = Batches::new(tail)
+            .map(|(_, batch)| *batch.header())
+            .collect();
+        let mut later = SortedSet::new();
+        headers.iter().rev().all(|header| {
+            let counts = header.producer_id.0 >= 0 && !header.attributes.is_control();
+            // Of a producer's batches only the last is sure to be in there.
+            !counts
+                || !later.insert(header.producer_id)
+                || header.max_timestamp <= oldest
+                || producers.has_appended(header)
+        })
     }
 
     /// The newest snapshot of the producers that can be trusted.

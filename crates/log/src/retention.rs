@@ -85,18 +85,21 @@ impl Log {
         if count > self.sealed.len() {
             self.roll(self.end, now, ops);
         }
+        let mut deletes = Vec::new();
         for segment in self.sealed.drain(..count) {
-            delete_segment(&segment, ops);
+            delete_segment(&segment, &mut deletes);
             self.residency.shrank(segment.hot_bytes());
             if self.snapshots.remove(&segment.base) {
                 let file = LogFile::Snapshot(segment.base);
-                ops.push(StoreOp::Delete { file });
+                deletes.push(StoreOp::Delete { file });
             }
         }
         let first = self.segment(0).base;
         let kept = self.checkpoints.split_off(&first);
         self.checkpoints = kept;
+        // The epochs come first: where they begin says which segments there have to be.
         self.raise_start(first, ops);
+        ops.append(&mut deletes);
         count
     }
 

@@ -283,6 +283,119 @@ fn what_an_index_has_not_promised_is_not_taken_over() {
     assert!(found < end && cuts > 0);
 }
 
+type Spoil = fn(&mut Vec<u8>);
+
+/// What a crash, a restore or a person makes of a producer snapshot.
+const SNAPSHOT_DAMAGES: &[(&str, Spoil)] = &[
+    ("no byte is left", Vec::clear),
+    ("a byte is another", |bytes| {
+        let at = bytes.len() - 5;
+        bytes[at] ^= 0x40;
+    }),
+    ("it is cut", |bytes| bytes.truncate(11)),
+    ("it is zeros", |bytes| bytes.fill(0)),
+    ("it is whole, and without producers", |bytes| {
+        *bytes = log::files::encode_snapshot([].into_iter());
+    }),
+];
+
+#[test]
+fn a_damaged_or_emptied_snapshot_is_not_believed_after_a_clean_stop() {
+    for steps in [20, 110, 400] {
+        let mut subject = Subject::new();
+        subject.log.become_leader(EPOCH);
+        subject.random(&mut Rng::new(6), steps);
+        subject.produce(3);
+        subject.log.stored(subject.log.log_end());
+        subject.log.advance_high_watermark(subject.log.log_end());
+        subject.step(|log, ops| log.close(ops));
+        let last = batch(3, subject.sequences[&3] - 3);
+        for (what, damage) in SNAPSHOT_DAMAGES {
+            for newest_only in [true, false] {
+                let case = format!("{steps} steps, {what}, the newest only: {newest_only}");
+                let mut dir = subject.dir.clone();
+                let snapshots = dir
+                    .0
+                    .iter_mut()
+                    .filter(|(name, _)| name.ends_with(".snapshot"));
+                let left = if newest_only { 1 } else { usize::MAX };
+                snapshots
+                    .rev()
+                    .take(left)
+                    .for_each(|(_, bytes)| damage(bytes));
+                let (mut log, report, _) = dir.resume(&config(), clean(), NOW);
+                assert_eq!(report.cuts, [], "{case}");
+                subject.same(&log, &case);
+                let again = log.append(NOW, &last, EPOCH, &mut Vec::new());
+                assert!(
+                    matches!(again, Err(Refused::Duplicate { .. })),
+                    "{case}: {again:?}"
+                );
+                // The next stop leaves a snapshot that is one.
+                let mut ops = report.ops;
+                log.close(&mut ops);
+                dir.apply(&log, &mut ops);
+                let name = LogFile::Snapshot(log.log_end()).name();
+                let (left, right) = (&dir.0[&name], &subject.dir.0[&name]);
+                assert_eq!(snapshot(left), snapshot(right), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn after_a_clean_stop_a_torn_segment_does_not_take_those_behind_it_along() {
+    let mut subject = Subject::new();
+    subject.log.become_leader(EPOCH);
+    subject.random(&mut Rng::new(8), 300);
+    subject.step(|log, ops| log.close(ops));
+    let sizes: Vec<(Offset, u32)> = subject.log.segment_sizes().collect();
+    let (torn, size) = sizes[1];
+    let mut dir = subject.dir.clone();
+    let file = dir.0.get_mut(&LogFile::Log(torn).name()).unwrap();
+    file.truncate(size as usize - 100);
+    let flushed = Checkpoints {
+        clean: false,
+        recovery_point: sizes[3].0,
+        ..clean()
+    };
+    for (checkpoints, what) in [(clean(), "clean"), (flushed, "flushed")] {
+        let (log, report, _) = dir.resume(&config(), checkpoints, NOW);
+        assert_eq!(report.cuts.len(), 1, "{what}: {:?}", report.cuts);
+        assert_eq!(log.log_end(), subject.log.log_end(), "{what}");
+        let bases = |log: &Log| {
+            log.segment_sizes()
+                .map(|(base, _)| base)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(bases(&log), bases(&subject.log), "{what}");
+    }
+    // What a crash has torn is not gone on behind.
+    let torn_end = dir
+        .resume(&config(), Checkpoints::default(), NOW)
+        .0
+        .log_end();
+    assert!(torn_end < sizes[2].0);
+}
+
+#[test]
+fn a_log_start_beyond_the_end_is_said() {
+    let mut subject = Subject::new();
+    subject.produce(3);
+    subject.step(|log, ops| log.close(ops));
+    let checkpoints = Checkpoints {
+        log_start: Offset(100),
+        ..clean()
+    };
+    let (log, report, _) = subject.dir.resume(&config(), checkpoints, NOW);
+    assert_eq!((log.log_start(), log.log_end()), (Offset(100), Offset(100)));
+    assert!(
+        report.cuts[0].reason.contains("offset 100"),
+        "{:?}",
+        report.cuts
+    );
+}
+
 #[test]
 fn damaged_files_give_a_log_that_can_be_read_without_a_panic() {
     let mut subject = Subject::new();

@@ -1,13 +1,13 @@
 //! Logs as Kafka's files: orders in, writes and fsyncs out.
 
-use crate::checkpoints::{self, Checkpoints, dir_name, join, key, replace};
+use crate::checkpoints::{self, Checkpoints, dir_name, join, key, put, renamed_dir, replace};
 use crate::files::Files;
-use crate::flusher::{Flush, Flushed};
+use crate::place::{Found, Place};
 use bytes::Bytes;
 use cluster::{Cluster, LogId, ReplicaName};
-use ids::{NodeId, Offset, Uuid};
+use ids::{NodeId, PartitionIndex, Uuid};
 use log::{Log, LogFile, LogSlice, StoreOp};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 
@@ -32,48 +32,17 @@ pub struct DiskStore {
     logs: BTreeMap<LogId, Place>,
     /// Directories found at the start that no replica has claimed yet.
     unclaimed: BTreeMap<String, Found>,
+    /// Logs that have no directory yet.
+    unborn: BTreeSet<LogId>,
     /// Logs with bytes that `commit` has to fsync.
     dirty: BTreeSet<LogId>,
     /// Whose segments are being flushed, by the flush's number.
     flushes: BTreeMap<u64, LogId>,
     next_flush: u64,
-}
-
-/// A log's place in the file system.
-#[derive(Debug)]
-struct Place {
-    name: ReplicaName,
-    dir: String,
-    /// The file that grows.
-    active: Active,
-    recovery_point: Offset,
-    flushes: Flushes,
-}
-
-/// A log's closed segments whose flush has not ended.
-#[derive(Debug, Default)]
-struct Flushes {
-    /// The flushes' numbers, and where the segments end.
-    begun: VecDeque<(u64, Offset)>,
-    /// One has failed: nobody knows any more what the disk has of the log.
-    failed: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Active {
-    pub(crate) segment: Offset,
-    pub(crate) path: String,
-    /// How long the file is.
-    pub(crate) length: u64,
-}
-
-/// A partition's directory as recovery left it.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) name: ReplicaName,
-    pub(crate) segment: Offset,
-    pub(crate) length: u64,
-    pub(crate) recovery_point: Offset,
+    /// What the checkpoint files say.
+    noted: Checkpoints,
+    /// What people are to hear.
+    said: Vec<String>,
 }
 
 impl fmt::Debug for DiskStore {
@@ -91,6 +60,7 @@ impl DiskStore {
         fsync: Fsync,
         metadata: Found,
         found: Vec<Found>,
+        noted: Checkpoints,
     ) -> DiskStore {
         let place = Place::new(METADATA_DIR.to_owned(), metadata);
         DiskStore {
@@ -101,15 +71,23 @@ impl DiskStore {
                 .into_iter()
                 .map(|found| (dir_name(&found.name), found))
                 .collect(),
+            unborn: BTreeSet::new(),
             dirty: BTreeSet::new(),
             flushes: BTreeMap::new(),
             next_flush: 0,
+            noted,
+            said: Vec::new(),
         }
     }
 
     /// How much room the volume has.
     pub(crate) fn volume(&self) -> Option<cluster::Volume> {
         self.files.volume()
+    }
+
+    /// What there is to be said since the last call.
+    pub(crate) fn take_said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
     }
 
     /// Directories of partitions that the metadata does not know.
@@ -131,15 +109,40 @@ impl DiskStore {
                     let topic_id = other.map(|found| found.name.topic_id);
                     self.set_aside(&dir, topic_id.unwrap_or_default())?;
                 }
-                self.files.create_dir(&dir)?;
-                if self.fsync == Fsync::Always {
-                    self.files.sync_dir("")?;
-                }
-                Found::new(name.clone())
+                self.forget_predecessors(&key(name))?;
+                let mut place = Place::new(dir, Found::new(name.clone()));
+                place.is_born = false;
+                self.unborn.insert(log);
+                self.logs.insert(log, place);
+                return Ok(());
             }
         };
         self.logs.insert(log, Place::new(dir, found));
         Ok(())
+    }
+
+    /// Makes directories that are not there yet, at most so many.
+    pub(crate) fn bear(&mut self, node: NodeId, cluster: &Cluster, count: usize) -> io::Result<()> {
+        for _ in 0..count {
+            let Some(id) = self.unborn.pop_first() else {
+                return Ok(());
+            };
+            let (Some(place), Some(log)) = (self.logs.get_mut(&id), cluster.log(node, id)) else {
+                continue;
+            };
+            let sync = self.fsync == Fsync::Always;
+            if let Err(error) = place.bear(&mut *self.files, log, sync) {
+                // The first append to each tries again, and says so.
+                self.unborn.clear();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there are directories to be made.
+    pub(crate) fn has_unborn(&self) -> bool {
+        !self.unborn.is_empty()
     }
 
     /// Whether there is a directory of this name with records that nobody could make out.
@@ -153,17 +156,22 @@ impl DiskStore {
 
     /// An older topic's directory stands where a new one's must: it is kept under another name.
     fn set_aside(&mut self, dir: &str, topic_id: Uuid) -> io::Result<()> {
-        let aside = format!("{dir}.{}-stray", hex(topic_id));
+        let aside = renamed_dir(dir, topic_id, "stray");
+        self.said.push(format!(
+            "{dir}: a directory of another topic with this name stood in the way; it is now \
+             {aside}, and not used"
+        ));
         self.files.rename(dir, &aside)
     }
 
     pub(crate) fn remove(&mut self, id: LogId) -> io::Result<()> {
         self.dirty.remove(&id);
-        let Some(place) = self.logs.remove(&id) else {
+        self.unborn.remove(&id);
+        let Some(place) = self.logs.remove(&id).filter(|place| place.is_born) else {
             return Ok(());
         };
         // Under its new name it is never taken for a partition again, whatever happens next.
-        let doomed = format!("{}.{}-delete", place.dir, hex(place.name.topic_id));
+        let doomed = renamed_dir(&place.dir, place.name.topic_id, "delete");
         self.files.rename(&place.dir, &doomed)?;
         self.files.remove_dir(&doomed)
     }
@@ -174,12 +182,20 @@ impl DiskStore {
         let Some(place) = self.logs.get_mut(&id) else {
             return Err(io::Error::other("the log's directory could not be made"));
         };
+        if !place.is_born {
+            if ops.iter().all(|op| place.is_at_birth(op)) {
+                return Ok(());
+            }
+            place.bear(files, log, always)?;
+            self.unborn.remove(&id);
+        }
+        let mut named = false;
         for op in ops {
             match op {
                 StoreOp::Roll { segment } if always => {
                     place.sync(files, *segment, log)?;
                     place.begin(files, *segment)?;
-                    files.sync_dir(&place.dir)?;
+                    named = true;
                 }
                 StoreOp::Roll { segment } => {
                     if place.flush(files, *segment, log, self.next_flush)? {
@@ -204,7 +220,8 @@ impl DiskStore {
                     }
                 }
                 StoreOp::Put { file, bytes } => {
-                    replace(files, &place.dir, &file.name(), bytes, always)?;
+                    put(files, &place.dir, &file.name(), bytes, always)?;
+                    named |= always;
                 }
                 StoreOp::Delete { file } => files.remove(&join(&place.dir, &file.name()))?,
                 StoreOp::Truncate { segment, position } => {
@@ -212,7 +229,10 @@ impl DiskStore {
                 }
             }
         }
-        Ok(())
+        match named {
+            true => files.sync_dir(&place.dir),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn commit(&mut self) -> Vec<(LogId, io::Error)> {
@@ -256,33 +276,39 @@ impl DiskStore {
         failed
     }
 
+    /// What the checkpoint files say about a name was said of a log that is gone, once a new log has
+    /// the name. (Kafka writes them when it deletes a log.)
+    fn forget_predecessors(&mut self, key: &(String, PartitionIndex)) -> io::Result<()> {
+        if !self.noted.name(key) {
+            return Ok(());
+        }
+        let claimed = self.logs.values().map(|place| &place.name);
+        let unclaimed = self.unclaimed.values().map(|found| &found.name);
+        let stand: BTreeSet<_> = claimed.chain(unclaimed).map(checkpoints::key).collect();
+        let sync = self.fsync == Fsync::Always;
+        let mut left = self.noted.clone();
+        left.retain(|key| stand.contains(key));
+        self.noted.write(left, &mut *self.files, sync)
+    }
+
     /// Writes the high watermarks, which Kafka does every 5 s.
     pub(crate) fn note_high_watermarks(
         &mut self,
         node: NodeId,
         cluster: &Cluster,
     ) -> io::Result<()> {
-        let offsets = self.gather(node, cluster).high_watermarks;
         let sync = self.fsync == Fsync::Always;
-        checkpoints::write(
-            &mut *self.files,
-            checkpoints::HIGH_WATERMARK,
-            &offsets,
-            sync,
-        )
+        let mut all = self.noted.clone();
+        all.high_watermarks = self.gather(node, cluster).high_watermarks;
+        self.noted.write(all, &mut *self.files, sync)
     }
 
     /// Writes recovery points and log starts, which Kafka does every minute.
     pub(crate) fn note_points(&mut self, node: NodeId, cluster: &Cluster) -> io::Result<()> {
-        let all = self.gather(node, cluster);
-        let (files, sync) = (&mut *self.files, self.fsync == Fsync::Always);
-        checkpoints::write(
-            files,
-            checkpoints::RECOVERY_POINT,
-            &all.recovery_points,
-            sync,
-        )?;
-        checkpoints::write(files, checkpoints::LOG_START, &all.log_starts, sync)
+        let sync = self.fsync == Fsync::Always;
+        let mut all = self.gather(node, cluster);
+        all.high_watermarks.clone_from(&self.noted.high_watermarks);
+        self.noted.write(all, &mut *self.files, sync)
     }
 
     /// Stops cleanly: closes every log, fsyncs everything, leaves Kafka's marker. Where a flush has
@@ -296,7 +322,9 @@ impl DiskStore {
         let ids: Vec<LogId> = self.logs.keys().copied().collect();
         let failed = |place: &Place| place.flushes.failed;
         for id in ids {
-            let Some(mut log) = cluster.log(node, id).cloned() else {
+            // A log without a directory is idle, too.
+            let busy = cluster.log(node, id).filter(|log| !log.is_idle());
+            let Some(mut log) = busy.cloned() else {
                 continue;
             };
             let mut ops = Vec::new();
@@ -342,174 +370,4 @@ impl DiskStore {
         }
         all
     }
-}
-
-impl Found {
-    /// A directory that is made anew.
-    pub(crate) fn new(name: ReplicaName) -> Found {
-        Found {
-            name,
-            segment: Offset(0),
-            length: 0,
-            recovery_point: Offset(0),
-        }
-    }
-}
-
-impl Place {
-    fn new(dir: String, found: Found) -> Place {
-        Place {
-            active: Active {
-                segment: found.segment,
-                path: join(&dir, &LogFile::Log(found.segment).name()),
-                length: found.length,
-            },
-            dir,
-            name: found.name,
-            recovery_point: found.recovery_point,
-            flushes: Flushes::default(),
-        }
-    }
-
-    /// The segments that lie below `end` and have not been flushed yet, or not be begun with:
-    /// one, as a rule, and after a kill perhaps more.
-    fn unflushed(&self, log: &Log, end: Offset) -> Vec<Offset> {
-        let begun = self.flushes.begun.back().map(|(_, end)| *end);
-        let from = begun.unwrap_or(self.recovery_point);
-        if from >= end {
-            return Vec::new();
-        }
-        let bases: Vec<Offset> = log.segment_sizes().map(|(base, _)| base).collect();
-        let ends = bases.iter().skip(1).copied().chain([Offset(i64::MAX)]);
-        let pairs = bases.iter().copied().zip(ends);
-        pairs
-            .filter(|(base, next)| *base < end && *next > from)
-            .map(|(base, _)| base)
-            .collect()
-    }
-
-    /// Makes everything below `end`, where no segment grows, survive a power cut.
-    fn sync(&mut self, files: &mut dyn Files, end: Offset, log: &Log) -> io::Result<()> {
-        for segment in self.unflushed(log, end) {
-            files.sync(&join(&self.dir, &LogFile::Log(segment).name()))?;
-        }
-        self.recovery_point = self.recovery_point.max(end);
-        Ok(())
-    }
-
-    /// Begins to do so, in the flush of this number, with what belongs to the segments; says
-    /// whether there was need for it.
-    fn flush(
-        &mut self,
-        files: &mut dyn Files,
-        end: Offset,
-        log: &Log,
-        number: u64,
-    ) -> io::Result<bool> {
-        let segments = self.unflushed(log, end);
-        if segments.is_empty() {
-            return Ok(false);
-        }
-        let mut belonging = vec![LogFile::Snapshot(end), LogFile::LeaderEpochs];
-        for segment in segments {
-            belonging.extend([
-                LogFile::Log(segment),
-                LogFile::Index(segment),
-                LogFile::TimeIndex(segment),
-                LogFile::TxnIndex(segment),
-            ]);
-        }
-        let paths = belonging.iter().map(|file| join(&self.dir, &file.name()));
-        files.flush(Flush {
-            number,
-            dir: self.dir.clone(),
-            paths: paths.collect(),
-        })?;
-        self.flushes.begun.push_back((number, end));
-        Ok(true)
-    }
-
-    /// A segment begins.
-    fn begin(&mut self, files: &mut dyn Files, segment: Offset) -> io::Result<()> {
-        self.active = Active {
-            segment,
-            path: join(&self.dir, &LogFile::Log(segment).name()),
-            length: 0,
-        };
-        files.create(&self.active.path)
-    }
-
-    /// A flush has ended; after one that failed the recovery point stays where it is.
-    fn flushed(&mut self, flushed: &Flushed) {
-        let begun = &mut self.flushes.begun;
-        // It is not there if the segment has become the one that grows again.
-        let Some(at) = begun
-            .iter()
-            .position(|(number, _)| *number == flushed.number)
-        else {
-            return;
-        };
-        let end = begun.remove(at).map(|(_, end)| end);
-        self.flushes.failed |= flushed.result.is_err();
-        if let Some(end) = end.filter(|_| !self.flushes.failed) {
-            self.recovery_point = self.recovery_point.max(end);
-        }
-    }
-
-    fn append(&mut self, files: &mut dyn Files, slice: &LogSlice, log: &Log) -> io::Result<()> {
-        self.activate(slice.segment);
-        let mut at = u64::from(slice.position);
-        if self.active.length > at {
-            // Left behind by a write that failed half way.
-            files.set_len(&self.active.path, at)?;
-            self.active.length = at;
-        }
-        let Some(pieces) = log.slice_bytes(slice) else {
-            return Err(io::Error::other(
-                "the bytes to be written are not in memory",
-            ));
-        };
-        for piece in pieces {
-            // Before the write, which may fail after some of its bytes are written.
-            self.active.length = at + piece.len() as u64;
-            files.write(&self.active.path, at, piece)?;
-            at += piece.len() as u64;
-        }
-        Ok(())
-    }
-
-    fn truncate(
-        &mut self,
-        files: &mut dyn Files,
-        segment: Offset,
-        length: u64,
-        always: bool,
-    ) -> io::Result<()> {
-        self.activate(segment);
-        files.set_len(&self.active.path, length)?;
-        self.active.length = length;
-        // Once new bytes lie there, the old ones below the recovery point are no proof any more.
-        self.recovery_point = self.recovery_point.min(segment);
-        self.flushes.begun.retain(|(_, end)| *end <= segment);
-        if always {
-            files.sync(&self.active.path)?;
-        }
-        Ok(())
-    }
-
-    /// A truncation makes an older segment the one that grows.
-    fn activate(&mut self, segment: Offset) {
-        if self.active.segment != segment {
-            self.active = Active {
-                segment,
-                path: join(&self.dir, &LogFile::Log(segment).name()),
-                // Not known: whatever is there beyond a write is cut first.
-                length: u64::MAX,
-            };
-        }
-    }
-}
-
-fn hex(id: Uuid) -> String {
-    id.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,6 +15,8 @@ const DESCRIBE_LOG_DIRS: [u8; 2] = [0, 35];
 const VOLUME_MS: u64 = 1000;
 /// Bytes that come into memory between two looks at the cache's bound.
 const LOOK_BYTES: u64 = 4 << 20;
+/// Directories that are made between two looks at the sockets.
+const BORN_AT_ONCE: usize = 8;
 
 /// What goes out to a client.
 #[derive(Debug)]
@@ -110,6 +112,13 @@ impl Driver {
         (self.cluster.node(self.node)).is_some_and(|node| node.broker().queued(conn) > 0)
     }
 
+    /// Tells the node by how many microseconds the clock on the wall is ahead of the time of events.
+    pub fn set_wall_ahead(&mut self, micros: i64) {
+        if let Some(node) = self.cluster.node_mut(self.node) {
+            node.set_wall_ahead(micros);
+        }
+    }
+
     /// When the node wants [`Event::Tick`] at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
@@ -202,6 +211,26 @@ impl Driver {
         }
     }
 
+    /// Makes some of the directories that new logs do not have yet.
+    pub fn lay_out(&mut self) {
+        let Store::Disk(disk) = &mut self.store else {
+            return;
+        };
+        if let Err(error) = disk.bear(self.node, &self.cluster, BORN_AT_ONCE) {
+            self.console
+                .say(format!("a partition's directory cannot be made: {error}"));
+        }
+    }
+
+    /// Whether [`Driver::lay_out`] has something to do.
+    #[must_use]
+    pub fn is_laid_out(&self) -> bool {
+        match &self.store {
+            Store::Disk(disk) => !disk.has_unborn(),
+            Store::Memory(_) => true,
+        }
+    }
+
     /// Stops cleanly: every log is closed and flushed, and the next start finds Kafka's marker.
     ///
     /// # Errors
@@ -240,6 +269,10 @@ impl Driver {
                 if let Err(error) = self.store.open(log, &name) {
                     self.console
                         .say(format!("{shown}: its directory cannot be made: {error}"));
+                }
+                if let Store::Disk(disk) = &mut self.store {
+                    let said = disk.take_said();
+                    said.into_iter().for_each(|line| self.console.say(line));
                 }
                 self.names.insert(log, shown);
             }

@@ -4,10 +4,11 @@ use crate::flusher::{Flush, Flushed, Flusher};
 use crate::volume;
 use bytes::Bytes;
 use cluster::Volume;
+use log::LogFile;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Files that are kept open at most.
@@ -19,6 +20,10 @@ const OPEN_MAX: usize = 256;
 /// As in a real file system, nothing is certain to survive a power cut but what `sync` covers: a
 /// file's bytes by [`Files::sync`], its name by [`Files::sync_dir`] of its directory.
 pub trait Files: Send {
+    /// A path as people know it.
+    fn shown(&self, path: &str) -> String {
+        path.to_owned()
+    }
     /// Names of the directories in the data directory, in order.
     fn dirs(&mut self) -> io::Result<Vec<String>>;
     /// Names and lengths of the files in a directory, in order.
@@ -90,6 +95,11 @@ impl RealFiles {
             .truncate(false)
             .open(root.join(".lock"))?;
         lock.try_lock()?;
+        // Kafka's lock is of another kind, which this one does not exclude.
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        if is_held(&locks, &lock.metadata()?) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
         Ok(RealFiles {
             root: root.to_path_buf(),
             open: BTreeMap::new(),
@@ -145,9 +155,16 @@ impl RealFiles {
         for entry in fs::read_dir(self.root.join(dir))? {
             let entry = entry?;
             // A name that is no text is none of ours.
-            if let Ok(name) = entry.file_name().into_string() {
-                found.push((name, entry.metadata()?));
-            }
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            // Partitions and segments may lie on other disks, behind symbolic links.
+            let path = entry.path();
+            let metadata = fs::metadata(&path).map_err(|error| match fs::read_link(&path) {
+                Ok(target) => dangling(&path, &target, &error),
+                Err(_) => error,
+            })?;
+            found.push((name, metadata));
         }
         found.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(found)
@@ -155,6 +172,10 @@ impl RealFiles {
 }
 
 impl Files for RealFiles {
+    fn shown(&self, path: &str) -> String {
+        self.root.join(path).display().to_string()
+    }
+
     fn dirs(&mut self) -> io::Result<Vec<String>> {
         let found = self.listed("")?.into_iter();
         Ok(found
@@ -205,7 +226,21 @@ impl Files for RealFiles {
 
     fn remove_dir(&mut self, dir: &str) -> io::Result<()> {
         self.close_below(dir);
-        fs::remove_dir_all(self.root.join(dir))
+        let path = self.root.join(dir);
+        if !path.is_symlink() {
+            return fs::remove_dir_all(path);
+        }
+        // Nothing goes but what a log is made of: a link may lead to more than that.
+        for (name, _) in self.files(dir)? {
+            if is_of_a_log(&name) {
+                fs::remove_file(path.join(name))?;
+            }
+        }
+        if let Ok(target) = fs::canonicalize(&path) {
+            // It may be a mount point, or hold something else.
+            let _ = fs::remove_dir(target);
+        }
+        fs::remove_file(path)
     }
 
     fn create(&mut self, path: &str) -> io::Result<()> {
@@ -250,5 +285,55 @@ impl Files for RealFiles {
 
     fn volume(&self) -> Option<Volume> {
         volume::of(&self.root)
+    }
+}
+
+/// Whether a process holds a POSIX lock on this file, by the list that Linux gives of them.
+fn is_held(locks: &str, file: &fs::Metadata) -> bool {
+    let dev = file.dev();
+    let major = dev >> 8 & 0xfff | dev >> 32 & !0xfff;
+    let minor = dev & 0xff | dev >> 12 & !0xff;
+    let place = format!("{major:02x}:{minor:02x}:{}", file.ino());
+    locks.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.contains(&"POSIX") && words.contains(&place.as_str())
+    })
+}
+
+fn dangling(path: &Path, target: &Path, error: &io::Error) -> io::Error {
+    let (path, target) = (path.display(), target.display());
+    io::Error::new(
+        error.kind(),
+        format!(
+            "{path} is a symbolic link to {target}, which cannot be followed ({error}): put back \
+             what it leads to, or remove the link"
+        ),
+    )
+}
+
+/// Whether a file belongs to a log, or did before something was cut short.
+fn is_of_a_log(name: &str) -> bool {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    LogFile::parse(name).is_some() || LogFile::parse(stem).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_held;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_lock_as_kafka_takes_it_is_seen() {
+        let file = fs::metadata("Cargo.toml").unwrap();
+        let (dev, inode) = (file.dev(), file.ino());
+        let (major, minor) = (dev >> 8 & 0xfff, dev & 0xff);
+        let line = |kind: &str, inode: u64| {
+            format!("1: {kind}  ADVISORY  WRITE 1234 {major:02x}:{minor:02x}:{inode} 0 EOF\n")
+        };
+        assert!(is_held(&line("POSIX", inode), &file));
+        assert!(!is_held(&line("FLOCK", inode), &file));
+        assert!(!is_held(&line("POSIX", inode + 1), &file));
+        assert!(!is_held("", &file));
     }
 }

@@ -1,8 +1,9 @@
 //! The native shell around the core: TCP, Kafka's files on disk, the wall clock.
 //!
-//! One thread does everything, but for flushing the segments that are closed. [`Driver`] tells the cluster what has happened and carries out its
-//! orders on a [`Store`]; [`Server`] adds sockets, signals and time. The file layer is the trait
-//! [`Files`], so that a test can see every write and every fsync.
+//! One thread does everything, but for flushing the segments that are closed. [`Driver`] tells the
+//! cluster what has happened and carries out its orders on a [`Store`]; [`Server`] adds sockets,
+//! signals and time. The file layer is the trait [`Files`], so that a test can see every write and
+//! every fsync. What is done with each file of a data directory is in `DATA-DIRECTORY.md`.
 
 #![forbid(unsafe_code)]
 
@@ -15,16 +16,20 @@ mod driver;
 mod files;
 mod flusher;
 mod frames;
+mod identify;
+mod leftovers;
 mod memory;
+mod old_format;
 mod open;
 mod outgoing;
+mod place;
 mod server;
 mod settings;
 mod store;
 mod volume;
 
 pub use checkpoints::Checkpoints;
-pub use clock::Clock;
+pub use clock::{Clock, Steady};
 pub use console::Console;
 pub use disk::{DiskStore, Fsync};
 pub use driver::{Driver, Out};

@@ -1,12 +1,16 @@
 //! The start: who the node is, which logs there are, and what recovery makes of them.
 
 use crate::checkpoints::{
-    CLEAN_SHUTDOWN, Checkpoints, META_PROPERTIES, dir_name, join, parse_dir, read_small, replace,
+    CLEAN_SHUTDOWN, Checkpoints, dir_name, is_doomed, join, parse_dir, read_small, replace,
 };
 use crate::console::Console;
-use crate::disk::{DiskStore, Found, Fsync, METADATA_DIR};
+use crate::disk::{DiskStore, Fsync, METADATA_DIR};
 use crate::files::Files;
+use crate::identify::{self, identify, refuse_strangers, refuse_without_metadata};
+use crate::leftovers;
 use crate::memory::MemoryStore;
+use crate::old_format;
+use crate::place::Found;
 use crate::settings::Refusal;
 use crate::store::Store;
 use cluster::{
@@ -14,7 +18,7 @@ use cluster::{
 };
 use ids::{NodeId, Offset, PartitionIndex, Rng, Time, Uuid};
 use log::files::{MetaProperties, decode_partition_metadata, encode_partition_metadata};
-use log::{Log, LogConfig, LogFile, Recovery, SegmentFile, StoreOp};
+use log::{Log, LogConfig, LogFile, Recovery, Report, SegmentFile, StoreOp};
 use metadata::{ConfigView, Image, Snapshot, SnapshotId};
 use sorted::SortedMap;
 use std::hash::{BuildHasher, RandomState};
@@ -30,6 +34,9 @@ const HEAD_BYTES: usize = 64;
 /// What lies behind an index's last entry is read at once up to here: two batches, by default of
 /// 1 MiB at most, and a few more.
 const TAIL_BYTES: u64 = 4 << 20;
+/// Enough of a record of an old format to know it by its checksum: the largest one there could be,
+/// by default.
+const OLD_BYTES: usize = 1 << 20;
 
 /// Who the node is, apart from what a data directory says about it.
 #[derive(Clone, Debug)]
@@ -83,7 +90,7 @@ impl Identity {
         }
     }
 
-    fn new_meta(&self, rng: &mut Rng) -> MetaProperties {
+    pub(crate) fn new_meta(&self, rng: &mut Rng) -> MetaProperties {
         MetaProperties {
             node_id: self.node.unwrap_or(NodeId(1)),
             directory_id: random_uuid(rng),
@@ -136,14 +143,9 @@ pub fn open_dir(
         cache_bytes,
         share: cache_bytes,
     };
-    let meta = opening.identify(identity, &mut rng)?;
+    let meta = identify(opening.files, identity, &mut rng)?;
     let config = identity.node_config(&mut rng, &meta);
-    let opened = opening.everything(meta.node_id, &config.broker.properties);
-    let (metadata, logs) = opened.map_err(|(file, error)| {
-        Refusal(format!(
-            "the data directory cannot be used: {file}: {error}"
-        ))
-    })?;
+    let (metadata, logs, noted) = opening.everything(&meta, &config.broker.properties)?;
     let found = logs.iter().map(|(found, _)| found.clone()).collect();
     let (metadata_found, metadata_log) = metadata;
     let recovered = logs.into_iter().map(|(found, log)| Recovered {
@@ -152,11 +154,27 @@ pub fn open_dir(
     });
     Ok(Opened {
         node: Node::new(config, metadata_log, recovered.collect()),
-        store: Store::Disk(DiskStore::new(files, fsync, metadata_found, found)),
+        store: Store::Disk(Box::new(DiskStore::new(
+            files,
+            fsync,
+            metadata_found,
+            found,
+            noted,
+        ))),
     })
 }
 
 type Opens<T> = Result<T, (String, io::Error)>;
+
+impl From<(String, io::Error)> for Refusal {
+    fn from((file, error): (String, io::Error)) -> Refusal {
+        let what = "the data directory cannot be used";
+        Refusal(match &*file {
+            "" => format!("{what}: {error}"),
+            file => format!("{what}: {file}: {error}"),
+        })
+    }
+}
 
 struct Opening<'a> {
     files: &'a mut dyn Files,
@@ -168,46 +186,13 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// Reads `meta.properties`, or writes it for a new directory.
-    fn identify(&mut self, identity: &Identity, rng: &mut Rng) -> Result<MetaProperties, Refusal> {
-        let refuse =
-            |error: io::Error| Refusal(format!("{META_PROPERTIES} of the data directory: {error}"));
-        match read_small(self.files, META_PROPERTIES) {
-            Ok(bytes) => {
-                let meta = MetaProperties::decode(&bytes).ok_or_else(|| {
-                    Refusal(format!(
-                        "{META_PROPERTIES} of the data directory is damaged or not of version 1: \
-                         it must name node.id, directory.id, cluster.id"
-                    ))
-                })?;
-                if let Some(wanted) = identity.node
-                    && wanted != meta.node_id
-                {
-                    return Err(Refusal(format!(
-                        "the data directory belongs to node {} and node.id is {wanted}: use the \
-                         same id or another directory",
-                        meta.node_id
-                    )));
-                }
-                Ok(meta)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let meta = identity.new_meta(rng);
-                replace(self.files, "", META_PROPERTIES, &meta.encode(), true).map_err(refuse)?;
-                Ok(meta)
-            }
-            Err(error) => Err(refuse(error)),
-        }
-    }
-
     /// Recovers the metadata log and all others.
     #[expect(clippy::type_complexity, reason = "the metadata log, and the others")]
     fn everything(
         &mut self,
-        node: NodeId,
+        meta: &MetaProperties,
         properties: &SortedMap<String, String>,
-    ) -> Opens<((Found, MetadataLog), Vec<(Found, Log)>)> {
-        let clean = self.take_clean_marker()?;
+    ) -> Result<((Found, MetadataLog), Vec<(Found, Log)>, Checkpoints), Refusal> {
         let (checkpoints, damaged) = Checkpoints::read(self.files);
         for name in damaged {
             self.console.say(format!(
@@ -216,24 +201,72 @@ impl Opening<'_> {
         }
         let metadata = self.metadata_log()?;
         let image = metadata.1.image();
+        refuse_strangers(self.files, meta, &image)?;
+        // Only now, so that a start that was refused takes nothing from the one after it.
+        let clean = self.take_clean_marker()?;
         let view = ConfigView {
             image: &image,
             properties,
-            node: Some(node),
+            node: Some(meta.node_id),
         };
         let names = self.partitions(&image)?;
+        self.say_missing(&image, meta.node_id, &names, &checkpoints);
         self.share = self.cache_bytes / (names.len().max(1) as u64);
         let mut logs = Vec::new();
         for name in names {
             let config = recovery_config(&view, &name.topic);
-            logs.push(self.log(name.clone(), config, checkpoints.of(&name, clean))?);
+            let policy = metadata::topic_config("cleanup.policy");
+            let policy = policy.map(|key| view.topic(&name.topic, key).value);
+            let compacted = policy.is_none_or(|policy| policy.contains("compact"));
+            let noted = checkpoints.of(&name, clean);
+            let (found, log) = self.log(name.clone(), (config, compacted), noted)?;
+            self.say_shorter(&name, &log, noted);
+            logs.push((found, log));
         }
-        Ok((metadata, logs))
+        Ok((metadata, logs, checkpoints))
+    }
+
+    /// As Kafka does, a partition without a directory begins empty; here it is said.
+    fn say_missing(
+        &self,
+        image: &Image,
+        node: NodeId,
+        names: &[ReplicaName],
+        checkpoints: &Checkpoints,
+    ) {
+        for name in identify::missing(image, node, names) {
+            let noted = checkpoints.of(&name, false);
+            let dir = dir_name(&name);
+            match noted.recovery_point.max(noted.high_watermark) {
+                // Nothing had come to it yet: it gets its directory when something does.
+                Offset(0) if checkpoints.are_whole() => {}
+                Offset(0) => self.console.say(format!(
+                    "{dir}: has no directory, and no checkpoint says whether it had records; it \
+                     begins empty"
+                )),
+                end => self.console.say(format!(
+                    "{dir}: has no directory, though it had records up to offset {end}; it \
+                     begins empty. To have them back, stop the server and put the directory back"
+                )),
+            }
+        }
+    }
+
+    /// Says where records are gone that had been flushed, or read.
+    fn say_shorter(&self, name: &ReplicaName, log: &Log, noted: log::Checkpoints) {
+        let before = noted.recovery_point.max(noted.high_watermark);
+        if log.log_end() < before {
+            let (dir, end) = (dir_name(name), log.log_end());
+            self.console.say(format!(
+                "{dir}: ends at offset {end}, though it had records up to {before}: the last \
+                 ones are missing"
+            ));
+        }
     }
 
     /// Whether the last stop was clean. The marker goes at once: it is true only once.
     fn take_clean_marker(&mut self) -> Opens<bool> {
-        let failed = |error| (CLEAN_SHUTDOWN.to_owned(), error);
+        let failed = |error| (String::new(), error);
         let listed = self.files.files("").map_err(failed)?;
         let clean = listed.iter().any(|(name, _)| name == CLEAN_SHUTDOWN);
         if clean {
@@ -242,15 +275,16 @@ impl Opening<'_> {
         Ok(clean)
     }
 
-    fn metadata_log(&mut self) -> Opens<(Found, MetadataLog)> {
+    fn metadata_log(&mut self) -> Result<(Found, MetadataLog), Refusal> {
         let name = ReplicaName {
             topic: Arc::from(metadata::METADATA_TOPIC),
             topic_id: Uuid::METADATA_TOPIC,
             partition: PartitionIndex(0),
         };
         let failed = |error| (METADATA_DIR.to_owned(), error);
-        let known = self.files.dirs().map_err(failed)?;
+        let known = self.files.dirs().map_err(|error| (String::new(), error))?;
         if !known.iter().any(|dir| dir == METADATA_DIR) {
+            refuse_without_metadata(self.files, &known)?;
             let marker = encode_partition_metadata(Uuid::METADATA_TOPIC);
             let file = LogFile::PartitionMetadata.name();
             self.files.create_dir(METADATA_DIR).map_err(failed)?;
@@ -262,7 +296,11 @@ impl Opening<'_> {
         // Small and precious: always checked whole, and all of it stays in memory.
         let (share, cache_bytes) = (self.share, self.cache_bytes);
         (self.share, self.cache_bytes) = (u64::MAX, u64::MAX);
-        let opened = self.log(name, LogConfig::default(), log::Checkpoints::default());
+        let opened = self.log(
+            name,
+            (LogConfig::default(), true),
+            log::Checkpoints::default(),
+        );
         (self.share, self.cache_bytes) = (share, cache_bytes);
         let (mut found, mut log) = opened?;
         let snapshot = self.snapshot(log.log_start()).map_err(failed)?;
@@ -305,11 +343,11 @@ impl Opening<'_> {
     fn partitions(&mut self, image: &Image) -> Opens<Vec<ReplicaName>> {
         let mut names = Vec::new();
         let dirs = self.files.dirs();
-        for dir in dirs.map_err(|error| (".".to_owned(), error))? {
+        for dir in dirs.map_err(|error| (String::new(), error))? {
             if dir == METADATA_DIR {
                 continue;
             }
-            if dir.ends_with("-delete") {
+            if is_doomed(&dir) {
                 self.console.say(format!(
                     "{dir}: its topic was deleted; the deletion is finished now"
                 ));
@@ -344,7 +382,7 @@ impl Opening<'_> {
     fn topic_id(&mut self, dir: &str, topic: &str, image: &Image) -> Opens<Option<Uuid>> {
         let file = LogFile::PartitionMetadata.name();
         let bytes = read_small(self.files, &join(dir, &file)).unwrap_or_default();
-        if !bytes.is_empty() {
+        if bytes.iter().any(|byte| *byte != 0) {
             return Ok(decode_partition_metadata(&bytes));
         }
         let Some(topic) = image.topic(topic) else {
@@ -363,38 +401,38 @@ impl Opening<'_> {
     fn log(
         &mut self,
         name: ReplicaName,
-        config: LogConfig,
+        (config, compacted): (LogConfig, bool),
         checkpoints: log::Checkpoints,
     ) -> Opens<(Found, Log)> {
         let dir = dir_name(&name);
         let failed = |error| (dir.clone(), error);
+        let listed = leftovers::settle(self.files, &dir, self.console).map_err(failed)?;
         let recovery_point = checkpoints.recovery_point;
-        let mut recovery = Recovery::new(config, checkpoints, self.now);
-        let mut segments = Vec::new();
-        for (file, length) in self.files.files(&dir).map_err(failed)? {
-            match LogFile::parse(&file) {
-                Some(LogFile::Log(base)) => segments.push((base, length)),
-                Some(other) => {
-                    let path = join(&dir, &file);
-                    let length = length.min(SMALL_BYTES) as usize;
-                    // One that cannot be read is rebuilt, or cut with a word about it.
-                    if let Ok(bytes) = self.files.read(&path, 0, length) {
-                        recovery.file(other, bytes);
-                    }
+        let (mut log, report) = loop {
+            match self.recover(&dir, &listed, config.clone(), checkpoints)? {
+                Ok(recovered) => break recovered,
+                Err(snapshot) => {
+                    let path = join(&dir, &LogFile::Snapshot(snapshot).name());
+                    self.console.say(format!(
+                        "{path}: does not know the producers of its log; they are read from there"
+                    ));
+                    self.files.remove(&path).map_err(failed)?;
                 }
-                None => {}
             }
+        };
+        self.refuse_old_format(&dir, &report)?;
+        let first = log.segment_sizes().next().map(|(base, _)| base);
+        for (from, to) in report.gaps.iter().filter(|_| !compacted) {
+            let unless = match Some(*to) == first {
+                true => "unless retention was deleting them, ",
+                false => "",
+            };
+            self.console.say(format!(
+                "{dir}: no segment has the records from offset {from} to {}: {unless}they are \
+                 missing",
+                to.0 - 1
+            ));
         }
-        let nexts = segments.iter().skip(1).map(|(base, _)| Some(*base));
-        for (&(base, length), next) in segments.iter().zip(nexts.chain([None])) {
-            let path = join(&dir, &LogFile::Log(base).name());
-            let file = SegmentFile { base, length, next };
-            if !self.resume(&mut recovery, &path, file)? {
-                recovery.segment(base);
-                self.feed(&mut recovery, &path, length)?;
-            }
-        }
-        let (mut log, report) = recovery.finish();
         for cut in &report.cuts {
             self.console.say(format!(
                 "{dir}/{}: cut at byte {}, {} bytes dropped: {}",
@@ -414,6 +452,61 @@ impl Opening<'_> {
             recovery_point: recovery_point.min(log.log_end()),
         };
         Ok((found, log))
+    }
+
+    /// Feeds a log's files to a recovery; fails with a snapshot that it must not have.
+    fn recover(
+        &mut self,
+        dir: &str,
+        listed: &[(String, u64)],
+        config: LogConfig,
+        checkpoints: log::Checkpoints,
+    ) -> Opens<Result<(Log, Report), Offset>> {
+        let mut recovery = Recovery::new(config, checkpoints, self.now);
+        let mut segments = Vec::new();
+        for (file, length) in listed {
+            match LogFile::parse(file) {
+                Some(LogFile::Log(base)) => segments.push((base, *length)),
+                Some(other) => {
+                    let path = join(dir, file);
+                    let length = (*length).min(SMALL_BYTES) as usize;
+                    // One that cannot be read is rebuilt, or cut with a word about it.
+                    if let Ok(bytes) = self.files.read(&path, 0, length) {
+                        recovery.file(other, bytes);
+                    }
+                }
+                None => {}
+            }
+        }
+        let nexts = segments.iter().skip(1).map(|(base, _)| Some(*base));
+        for (&(base, length), next) in segments.iter().zip(nexts.chain([None])) {
+            let path = join(dir, &LogFile::Log(base).name());
+            let file = SegmentFile { base, length, next };
+            if self.resume(&mut recovery, &path, file)? {
+                continue;
+            }
+            if let Some(snapshot) = recovery.contradicted() {
+                return Ok(Err(snapshot));
+            }
+            recovery.segment(base);
+            self.feed(&mut recovery, &path, length)?;
+        }
+        Ok(Ok(recovery.finish()))
+    }
+
+    /// Refuses a log with records in the formats from before Kafka 0.11, rather than to cut it there.
+    fn refuse_old_format(&mut self, dir: &str, report: &Report) -> Opens<()> {
+        for cut in &report.cuts {
+            let path = join(dir, &cut.file.name());
+            let head = self.files.read(&path, cut.position, OLD_BYTES);
+            if head.is_ok_and(|bytes| old_format::is_message(&bytes)) {
+                let why = "has records in a format from before Kafka 0.11, which is not read \
+                           here; copy its topic to one of a newer Kafka first, or move the \
+                           directory away";
+                return Err((path, io::Error::other(why)));
+            }
+        }
+        Ok(())
     }
 
     /// Takes a segment from its index files, where that can be done: little of it is read.

@@ -1,6 +1,6 @@
 //! The server: one thread that waits for sockets, signals and time, and tells the node.
 
-use crate::clock::Clock;
+use crate::clock::Steady;
 use crate::connection::{Connection, Received};
 use crate::console::Console;
 use crate::disk::Fsync;
@@ -47,7 +47,7 @@ const ACCEPT_AGAIN_MS: u64 = 100;
 pub struct Server {
     driver: Driver,
     console: Console,
-    clock: Clock,
+    clock: Steady,
     poll: Poll,
     listener: TcpListener,
     address: SocketAddr,
@@ -94,7 +94,7 @@ impl Server {
     /// Why it cannot, as one line.
     pub fn start(settings: &Settings, console: Console) -> Result<Server, Refusal> {
         let (listener, address) = bind(settings)?;
-        let mut clock = Clock::default();
+        let clock = Steady::default();
         let driver = open(settings, address, clock.now(), &console)?;
         let refuse =
             |error: io::Error| Refusal(format!("the server cannot wait for events: {error}"));
@@ -177,6 +177,7 @@ impl Server {
                 _ => {}
             }
             let now = self.clock.now();
+            self.driver.set_wall_ahead(self.clock.wall_ahead());
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept(now),
@@ -239,7 +240,7 @@ impl Server {
 
     /// Time until something is to be done, if no socket wakes the thread before.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.runnable.is_empty() {
+        if !self.runnable.is_empty() || !self.driver.is_laid_out() {
             return Some(Duration::ZERO);
         }
         let now = self.clock.now();
@@ -407,8 +408,9 @@ impl Server {
         }
     }
 
-    /// What the shell does on its own account: checkpoints, idle connections.
+    /// What the shell does on its own account: directories, checkpoints, idle connections.
     fn own_work(&mut self, now: Time) {
+        self.driver.lay_out();
         if self.due.accept.is_some_and(|due| due <= now) {
             self.accept(now);
         }

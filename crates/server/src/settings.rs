@@ -79,6 +79,7 @@ const OWN: &[&str] = &[
     "log.dir",
     "log.dirs",
     "max.connections",
+    "metadata.log.dir",
     "node.id",
     "process.roles",
 ];
@@ -119,6 +120,14 @@ impl Settings {
                 )));
             }
             settings.storage = Storage::Directory(PathBuf::from(dirs.trim()));
+        }
+        if let Some(dir) = text("metadata.log.dir")
+            && settings.storage != Storage::Directory(PathBuf::from(dir.trim()))
+        {
+            return Err(Refusal(format!(
+                "metadata.log.dir={dir}: Brooklet keeps the metadata log beside the others: move \
+                 __cluster_metadata-0 from there to log.dirs, and leave this option out"
+            )));
         }
         if let Some(id) = text("node.id").or(text("broker.id")) {
             let id = id.parse().ok().filter(|id| *id >= 0);
@@ -287,6 +296,7 @@ mod tests {
             [("listeners", "SSL://:9093")],
             [("node.id", "-1")],
             [("log.dirs", "/a,/b")],
+            [("metadata.log.dir", "/m")],
         ] {
             assert!(settings(&pairs).unwrap_err().0.contains(pairs[0].0));
         }

@@ -13,7 +13,7 @@ pub enum Store {
     /// Logs live in memory only.
     Memory(MemoryStore),
     /// Logs are Kafka's files.
-    Disk(DiskStore),
+    Disk(Box<DiskStore>),
 }
 
 impl Store {

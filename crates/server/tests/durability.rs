@@ -4,139 +4,69 @@
 
 mod common;
 
-use brooklet_server::{Driver, Fsync, Identity, Out, open_dir};
-use bytes::{Bytes, BytesMut};
+use brooklet_server::Fsync;
 use cluster::Event;
+use common::node::Node;
+use common::produce_request;
 use common::recorder::Recorder;
-use common::{Lines, produce_request};
-use ids::{ConnId, PartitionIndex, Time};
-use std::sync::Arc;
-use wire::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
-use wire::create_topics_response::CreateTopicsResponse;
+use ids::PartitionIndex;
 use wire::produce_response::ProduceResponse;
-use wire::{Message, RequestHeader, Str};
 
-const CONN: ConnId = ConnId(9);
-
-/// A node over recorded files, without sockets.
-struct Node {
-    driver: Driver,
-    now: Time,
-    lines: Lines,
+#[test]
+fn a_stall_longer_than_a_session_does_not_fence_the_only_broker() {
+    // What is heard first after it: that time has passed, or a client's request of any kind.
+    for first in 0..3 {
+        let files = Recorder::default();
+        let mut node = Node::start(&files, Fsync::OnRoll);
+        node.create("orders");
+        let leader = |node: &Node| {
+            let broker = node.driver.cluster().node(node.driver.node()).unwrap();
+            let image = broker.broker().image();
+            let partition = image.partition("orders", PartitionIndex(0)).unwrap();
+            (partition.leader(), partition.leader_epoch)
+        };
+        let before = leader(&node);
+        for stall_s in [10, 60, 7 * 24 * 3600] {
+            node.now = node.now.plus_millis(stall_s * 1000);
+            match first {
+                0 => node.tell(Event::Tick),
+                1 => assert_eq!(node.produce("orders", "a record"), 0),
+                _ => node.create(&format!("more-{stall_s}")),
+            }
+            node.tell(Event::Tick);
+            assert!(node.driver.is_serving(), "{first}: {stall_s} s");
+            assert_eq!(leader(&node), before, "{first}: {stall_s} s");
+            assert_eq!(node.produce("orders", "a record"), 0);
+        }
+    }
 }
 
-impl Node {
-    fn start(files: &Recorder, fsync: Fsync) -> Node {
-        let identity = Identity {
-            node: None,
-            host: "localhost".to_owned(),
-            port: 9092,
-            properties: Default::default(),
-            seed: 11,
-        };
-        let now = Time::from_millis(1_795_248_000_000);
-        let lines = Lines::default();
-        let console = lines.console();
-        let opened = open_dir(
-            Box::new(files.clone()),
-            &identity,
-            fsync,
-            1 << 20,
-            now,
-            &console,
-        )
-        .unwrap();
-        let driver = Driver::new(opened.node, opened.store, 1 << 20, console);
-        let mut node = Node { driver, now, lines };
-        node.tell(Event::Start);
-        while !node.driver.is_serving() {
-            node.now = node.driver.next_deadline().unwrap().max(node.now);
-            node.tell(Event::Tick);
+#[test]
+fn records_bear_the_time_on_the_wall_and_deadlines_do_not() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    node.create("orders");
+    // The machine's clock is set on by two days: the record below is of before.
+    node.driver.set_wall_ahead(2 * 24 * 3_600_000_000);
+    assert_eq!(node.produce("orders", "a record"), 0);
+    assert!(node.driver.is_serving());
+    // Set back by two hours, the record's time lies too far ahead (message.timestamp.after.max.ms).
+    node.driver.set_wall_ahead(-2 * 3_600_000_000);
+    assert_eq!(node.produce("orders", "a record"), 32, "INVALID_TIMESTAMP");
+}
+
+#[test]
+fn a_request_without_time_to_wait_is_answered_by_what_is_committed_at_once() {
+    for fsync in [Fsync::OnRoll, Fsync::Always] {
+        let files = Recorder::default();
+        let mut node = Node::start(&files, fsync);
+        node.create("orders");
+        for timeout_ms in [0, -1] {
+            let mut request = produce_request("orders", &[b"a record"], -1);
+            request.timeout_ms = timeout_ms;
+            let answer: ProduceResponse = node.ask(9, &request);
+            assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
         }
-        let host = Arc::from("127.0.0.1");
-        node.tell(Event::Connected { conn: CONN, host });
-        node
-    }
-
-    /// Stops in order: leaderships go first, as the server does it.
-    fn stop(&mut self) {
-        self.tell(Event::Shutdown);
-        while !self.driver.may_stop() {
-            self.now = self.driver.next_deadline().unwrap().max(self.now);
-            self.tell(Event::Tick);
-        }
-        self.driver.close().unwrap();
-    }
-
-    fn tell(&mut self, event: Event) {
-        self.driver.tell(self.now, event);
-        self.driver.commit(self.now);
-    }
-
-    fn ask<Q: Message, A: Message>(&mut self, version: i16, request: &Q) -> A {
-        let header = RequestHeader {
-            api_key: Q::API_KEY,
-            api_version: version,
-            correlation_id: 1,
-            client_id: None,
-        };
-        let frame = wire::encode_request(&header, request).unwrap();
-        self.tell(Event::Request { conn: CONN, frame });
-        let out = self.driver.take_out();
-        let Some(Out::Reply { pieces, .. }) = out.first() else {
-            panic!("no answer");
-        };
-        let mut frame = BytesMut::new();
-        pieces
-            .iter()
-            .for_each(|piece| frame.extend_from_slice(piece));
-        let (_, answer) = wire::decode_response(Bytes::from(frame), version).unwrap();
-        answer
-    }
-
-    fn create(&mut self, topic: &str) {
-        let configs = vec![CreatableTopicConfig {
-            name: Str::from("internal.segment.bytes"),
-            value: Some(Str::from("400")),
-            ..CreatableTopicConfig::default()
-        }];
-        let topic = CreatableTopic {
-            name: Str::from(topic),
-            num_partitions: 1,
-            replication_factor: 1,
-            configs,
-            ..CreatableTopic::default()
-        };
-        let request = CreateTopicsRequest {
-            topics: vec![topic],
-            timeout_ms: 1000,
-            ..CreateTopicsRequest::default()
-        };
-        let answer: CreateTopicsResponse = self.ask(7, &request);
-        assert_eq!(answer.topics[0].error_code, 0);
-    }
-
-    /// Produces one record; the error code.
-    fn produce(&mut self, topic: &str, value: &str) -> i16 {
-        let request = produce_request(topic, &[value.as_bytes()], -1);
-        let answer: ProduceResponse = self.ask(9, &request);
-        answer.responses[0].partition_responses[0].error_code
-    }
-
-    /// The recovery point of `orders-0`, once the checkpoint files have been written.
-    fn recovery_point(&mut self, files: &Recorder) -> i64 {
-        self.driver.checkpoint(true, true);
-        let text = files.text("recovery-point-offset-checkpoint").unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("orders 0 "));
-        line.unwrap().parse().unwrap()
-    }
-
-    /// The log end of a topic's only partition; -1 when there is no such topic.
-    fn end(&self, topic: &str) -> i64 {
-        let node = self.driver.cluster().node(self.driver.node()).unwrap();
-        let replica = node.broker().find_replica(topic, PartitionIndex(0));
-        let log = replica.and_then(|id| node.broker().log(id));
-        log.map_or(-1, |log| log.log_end().0)
     }
 }
 
@@ -282,26 +212,71 @@ fn after_a_flush_that_failed_nothing_is_taken_for_flushed() {
 }
 
 #[test]
-fn starts_and_stops_write_no_more_than_the_leader_epoch_of_a_log_that_nothing_comes_to() {
+fn starts_and_stops_write_nothing_of_a_log_that_nothing_comes_to() {
     let files = Recorder::default();
     let mut node = Node::start(&files, Fsync::OnRoll);
     node.create("orders");
     assert_eq!(node.produce("orders", "a record"), 0);
     node.stop();
-    let mut before = files.ops_in("orders-0");
+    let before = files.ops_in("orders-0");
     for _ in 0..3 {
         let mut node = Node::start(&files, Fsync::OnRoll);
         assert_eq!(files.ops_in("orders-0"), before);
         node.stop();
-        // One file is made, written and named.
-        assert_eq!(files.ops_in("orders-0"), before + 3);
-        before += 3;
+        assert_eq!(files.ops_in("orders-0"), before);
     }
     let mut node = Node::start(&files, Fsync::OnRoll);
     assert_eq!(node.produce("orders", "another"), 0);
     node.stop();
     assert!(files.ops_in("orders-0") > before + 4);
     assert_eq!(Node::start(&files, Fsync::OnRoll).end("orders"), 2);
+}
+
+/// What is done to files for a topic of so many partitions: when it is made, at a stop, and at a
+/// start and a stop once the directories are there.
+fn work_for(partitions: i32, fsync: Fsync) -> [usize; 3] {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, fsync);
+    let mut before = files.len();
+    let mut since = || {
+        let done = files.len() - before;
+        before += done;
+        done
+    };
+    node.create_with("idle", partitions);
+    let made = since();
+    node.stop();
+    let stopped = since();
+    let mut node = Node::start(&files, fsync);
+    while !node.driver.is_laid_out() {
+        node.driver.lay_out();
+    }
+    node.stop();
+    assert!(files.text("idle-0/partition.metadata").is_some());
+    since();
+    Node::start(&files, fsync).stop();
+    [made, stopped, since()]
+}
+
+#[test]
+fn partitions_that_nothing_comes_to_cost_no_file_when_they_are_made_nor_at_a_stop() {
+    for fsync in [Fsync::OnRoll, Fsync::Always] {
+        let (few, many) = (work_for(3, fsync), work_for(300, fsync));
+        assert_eq!(few, many, "{fsync:?}");
+        assert!(many.iter().all(|ops| *ops < 60), "{fsync:?}: {many:?}");
+    }
+}
+
+#[test]
+fn a_partition_that_had_no_directory_yet_begins_again_without_a_word() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    node.create("orders");
+    node.stop();
+    let mut node = Node::start(&files, Fsync::OnRoll);
+    assert_eq!(node.lines.all(), Vec::<String>::new());
+    assert_eq!(node.produce("orders", "a record"), 0);
+    assert!(files.text("orders-0/leader-epoch-checkpoint").is_some());
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn every_record_of_kafkas_own_directory_is_served() {
     let cuts: Vec<String> = server
         .stop()
         .into_iter()
-        .filter(|line| line.contains("cut at"))
+        .filter(|line| line.contains("cut at") || line.contains("missing"))
         .collect();
     assert_eq!(
         cuts,
@@ -176,6 +176,35 @@ fn a_trimmed_metadata_log_without_a_snapshot_is_refused_in_words() {
         why.contains("begins at offset 38, and no snapshot is whole"),
         "{why}"
     );
+}
+
+/// Kafka's own directory after a clean stop, damaged, and what a consumer then read from Kafka. Where
+/// that is less than there was, Brooklet says so.
+#[test]
+fn a_damaged_directory_is_served_as_kafka_serves_it_and_what_is_missing_is_told() {
+    let from = vectors::path("damaged");
+    let dir = fresh_dir("damaged");
+    copy(&from, &dir);
+    for entry in fs::read_dir(&from).unwrap().map(Result::unwrap) {
+        if entry.path().is_dir() {
+            copy(&entry.path(), &dir.join(entry.file_name()));
+        }
+    }
+    let server = Running::start(&in_dir(&dir));
+    let mut client = server.client();
+    for line in vectors::text("damaged/expected.txt").lines() {
+        let mut words = line.split_whitespace();
+        let topic = words.next().unwrap();
+        let expected: Vec<(i64, Vec<u8>)> = words
+            .map(|word| word.split_once(':').unwrap())
+            .map(|(offset, value)| (offset.parse().unwrap(), value.as_bytes().to_vec()))
+            .collect();
+        let first = expected.first().map_or(100, |(first, _)| *first);
+        assert_eq!(client.read_all(topic, first), expected, "{topic}");
+        let told = server.lines.any(&format!("{topic}-0"));
+        let is_less = expected.len() < 13;
+        assert!(told || !is_less, "{topic}: {:?}", server.lines.all());
+    }
 }
 
 /// Offset and value of a line of JSON.

@@ -114,6 +114,7 @@ fn a_torn_tail_is_cut_and_said() {
 #[test]
 fn directories_that_are_no_partitions_are_kept_and_named() {
     let dir = fresh_dir("unknown-dirs");
+    Running::start(&in_dir(&dir)).stop();
     fs::create_dir(dir.join("notes")).unwrap();
     fs::create_dir(dir.join("stranger-0")).unwrap();
     fs::create_dir(dir.join("orphan-0")).unwrap();
@@ -161,7 +162,7 @@ fn a_directory_of_another_node_is_refused() {
         refused
             .unwrap_err()
             .0
-            .contains("belongs to node 1 and node.id is 5")
+            .contains("belongs to node 1, and this node's id is 5")
     );
 }
 

@@ -104,12 +104,11 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceReque
         return cx.reply(&pending.response);
     }
     let timeout = u64::try_from(timeout_ms).unwrap_or(0);
-    broker.waiting.park(
-        id,
-        cx.caller,
-        Some(cx.now.plus_millis(timeout)),
-        Parked::Produce(pending),
-    );
+    // What is committed at this very moment is in time, even where there was none to wait.
+    let deadline = cx.now.plus_millis(timeout).max(cx.now.plus_micros(1));
+    broker
+        .waiting
+        .park(id, cx.caller, Some(deadline), Parked::Produce(pending));
     Handled::Parked(id)
 }
 
@@ -201,13 +200,14 @@ fn append(
         Ok(id) => id,
         Err(code) => return Outcome::Now(refusal(data.index, code)),
     };
+    let wall = broker.wall(cx.now);
     let Some(replica) = broker.replicas.get_mut(id) else {
         return Outcome::Now(refusal(data.index, ErrorCode::NOT_LEADER_OR_FOLLOWER));
     };
     let Some(bytes) = data.records.bytes() else {
         return Outcome::Now(refusal(data.index, ErrorCode::INVALID_RECORD));
     };
-    let rules = rules(&replica.rules, cx.now, cx.caller.version);
+    let rules = rules(&replica.rules, wall, cx.caller.version);
     let batch = match records::validate(bytes, &rules) {
         Ok(batch) => batch,
         Err(invalid) => {
@@ -221,7 +221,7 @@ fn append(
     // Seldom more than one: to append.
     let mut ops = Vec::with_capacity(1);
     let epoch = replica.epoch;
-    let result = replica.log.append(cx.now, &batch, epoch, &mut ops);
+    let result = replica.log.append(wall, &batch, epoch, &mut ops);
     let mut answer = PartitionProduceResponse {
         index: data.index,
         log_start_offset: replica.log.log_start().0,

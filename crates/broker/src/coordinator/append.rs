@@ -90,6 +90,7 @@ impl Broker {
             .map_or(1, |found| found.replicas.len());
         let id = self.replicas.find(OFFSETS_TOPIC, partition);
         let id = id.ok_or(ErrorCode::NOT_COORDINATOR)?;
+        let wall = self.wall(now);
         let replica = self.replicas.get_mut(id);
         let replica = replica.ok_or(ErrorCode::NOT_COORDINATOR)?;
         if replica.leader != Some(self.config.node) {
@@ -107,7 +108,7 @@ impl Broker {
         for record in records {
             batch
                 .append(
-                    now.millis(),
+                    wall.millis(),
                     Some(&record.key),
                     record.value.as_deref(),
                     &[],
@@ -120,7 +121,7 @@ impl Broker {
         let mut ops = Vec::new();
         let appended = replica
             .log
-            .append(now, &batch.into_valid(), replica.epoch, &mut ops)
+            .append(wall, &batch.into_valid(), replica.epoch, &mut ops)
             .map_err(|_| ErrorCode::INVALID_COMMIT_OFFSET_SIZE)?;
         let end = appended.last_offset.plus(1);
         replica.wait(end, true, Awaiter::Coordinator { ticket });

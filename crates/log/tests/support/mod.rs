@@ -101,6 +101,22 @@ impl Dir {
         checkpoints: Checkpoints,
         now: Time,
     ) -> (Log, Report, usize) {
+        let mut dir = self.clone();
+        loop {
+            match dir.try_to_resume(config, checkpoints, now) {
+                Ok(resumed) => return resumed,
+                Err(snapshot) => dir.0.remove(&LogFile::Snapshot(snapshot).name()),
+            };
+        }
+    }
+
+    /// As [`Dir::resume`]; fails with the offset of a snapshot that is not this log's.
+    fn try_to_resume(
+        &self,
+        config: &LogConfig,
+        checkpoints: Checkpoints,
+        now: Time,
+    ) -> Result<(Log, Report, usize), Offset> {
         let mut recovery = Recovery::new(config.clone(), checkpoints, now);
         let mut segments = Vec::new();
         for (name, bytes) in &self.0 {
@@ -123,13 +139,16 @@ impl Dir {
                 if recovery.resume(&bytes[..61], tail) {
                     continue;
                 }
+                if let Some(snapshot) = recovery.contradicted() {
+                    return Err(snapshot);
+                }
             }
             read += bytes.len();
             recovery.segment(*base);
             recovery.bytes(bytes.clone());
         }
         let (log, report) = recovery.finish();
-        (log, report, read)
+        Ok((log, report, read))
     }
 
     /// Asserts the same files with the same bytes; the order within a snapshot means nothing.

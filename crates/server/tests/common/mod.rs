@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use brooklet_server::{Console, Server, Settings, Stopper, Storage};
+pub(crate) mod node;
 pub(crate) mod recorder;
 
 use bytes::Bytes;
@@ -207,40 +208,9 @@ impl Client {
 
     /// What a fetch finds from an offset on: error code, high watermark, (offset, value) pairs.
     pub fn fetch(&mut self, topic: &str, offset: i64) -> (i16, i64, Vec<(i64, Vec<u8>)>) {
-        let partition = FetchPartition {
-            partition: 0,
-            fetch_offset: offset,
-            partition_max_bytes: 1 << 20,
-            ..FetchPartition::default()
-        };
-        let topic = FetchTopic {
-            topic: Str::from(topic),
-            partitions: vec![partition],
-            ..FetchTopic::default()
-        };
-        let request = FetchRequest {
-            max_wait_ms: 100,
-            min_bytes: 1,
-            max_bytes: 8 << 20,
-            topics: vec![topic],
-            ..FetchRequest::default()
-        };
+        let request = fetch_request(topic, offset, 100);
         let answer: FetchResponse = self.ask(12, &request);
-        let data = &answer.responses[0].partitions[0];
-        let mut found = Vec::new();
-        for (_, batch) in Batches::new(data.records.bytes().map_or(&[], |bytes| &bytes[..])) {
-            if batch.header().attributes.is_control() {
-                continue;
-            }
-            let payload = records::decompress(&batch, 64 << 20).unwrap();
-            for record in records::records(batch.header(), &payload) {
-                let record = record.unwrap();
-                if record.offset.0 >= offset {
-                    found.push((record.offset.0, record.value.unwrap_or_default().to_vec()));
-                }
-            }
-        }
-        (data.error_code, data.high_watermark, found)
+        fetched(&answer, offset)
     }
 
     /// All values of a topic from an offset to the high watermark.
@@ -258,6 +228,46 @@ impl Client {
             }
         }
     }
+}
+
+pub fn fetch_request(topic: &str, offset: i64, max_wait_ms: i32) -> FetchRequest {
+    let partition = FetchPartition {
+        partition: 0,
+        fetch_offset: offset,
+        partition_max_bytes: 1 << 20,
+        ..FetchPartition::default()
+    };
+    let topic = FetchTopic {
+        topic: Str::from(topic),
+        partitions: vec![partition],
+        ..FetchTopic::default()
+    };
+    FetchRequest {
+        max_wait_ms,
+        min_bytes: 1,
+        max_bytes: 8 << 20,
+        topics: vec![topic],
+        ..FetchRequest::default()
+    }
+}
+
+/// What a fetch has found from an offset on: error code, high watermark, (offset, value) pairs.
+pub fn fetched(answer: &FetchResponse, offset: i64) -> (i16, i64, Vec<(i64, Vec<u8>)>) {
+    let data = &answer.responses[0].partitions[0];
+    let mut found = Vec::new();
+    for (_, batch) in Batches::new(data.records.bytes().map_or(&[], |bytes| &bytes[..])) {
+        if batch.header().attributes.is_control() {
+            continue;
+        }
+        let payload = records::decompress(&batch, 64 << 20).unwrap();
+        for record in records::records(batch.header(), &payload) {
+            let record = record.unwrap();
+            if record.offset.0 >= offset {
+                found.push((record.offset.0, record.value.unwrap_or_default().to_vec()));
+            }
+        }
+    }
+    (data.error_code, data.high_watermark, found)
 }
 
 pub fn batch(values: &[&[u8]]) -> Bytes {
