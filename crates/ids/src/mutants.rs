@@ -48,6 +48,10 @@ mutants! {
     FirstCommitRestored,
     /// After a restart a group has committed nothing.
     CommitsForgotten,
+    /// A full cache of fetch sessions takes in another one.
+    SessionsUnbounded,
+    /// A request that the controller cannot store is not answered.
+    RefusalKeptBack,
     /// A rebalance does not begin a new generation.
     GenerationKept,
     /// A member that is silent for longer than its session stays.
