@@ -174,6 +174,8 @@ impl Node {
         out: &mut Vec<Effect>,
     ) {
         match local.message {
+            // Without a controller nobody would ever answer; whoever asked has a deadline.
+            Peer::Ask { .. } if self.controller.is_none() => {}
             Peer::Ask { token, frame } => {
                 self.requests += 1;
                 let id = RequestId(self.requests);
@@ -182,6 +184,9 @@ impl Node {
             }
             Peer::Answer { token, frame } => {
                 self.tell_broker(now, broker::Event::Answered { token, frame }, talk, out);
+            }
+            Peer::Refuse { token, code } => {
+                self.tell_broker(now, broker::Event::Refused { token, code }, talk, out);
             }
             Peer::Metadata { batch } => {
                 self.tell_broker(now, broker::Event::Metadata { batch }, talk, out)
@@ -287,6 +292,11 @@ impl Node {
                 Said::Reply { id, frame } => {
                     if let Some((node, token)) = self.asking.remove(&id) {
                         route(own, node, Peer::Answer { token, frame }, talk, out);
+                    }
+                }
+                Said::Refused { id, code } => {
+                    if let Some((node, token)) = self.asking.remove(&id) {
+                        route(own, node, Peer::Refuse { token, code }, talk, out);
                     }
                 }
                 Said::Committed { batch } => {
