@@ -93,6 +93,11 @@ impl Node {
         self.broker.set_volume(volume);
     }
 
+    /// Lets the logs remember no more of producers than fits in so many bytes.
+    pub fn limit_producers(&mut self, max_bytes: u64) {
+        self.broker.limit_producers(max_bytes);
+    }
+
     /// A log of this node.
     #[must_use]
     pub fn log(&self, log: LogId) -> Option<&Log> {
