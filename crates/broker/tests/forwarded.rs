@@ -48,6 +48,7 @@ impl Asking {
             directory: Uuid([2; 16]),
             properties: SortedMap::new(),
             seed: 1,
+            catalog: metadata::Catalog::kafka(),
         };
         let mut asking = Asking {
             broker: Broker::new(config, Vec::new()),
