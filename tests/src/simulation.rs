@@ -296,15 +296,16 @@ impl Living {
         Ok(())
     }
 
-    /// Sets a config to what it is, which the controller has to store; nobody waits for the answer.
+    /// Sets a config without effect, which the controller has to store; nobody waits for the answer. It is
+    /// as long as a batch of records, so that a full disk has no room for it either.
     fn alter_config(&mut self) {
         let request = IncrementalAlterConfigsRequest {
             resources: vec![AlterConfigsResource {
                 resource_type: 2,
                 resource_name: "orders".into(),
                 configs: vec![AlterableConfig {
-                    name: "max.message.bytes".into(),
-                    value: Some("1048588".into()),
+                    name: "follower.replication.throttled.replicas".into(),
+                    value: Some(["1:1"; 1_000].join(",").into()),
                     ..Default::default()
                 }],
                 ..Default::default()
@@ -314,9 +315,10 @@ impl Living {
         self.ask(frame_of(&request, 1));
     }
 
-    /// Opens a fetch session that is never used.
+    /// Opens fetch sessions that are never used, one more than there may be.
     fn open_session(&mut self) {
         let request = FetchRequest {
+            session_epoch: 0,
             topics: vec![FetchTopic {
                 topic: "orders".into(),
                 partitions: vec![FetchPartition::default()],
@@ -324,7 +326,9 @@ impl Living {
             }],
             ..Default::default()
         };
-        self.ask(frame_of(&request, 11));
+        for _ in 0..=watch::SESSIONS_MAX {
+            self.ask(frame_of(&request, 11));
+        }
     }
 
     /// A client of its own asks, and stays.

@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{ErrorCode, LeaderEpoch, Mutant, NodeId, Offset, Rng, Time, Token, Uuid, is_planted};
+use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Token, Uuid};
 
 use log::{Log, StoreOp};
 use metadata::{Catalog, Image, MetadataRecord};
@@ -390,8 +390,7 @@ impl Controller {
         }
         let code = ErrorCode::KAFKA_STORAGE_ERROR;
         let lost = self.pending.drain(..).flat_map(|pending| pending.replies);
-        let answered = lost.filter(|_| !is_planted(Mutant::RefusalKeptBack));
-        out.extend(answered.map(|(id, _)| Effect::Refused { id, code }));
+        out.extend(lost.map(|(id, _)| Effect::Refused { id, code }));
         let mut ops = Vec::new();
         // The metadata log is never evicted, so nothing of it is cold.
         let _ = self.metadata.log.store_failed(now, &mut ops);

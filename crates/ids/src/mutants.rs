@@ -50,8 +50,6 @@ mutants! {
     CommitsForgotten,
     /// A full cache of fetch sessions takes in another one.
     SessionsUnbounded,
-    /// A request that the controller cannot store is not answered.
-    RefusalKeptBack,
     /// A rebalance does not begin a new generation.
     GenerationKept,
     /// A member that is silent for longer than its session stays.
