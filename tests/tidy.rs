@@ -35,7 +35,8 @@ const FLOORS: [(&str, u8); 17] = [
 ];
 
 /// Who may see whom on the same floor: the bottom one, the world its cluster, the command what it starts.
-const PEERS: [(&str, &str); 7] = [
+const PEERS: [(&str, &str); 8] = [
+    ("sorted", "ids"),
     ("wire", "ids"),
     ("records", "ids"),
     ("records", "codecs"),

@@ -13,6 +13,10 @@ use watch::Watch;
 use wire::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
 };
+use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use wire::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
 use wire::{Message, RequestHeader};
 use world::{Command, GroupChange, How, Input, MemberSpec, ProducerChange, Scenario, World};
 
@@ -160,6 +164,11 @@ impl Living {
 
     /// Something happens.
     fn deed(&mut self) -> Checked {
+        match self.chance.below(6) {
+            0 => self.alter_config(),
+            1 => self.open_session(),
+            _ => {}
+        }
         match self.chance.below(12) {
             0..=4 => return self.crash(),
             5 => self.add_member(),
@@ -287,6 +296,47 @@ impl Living {
         Ok(())
     }
 
+    /// Sets a config without effect, which the controller has to store; nobody waits for the answer. It is
+    /// as long as a batch of records, so that a full disk has no room for it either.
+    fn alter_config(&mut self) {
+        let request = IncrementalAlterConfigsRequest {
+            resources: vec![AlterConfigsResource {
+                resource_type: 2,
+                resource_name: "orders".into(),
+                configs: vec![AlterableConfig {
+                    name: "follower.replication.throttled.replicas".into(),
+                    value: Some(["1:1"; 1_000].join(",").into()),
+                    ..Default::default()
+                }],
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        self.ask(frame_of(&request, 1));
+    }
+
+    /// Opens fetch sessions that are never used, one more than there may be.
+    fn open_session(&mut self) {
+        let request = FetchRequest {
+            session_epoch: 0,
+            topics: vec![FetchTopic {
+                topic: "orders".into(),
+                partitions: vec![FetchPartition::default()],
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        for _ in 0..=watch::SESSIONS_MAX {
+            self.ask(frame_of(&request, 11));
+        }
+    }
+
+    /// A client of its own asks, and stays.
+    fn ask(&mut self, frame: Bytes) {
+        let id = self.world.input(Input::Connect { broker: 1 });
+        self.world.input(Input::Frame { id, frame });
+    }
+
     /// One last member falls silent; then everything that was begun comes to its end.
     fn settle(&mut self) -> Checked {
         self.command(Command::StartBroker { broker: 1 });
@@ -381,13 +431,15 @@ fn scenario(seed: u64, gets_full: bool, chance: &mut Rng) -> Scenario {
     ];
     let text = format!(
         r#"{{"version": 1, "seed": "{seed}", "brokers": 1,
-            "properties": {{"log.retention.check.interval.ms": "700"}},
+            "properties": {{"log.retention.check.interval.ms": "700",
+                "max.incremental.fetch.session.cache.slots": "{}"}},
             "topics": [
                 {{"name": "orders", "partitions": {partitions}, "config": {{"segment.ms": "{roll}"}}}},
                 {{"name": "short", "partitions": 1, "config": {{"segment.ms": "900", "retention.ms": "{}"}}}},
                 {{"name": "cut", "partitions": 1, "config": {{"segment.ms": "{roll}"}}}}
             ],
             "producers": [{}], "groups": [{}]}}"#,
+        watch::SESSIONS_MAX,
         watch::RETENTION_MS,
         producers.join(","),
         groups.join(",")

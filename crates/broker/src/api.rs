@@ -9,6 +9,7 @@ pub(crate) mod describe_producers;
 pub(crate) mod describe_topic_partitions;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
+pub(crate) mod forwarded;
 pub(crate) mod groups;
 pub(crate) mod init_producer_id;
 pub(crate) mod list_config_resources;
@@ -16,6 +17,7 @@ pub(crate) mod list_offsets;
 pub(crate) mod list_partition_reassignments;
 pub(crate) mod metadata;
 pub(crate) mod offset_for_leader_epoch;
+pub(crate) mod partition_row;
 pub(crate) mod produce;
 pub(crate) mod sasl_handshake;
 
@@ -59,7 +61,7 @@ pub(crate) fn dispatch(broker: &mut Broker, cx: &mut Cx<'_>, body: Reader) -> Ha
         10 => with(cx, body, |cx, m| find_coordinator::handle(broker, cx, &m)),
         17 => sasl_handshake::handle(cx),
         18 => with(cx, body, |cx, m| api_versions::handle(broker, cx, &m)),
-        19 | 20 | 33 | 37 | 43 | 44 => broker.forward(cx, body.into_inner()),
+        19 | 20 | 33 | 37 | 43 | 44 => forwarded::handle(broker, cx, body),
         21 => with(cx, body, |cx, m| delete_records::handle(broker, cx, &m)),
         22 => with(cx, body, |cx, m| init_producer_id::handle(broker, cx, &m)),
         23 => with(cx, body, |cx, m| {

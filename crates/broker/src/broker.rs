@@ -5,7 +5,8 @@ use crate::api::fetch::Sessions;
 use crate::connection::{Connection, Connections};
 use crate::coordinator::Coordinator;
 use crate::event::{Closing, Effect, Event, ReplicaId, ReplicaName, Reply, ReplySlice};
-use crate::forward::ProducerIds;
+use crate::forward::Forwards;
+use crate::producer_ids::ProducerIds;
 use crate::register::Registration;
 use crate::replicas::Replicas;
 use crate::waiting::{Caller, Parked, WaitId, Waiting};
@@ -79,6 +80,7 @@ pub struct Broker {
     pub(crate) replicas: Replicas,
     pub(crate) sessions: Sessions,
     pub(crate) coordinator: Coordinator,
+    pub(crate) forwards: Forwards,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) registration: Registration,
     /// Logs found at the start that no partition of the metadata has claimed yet.
@@ -164,6 +166,7 @@ impl Broker {
             connections: Connections::default(),
             waiting: Waiting::default(),
             replicas: Replicas::default(),
+            forwards: Forwards::new(),
             producer_ids: ProducerIds::default(),
             registration: Registration::default(),
             unclaimed: recovered
@@ -190,6 +193,7 @@ impl Broker {
             Event::Loaded { token, bytes } => self.loaded(now, token, bytes, out),
             Event::Metadata { batch } => self.apply_metadata(now, &batch, out),
             Event::Answered { token, frame } => self.answered(now, token, frame, out),
+            Event::Refused { token, code } => self.refused(token, code, out),
             Event::Tick => {}
         }
         self.run_ready(now, out);
@@ -211,6 +215,7 @@ impl Broker {
             self.coordinator.next_deadline(),
             self.registration.next_deadline(),
             self.replicas.next_deadline(),
+            self.producer_ids.next_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -384,7 +389,9 @@ impl Broker {
             Parked::ListOffsets(pending) => self.forget_list_offsets(id, &pending),
             Parked::Group(group) => self.coordinator_abandoned(now, id, &group, out),
             // What was produced or asked for goes on; only its answer is dropped.
-            Parked::Produce(_) | Parked::Forward(_) => {}
+            Parked::Produce(_) => {}
+            Parked::Forward(pending) => self.forget_forward(&pending),
+            Parked::ProducerId => self.forget_producer_id(id),
         }
     }
 
@@ -399,12 +406,14 @@ impl Broker {
                 Parked::ListOffsets(pending) => {
                     self.list_offsets_timed_out(id, &waiter.caller, &pending, out);
                 }
-                Parked::Forward(forward) => self.forward_timed_out(&waiter.caller, &forward, out),
+                Parked::Forward(pending) => self.forward_timed_out(&waiter.caller, &pending, out),
+                Parked::ProducerId => self.producer_id_timed_out(id, &waiter.caller, out),
                 Parked::Group(group) => self.coordinator_timed_out(now, &waiter.caller, group, out),
             }
         }
         self.expire_groups(now, out);
         self.expire_registration(now, out);
+        self.expire_producer_ids(now, out);
         self.expire_replicas(now, out);
         self.run_ready(now, out);
     }

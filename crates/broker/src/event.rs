@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{ConnId, PartitionIndex, Token, Uuid};
+use ids::{ConnId, ErrorCode, PartitionIndex, Token, Uuid};
 use log::{LogSlice, StoreOp};
 
 /// Names one replica of this broker for as long as it runs.
@@ -62,6 +62,13 @@ pub enum Event {
         token: Token,
         /// The response frame.
         frame: Bytes,
+    },
+    /// The controller has no answer to [`Effect::Ask`].
+    Refused {
+        /// The question's token.
+        token: Token,
+        /// Why.
+        code: ErrorCode,
     },
     /// Time has passed; whatever was due is done.
     Tick,

@@ -17,12 +17,14 @@ extern crate std;
 
 mod api;
 mod ascending;
+mod auto_create;
 mod broker;
 mod by_id;
 mod connection;
 mod coordinator;
 mod event;
 mod forward;
+mod producer_ids;
 mod register;
 mod replicas;
 mod topics;

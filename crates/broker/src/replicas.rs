@@ -42,8 +42,9 @@ pub(crate) struct Replica {
     awaiting_stored: VecDeque<(Offset, Awaiter)>,
     /// Waiting for the high watermark to reach an offset (acks=all).
     awaiting_committed: VecDeque<(Offset, Awaiter)>,
-    /// Fetches that wake when the high watermark moves, and whoever waits for bytes to be loaded.
-    pub(crate) fetchers: SortedSet<WaitId>,
+    /// Parked requests that read it: fetches wake when the high watermark moves, they and ListOffsets
+    /// when bytes have been loaded.
+    pub(crate) readers: SortedSet<WaitId>,
     /// Orders to the shell that are not confirmed yet, with the log end each one brings.
     stores: VecDeque<(Token, Offset)>,
     /// Loads under way: which bytes, by token.
@@ -85,6 +86,8 @@ pub(crate) struct Replicas {
     tokens: Ascending<Token, ReplicaId>,
     /// When retention is looked at next; `None` until the first replica.
     retention_due: Option<Time>,
+    /// When silent producers are looked for next; `None` until the first replica.
+    expiration_due: Option<Time>,
     /// Who is to be told in a step; empty between steps, kept for its room.
     told: Vec<Awaiter>,
 }
@@ -111,6 +114,12 @@ impl Topic {
 /// A topic of which there are replicas here; holds good until one comes or goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TopicSlot(usize);
+
+/// Time between two looks for producers that have been silent for too long (Kafka's
+/// `producer.id.expiration.check.interval.ms`, which is internal there).
+const EXPIRATION_CHECK_MS: u64 = 600_000;
+/// About how many bytes a log remembers of a producer.
+const PRODUCER_BYTES: u64 = 256;
 
 /// Time from the first replica to the first look at retention (Kafka's initial delay).
 const FIRST_RETENTION_MS: u64 = 30_000;
@@ -177,7 +186,7 @@ impl Replicas {
             rules,
             awaiting_stored: VecDeque::new(),
             awaiting_committed: VecDeque::new(),
-            fetchers: SortedSet::new(),
+            readers: SortedSet::new(),
             stores: VecDeque::new(),
             loads: SortedMap::new(),
             failed: false,
@@ -185,6 +194,8 @@ impl Replicas {
         self.by_id.push(Box::new(replica));
         self.retention_due
             .get_or_insert(now.plus_millis(FIRST_RETENTION_MS));
+        self.expiration_due
+            .get_or_insert(now.plus_millis(EXPIRATION_CHECK_MS));
         id
     }
 
@@ -229,7 +240,8 @@ impl Replicas {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.retention_due
+        let due = [self.retention_due, self.expiration_due];
+        due.into_iter().flatten().min()
     }
 }
 
@@ -323,6 +335,32 @@ impl Broker {
         }
     }
 
+    /// Lets the logs remember no more of producers than fits in `max_bytes`: earlier states go first, then
+    /// the producers that have been silent for longest, each log's as large a part of them. Unlike
+    /// [`Broker::evict`] this is not without consequence: a retry of a forgotten producer is appended.
+    pub fn limit_producers(&mut self, max_bytes: u64) {
+        let most = max_bytes / PRODUCER_BYTES;
+        let states = |replica: &Replica| replica.log.producer_states() as u64;
+        let sum = |replicas: &Replicas, of: fn(&Replica) -> u64| -> u64 {
+            replicas.iter().map(|(_, replica)| of(replica)).sum()
+        };
+        if sum(&self.replicas, states) <= most {
+            return;
+        }
+        for replica in self.replicas.iter_mut() {
+            replica.log.drop_producer_states();
+        }
+        let all = sum(&self.replicas, states);
+        if all <= most {
+            return;
+        }
+        for replica in self.replicas.iter_mut() {
+            // Each of what it knows and of the state that is left.
+            let part = states(replica).saturating_mul(most) / all / 2;
+            (replica.log).limit_producers(usize::try_from(part).unwrap_or(usize::MAX));
+        }
+    }
+
     /// Sends a replica's ops to the shell, if there are any.
     pub(crate) fn order_store(&mut self, id: ReplicaId, ops: Vec<StoreOp>, out: &mut Vec<Effect>) {
         if ops.is_empty() {
@@ -397,8 +435,8 @@ impl Broker {
         let (stored, committed) = (replica.log.stored_end(), replica.log.high_watermark());
         drain_below(&mut replica.awaiting_stored, stored, &mut told);
         drain_below(&mut replica.awaiting_committed, committed, &mut told);
-        let fetchers: Vec<WaitId> = if committed > before {
-            replica.fetchers.iter().copied().collect()
+        let readers: Vec<WaitId> = if committed > before {
+            replica.readers.iter().copied().collect()
         } else {
             Vec::new()
         };
@@ -406,8 +444,8 @@ impl Broker {
             self.tell(now, awaiter, true, out);
         }
         self.replicas.told = told;
-        for fetcher in fetchers {
-            self.retry_fetch(now, fetcher, out);
+        for reader in readers {
+            self.retry_fetch(now, reader, out);
         }
     }
 
@@ -460,10 +498,10 @@ impl Broker {
             return;
         };
         replica.failed = !replica.log.install(&slice, bytes);
-        let fetchers: Vec<WaitId> = replica.fetchers.iter().copied().collect();
-        for fetcher in fetchers {
-            self.retry_fetch(now, fetcher, out);
-            self.retry_list_offsets(fetcher, out);
+        let readers: Vec<WaitId> = replica.readers.iter().copied().collect();
+        for reader in readers {
+            self.retry_fetch(now, reader, out);
+            self.retry_list_offsets(reader, out);
         }
         self.coordinator_loaded(now, id, out);
         // Other requests want other bytes, or try again.
@@ -478,6 +516,12 @@ impl Broker {
     }
 
     pub(crate) fn expire_replicas(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if (self.replicas.expiration_due).is_some_and(|due| due <= now) {
+            self.replicas.expiration_due = Some(now.plus_millis(EXPIRATION_CHECK_MS));
+            for replica in self.replicas.iter_mut() {
+                replica.log.expire_producers(now);
+            }
+        }
         if self.replicas.retention_due.is_none_or(|due| due > now) {
             return;
         }

@@ -125,6 +125,8 @@ impl Broker {
         let log = match self.unclaimed.remove(&name) {
             Some(mut found) => {
                 found.set_config(config);
+                // They may have been silent since long before this start.
+                found.expire_producers(now);
                 found
             }
             None => {
@@ -159,11 +161,11 @@ impl Broker {
             return;
         };
         let awaiters = replica.take_awaiters();
-        let fetchers: Vec<_> = replica.fetchers.iter().copied().collect();
+        let readers: Vec<_> = replica.readers.iter().copied().collect();
         fail_awaiters(self, now, awaiters, out);
-        for fetcher in fetchers {
-            self.retry_fetch(now, fetcher, out);
-            self.retry_list_offsets(fetcher, out);
+        for reader in readers {
+            self.retry_fetch(now, reader, out);
+            self.retry_list_offsets(reader, out);
         }
         self.coordinator_resigned(now, id, out);
     }
@@ -200,7 +202,7 @@ fn log_config(configs: &ConfigView<'_>, topic: &str) -> LogConfig {
         retention_ms: number("retention.ms"),
         retention_bytes: number("retention.bytes"),
         delete: has_policy(configs, topic, "delete"),
-        ..LogConfig::default()
+        producer_expiry_ms: configs.broker_number("producer.id.expiration.ms"),
     }
 }
 

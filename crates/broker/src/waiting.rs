@@ -36,6 +36,8 @@ pub(crate) enum Parked {
     Fetch(PendingFetch),
     ListOffsets(PendingListOffsets),
     Forward(PendingForward),
+    /// `InitProducerId` waits for a block of ids.
+    ProducerId,
     Group(PendingGroup),
 }
 

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use broker::{Closing, Note, ReplicaId, ReplicaName, Reply};
 use bytes::Bytes;
-use ids::{ConnId, NodeId, Time, Token};
+use ids::{ConnId, ErrorCode, NodeId, Time, Token};
 use log::{Log, LogSlice, StoreOp};
 use sorted::SortedMap;
 
@@ -34,6 +34,13 @@ pub enum Peer {
         token: Token,
         /// The response frame.
         frame: Bytes,
+    },
+    /// The controller has no answer.
+    Refuse {
+        /// The question's token.
+        token: Token,
+        /// Why.
+        code: ErrorCode,
     },
     /// The controller tells of a committed batch of the metadata log.
     Metadata {

@@ -102,6 +102,11 @@ impl Node {
         self.broker.set_volume(volume);
     }
 
+    /// Lets the logs remember no more of producers than fits in so many bytes.
+    pub fn limit_producers(&mut self, max_bytes: u64) {
+        self.broker.limit_producers(max_bytes);
+    }
+
     /// A log of this node.
     #[must_use]
     pub fn log(&self, log: LogId) -> Option<&Log> {
@@ -189,6 +194,8 @@ impl Node {
     /// Takes what a part of this node, or another node, says.
     fn hear(&mut self, now: Time, local: Local, talk: &mut Vec<Local>, out: &mut Vec<Effect>) {
         match local.message {
+            // Without a controller nobody would ever answer; whoever asked has a deadline.
+            Peer::Ask { .. } if self.controller.is_none() => {}
             Peer::Ask { token, frame } => {
                 self.requests += 1;
                 let id = RequestId(self.requests);
@@ -197,6 +204,9 @@ impl Node {
             }
             Peer::Answer { token, frame } => {
                 self.tell_broker(now, broker::Event::Answered { token, frame }, talk, out);
+            }
+            Peer::Refuse { token, code } => {
+                self.tell_broker(now, broker::Event::Refused { token, code }, talk, out);
             }
             Peer::Metadata { batch } => {
                 self.tell_broker(now, broker::Event::Metadata { batch }, talk, out)
@@ -302,6 +312,11 @@ impl Node {
                 Said::Reply { id, frame } => {
                     if let Some((node, token)) = self.asking.remove(&id) {
                         route(own, node, Peer::Answer { token, frame }, talk, out);
+                    }
+                }
+                Said::Refused { id, code } => {
+                    if let Some((node, token)) = self.asking.remove(&id) {
+                        route(own, node, Peer::Refuse { token, code }, talk, out);
                     }
                 }
                 Said::Committed { batch } => {

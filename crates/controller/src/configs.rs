@@ -1,6 +1,7 @@
 //! Configs of topics and brokers.
 
 use crate::controller::Controller;
+use crate::room::{RECORDS_MAX, Room};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -26,6 +27,9 @@ use wire::incremental_alter_configs_response::{
 
 type Refusal = (ErrorCode, String);
 
+/// Bytes of a value at most: as many as a text of the protocol may have.
+const VALUE_MAX: usize = i16::MAX as usize;
+
 /// What an operation of IncrementalAlterConfigs does (KIP-339).
 mod operation {
     pub(super) const SET: i8 = 0;
@@ -48,14 +52,19 @@ impl Controller {
         for resource in &request.resources {
             *times.entry(named(resource)).or_default() += 1;
         }
+        let mut room = Room::beside(&self.image);
         for resource in &request.resources {
+            // Too many: the request as a whole is refused, so there is no need to go on.
+            if records.len() > RECORDS_MAX {
+                break;
+            }
             let result = if times.get(&named(resource)).is_some_and(|times| *times > 1) {
                 Err((
                     ErrorCode::INVALID_REQUEST,
                     "Each resource must appear at most once.".to_string(),
                 ))
             } else {
-                self.alter_resource(resource)
+                self.alter_resource(resource, &mut room)
             };
             let mut answer = IncrementalResult {
                 resource_type: resource.resource_type,
@@ -85,6 +94,7 @@ impl Controller {
     fn alter_resource(
         &self,
         resource: &AlterConfigsResource,
+        room: &mut Room,
     ) -> Result<Vec<MetadataRecord>, Refusal> {
         self.check_resource(resource.resource_type, &resource.resource_name)?;
         let names: SortedSet<&str> = resource
@@ -103,6 +113,7 @@ impl Controller {
             let value = self.altered(resource, config)?;
             if let Some(value) = &value {
                 self.check(resource.resource_type, &config.name, value)?;
+                room.take_config(&resource.resource_name, &config.name, value)?;
             }
             records.push(record(
                 resource.resource_type,
@@ -144,29 +155,28 @@ impl Controller {
                 &resource.resource_name,
                 &config.name,
             );
-            let text = own.unwrap_or(default);
-            text.split(',')
-                .filter(|word| !word.is_empty())
-                .map(str::to_string)
-                .collect::<Vec<String>>()
+            String::from(own.unwrap_or(default))
         };
         match config.config_operation {
             operation::SET => given().map(Some),
             operation::DELETE => Ok(None),
             operation::APPEND => {
-                let mut words = current(list("APPEND")?.default);
-                for word in given()?.split(',') {
-                    if !words.iter().any(|known| known == word) {
-                        words.push(word.to_string());
-                    }
+                let (old, new) = (current(list("APPEND")?.default), given()?);
+                let mut known: SortedSet<&str> = words(&old).collect();
+                let mut all: Vec<&str> = words(&old).collect();
+                all.extend(new.split(',').filter(|word| known.insert(*word)));
+                let joined = all.join(",");
+                if joined.len() > VALUE_MAX {
+                    let why = format!("A value may have {VALUE_MAX} bytes.");
+                    return Err((ErrorCode::INVALID_CONFIG, why));
                 }
-                Ok(Some(Str::from(words.join(","))))
+                Ok(Some(Str::from(joined)))
             }
             operation::SUBTRACT => {
-                let gone = given()?;
-                let mut words = current(list("SUBTRACT")?.default);
-                words.retain(|word| !gone.split(',').any(|gone| gone == word));
-                Ok(Some(Str::from(words.join(","))))
+                let (given, old) = (given()?, current(list("SUBTRACT")?.default));
+                let gone: SortedSet<&str> = given.split(',').collect();
+                let kept = words(&old).filter(|word| !gone.contains(word));
+                Ok(Some(Str::from(kept.collect::<Vec<&str>>().join(","))))
             }
             // Kafka trips over it and has nothing to say.
             _ => Err((ErrorCode::UNKNOWN_SERVER_ERROR, String::new())),
@@ -182,7 +192,11 @@ impl Controller {
     ) -> (Vec<MetadataRecord>, AlterAnswer) {
         let mut records = Vec::new();
         let mut responses = Vec::new();
+        let mut room = Room::beside(&self.image);
         for resource in &request.resources {
+            if records.len() > RECORDS_MAX {
+                break;
+            }
             let (kind, name) = (resource.resource_type, &resource.resource_name);
             let mut wanted: SortedMap<Str, Str> = SortedMap::new();
             let judged = self.check_resource(kind, name).and_then(|()| {
@@ -195,6 +209,7 @@ impl Controller {
                     };
                     let value = config.value.clone().ok_or_else(missing)?;
                     self.check(kind, &config.name, &value)?;
+                    room.take_config(name, &config.name, &value)?;
                     wanted.insert(config.name.clone(), value);
                 }
                 Ok(())
@@ -212,7 +227,7 @@ impl Controller {
                         .configs_of(kind, name)
                         .into_iter()
                         .flat_map(SortedMap::keys);
-                    let gone = old.filter(|old| !wanted.keys().any(|kept| **kept == ***old));
+                    let gone = old.filter(|old| !wanted.contains_key(&***old));
                     records.extend(gone.map(|gone| record(kind, name, &Str::from(&**gone), None)));
                     records.extend(
                         wanted
@@ -293,6 +308,11 @@ impl Controller {
             }
         }
     }
+}
+
+/// The words of a list.
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').filter(|word| !word.is_empty())
 }
 
 fn named(resource: &AlterConfigsResource) -> (i8, &str) {

@@ -1,6 +1,7 @@
 //! The controller itself: requests in, records out.
 
 use crate::metadata_log::{MetadataLog, apply};
+use crate::room::RECORDS_MAX;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -81,6 +82,13 @@ pub enum Effect {
         id: RequestId,
         /// The response frame, without its four bytes of length.
         frame: Bytes,
+    },
+    /// Tell whoever sent a request that it will have no answer, and why: every request gets one or the other.
+    Refused {
+        /// The request.
+        id: RequestId,
+        /// Why.
+        code: ErrorCode,
     },
     /// Tell every broker: this batch of the metadata log is committed.
     Committed {
@@ -226,11 +234,9 @@ impl Controller {
     }
 
     fn request(&mut self, now: Time, id: RequestId, frame: Bytes, out: &mut Vec<Effect>) {
-        let Ok(RequestFrame { header, body }) = RequestFrame::decode(frame) else {
-            return;
-        };
-        let Some(decided) = self.decide(now, &header, body) else {
-            return;
+        let decided = match self.decide(now, frame) {
+            Ok(decided) => decided,
+            Err(code) => return out.push(Effect::Refused { id, code }),
         };
         if decided.records.is_empty() && self.pending.is_empty() {
             out.push(Effect::Reply {
@@ -243,18 +249,24 @@ impl Controller {
         self.append(now, decided.records, alloc::vec![(id, decided.reply)], out);
     }
 
-    /// Judges a request; `None` when it is none the controller knows (brokers never send such).
-    fn decide(
-        &mut self,
-        now: Time,
-        header: &RequestHeader,
-        mut body: wire::Reader,
-    ) -> Option<Decided> {
+    /// Judges a request.
+    ///
+    /// # Errors
+    /// 42 for one that the controller does not know (brokers never send such), 44 for one that makes more
+    /// records than a request may.
+    fn decide(&mut self, now: Time, frame: Bytes) -> Result<Decided, ErrorCode> {
+        const NONE: ErrorCode = ErrorCode::INVALID_REQUEST;
+        let RequestFrame { header, mut body } = RequestFrame::decode(frame).map_err(|_| NONE)?;
+        let header = &header;
         macro_rules! decide {
             ($request:ty, $handle:ident) => {{
-                let request = <$request>::decode(&mut body, header.api_version).ok()?;
+                let request = <$request>::decode(&mut body, header.api_version);
+                let request = request.map_err(|_| NONE)?;
                 let (records, answer) = self.$handle(now, header.api_version, &request);
-                Some(Decided {
+                if is_of_client(header.api_key) && records.len() > RECORDS_MAX {
+                    return Err(ErrorCode::POLICY_VIOLATION);
+                }
+                Ok(Decided {
                     records,
                     reply: encode(header, &answer),
                 })
@@ -297,7 +309,7 @@ impl Controller {
                 wire::allocate_producer_ids_request::AllocateProducerIdsRequest,
                 allocate_producer_ids
             ),
-            _ => None,
+            _ => Err(NONE),
         }
     }
 
@@ -390,8 +402,9 @@ impl Controller {
         if !self.pending.iter().any(|pending| pending.token == token) {
             return;
         }
-        // Brokers ask again when no answer comes; a client's request times out.
-        self.pending.clear();
+        let code = ErrorCode::KAFKA_STORAGE_ERROR;
+        let lost = self.pending.drain(..).flat_map(|pending| pending.replies);
+        out.extend(lost.map(|(id, _)| Effect::Refused { id, code }));
         let mut ops = Vec::new();
         // The metadata log is never evicted, so nothing of it is cold.
         let _ = self.metadata.log.store_failed(now, &mut ops);
@@ -410,15 +423,8 @@ impl Controller {
 
     pub(crate) fn new_uuid(&mut self) -> Uuid {
         loop {
-            let mut bytes = [0; 16];
-            bytes[..8].copy_from_slice(&self.rng.next().to_be_bytes());
-            bytes[8..].copy_from_slice(&self.rng.next().to_be_bytes());
-            // Version 4, variant 1, as Java's random ids are.
-            bytes[6] = bytes[6] & 0x0f | 0x40;
-            bytes[8] = bytes[8] & 0x3f | 0x80;
-            let id = Uuid(bytes);
-            // Kafka shuns ids whose text begins with a dash, which tools would take for an option.
-            if bytes[0] >> 2 != 62 && self.image.topic_by_id(id).is_none() {
+            let id = Uuid::random_for_people(&mut self.rng);
+            if self.image.topic_by_id(id).is_none() {
                 return id;
             }
         }
@@ -428,6 +434,11 @@ impl Controller {
     pub(crate) fn next_offset(&self) -> Offset {
         self.metadata.log.log_end()
     }
+}
+
+/// Whether a request comes from a client. A broker's own may concern all of its partitions.
+fn is_of_client(api_key: i16) -> bool {
+    !matches!(api_key, 62 | 63 | 67)
 }
 
 /// Answers are encoded at once: what they say is decided, only their time is not.

@@ -13,8 +13,10 @@ extern crate std;
 mod brokers;
 mod configs;
 mod controller;
+mod deletion;
 mod elections;
 mod metadata_log;
+mod room;
 mod topics;
 
 pub use controller::{Controller, ControllerConfig, Effect, Event, RequestId};

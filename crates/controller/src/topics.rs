@@ -1,15 +1,17 @@
-//! Topics: creating, deleting, growing.
+//! Topics: creating and growing.
 
 use crate::controller::Controller;
+use crate::room::{RECORDS_MAX, Room};
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{ErrorCode, NodeId, Time, Uuid};
 use metadata::{
     ConfigView, DEFAULT_SOURCE, METADATA_TOPIC, MetadataRecord, TOPIC, TOPIC_CONFIGS,
     check_topic_config, topic_name_refusal,
 };
-use sorted::SortedMap;
+use sorted::{SortedMap, SortedSet};
 use wire::Str;
 use wire::config_record::ConfigRecord;
 use wire::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
@@ -18,21 +20,30 @@ use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use wire::create_topics_response::{
     CreatableTopicConfigs, CreatableTopicResult, CreateTopicsResponse,
 };
-use wire::delete_topics_request::DeleteTopicsRequest;
-use wire::delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse};
 use wire::partition_record::PartitionRecord;
-use wire::remove_topic_record::RemoveTopicRecord;
 use wire::topic_record::TopicRecord;
 
-/// Partitions that all topics together may have; memory must stay bounded.
-const PARTITIONS_MAX: usize = 20_000;
-
 /// Why a topic is refused: Kafka's code and sentence.
-type Refusal = (ErrorCode, Option<String>);
+pub(crate) type Refusal = (ErrorCode, Option<String>);
 
-fn refuse<T>(code: ErrorCode, message: impl ToString) -> Result<T, Refusal> {
+pub(crate) fn refuse<T>(code: ErrorCode, message: impl ToString) -> Result<T, Refusal> {
     Err((code, Some(message.to_string())))
 }
+
+/// Partitions that one CreateTopics may name, as in Kafka.
+const PARTITIONS_PER_REQUEST: u64 = 10_000;
+/// Kafka's sentence about more of them.
+const EXCESSIVE: &str = "Excessively large number of partitions per request.";
+
+/// What all topics of one CreateTopics are judged by.
+struct Creation {
+    room: Room,
+    /// The topics there are whose names others may be mixed up with, by their names in metrics.
+    metric_names: SortedMap<String, Arc<str>>,
+}
+
+/// Configs of a new topic; of one that is named twice the last counts.
+type NewConfigs<'a> = SortedMap<&'a str, &'a Str>;
 
 impl Controller {
     /// CreateTopics (key 19, versions 2–7).
@@ -48,17 +59,25 @@ impl Controller {
         for topic in &request.topics {
             *counts.entry(&topic.name).or_default() += 1;
         }
+        let mut creation = self.begin_creation();
+        let excessive = self.partitions_named(request) > PARTITIONS_PER_REQUEST;
         for topic in &request.topics {
             let Some(count) = counts.remove(&topic.name) else {
                 continue;
             };
-            let result = if count > 1 {
+            // Too many: the request as a whole is refused, so there is no need to go on.
+            if records.len() > RECORDS_MAX {
+                break;
+            }
+            let result = if excessive {
+                refuse(ErrorCode::POLICY_VIOLATION, EXCESSIVE)
+            } else if count > 1 {
                 refuse(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")
             } else {
-                self.new_topic(topic)
+                self.new_topic(topic, &mut creation)
             };
             results.push(match result {
-                Ok((new, topic_id)) => {
+                Ok((new, topic_id, configs)) => {
                     let partitions = new
                         .iter()
                         .filter(|record| matches!(record, MetadataRecord::Partition(_)))
@@ -67,7 +86,7 @@ impl Controller {
                     if !request.validate_only {
                         records.extend(new);
                     }
-                    self.created(version, topic, topic_id, partitions, replicas)
+                    self.created(version, topic, &configs, (topic_id, partitions, replicas))
                 }
                 Err((code, message)) => CreatableTopicResult {
                     name: topic.name.clone(),
@@ -93,17 +112,12 @@ impl Controller {
         &self,
         version: i16,
         topic: &CreatableTopic,
-        topic_id: Uuid,
-        partitions: usize,
-        replicas: usize,
+        configs: &NewConfigs<'_>,
+        (topic_id, partitions, replicas): (Uuid, usize, usize),
     ) -> CreatableTopicResult {
         let view = self.view();
         let row = |key: &'static metadata::ConfigKey| {
-            let own = topic
-                .configs
-                .iter()
-                .find(|config| *config.name == *key.name)
-                .and_then(|config| config.value.clone());
+            let own = configs.get(key.name).map(|value| (*value).clone());
             let source = if own.is_some() {
                 metadata::Source::Topic as i8
             } else {
@@ -135,35 +149,30 @@ impl Controller {
     }
 
     /// Judges one topic; the records that make it.
-    fn new_topic(
+    fn new_topic<'a>(
         &mut self,
-        topic: &CreatableTopic,
-    ) -> Result<(Vec<MetadataRecord>, Uuid), Refusal> {
-        self.check_name(&topic.name)?;
-        let assignments = self.assign(topic)?;
-        for config in &topic.configs {
-            let Some(value) = &config.value else {
-                let name = &config.name;
-                return refuse(
-                    ErrorCode::INVALID_CONFIG,
-                    format!("Null value not supported for topic configs: {name}"),
-                );
-            };
-            check_topic_config(&config.name, value)
-                .or_else(|why| refuse(ErrorCode::INVALID_CONFIG, why.0))?;
+        topic: &'a CreatableTopic,
+        creation: &mut Creation,
+    ) -> Result<(Vec<MetadataRecord>, Uuid, NewConfigs<'a>), Refusal> {
+        self.check_name(&topic.name, creation)?;
+        let configs = check_configs(topic)?;
+        for (name, value) in configs.iter() {
+            let taken = creation.room.take_config(&topic.name, name, value);
+            taken.or_else(|(code, why)| refuse(code, why))?;
         }
+        let assignments = self.assign(topic, &mut creation.room)?;
         let topic_id = self.new_uuid();
         let mut records = alloc::vec![MetadataRecord::Topic(TopicRecord {
             name: topic.name.clone(),
             topic_id,
             ..TopicRecord::default()
         })];
-        for config in &topic.configs {
+        for (name, value) in configs.iter() {
             records.push(MetadataRecord::Config(ConfigRecord {
                 resource_type: TOPIC,
                 resource_name: topic.name.clone(),
-                name: config.name.clone(),
-                value: config.value.clone(),
+                name: Str::from(*name),
+                value: Some((*value).clone()),
                 ..ConfigRecord::default()
             }));
         }
@@ -172,10 +181,32 @@ impl Controller {
                 .zip(assignments)
                 .map(|(index, replicas)| self.new_partition(topic_id, index, replicas)),
         );
-        Ok((records, topic_id))
+        Ok((records, topic_id, configs))
     }
 
-    fn check_name(&self, name: &Str) -> Result<(), Refusal> {
+    /// How many partitions a request names, whatever becomes of it.
+    fn partitions_named(&self, request: &CreateTopicsRequest) -> u64 {
+        let default = self.view().broker_number("num.partitions");
+        let of = |topic: &CreatableTopic| match (topic.assignments.len(), topic.num_partitions) {
+            (0, -1) => u64::try_from(default).unwrap_or(0),
+            (0, count) => u64::try_from(count).unwrap_or(0),
+            (named, _) => named as u64,
+        };
+        request.topics.iter().map(of).sum()
+    }
+
+    fn begin_creation(&self) -> Creation {
+        let names = self.image.topics().map(|topic| &topic.name);
+        let metric_names = names
+            .filter(|name| name.contains(['.', '_']))
+            .map(|name| (metric_name(name), name.clone()));
+        Creation {
+            room: Room::beside(&self.image),
+            metric_names: metric_names.collect(),
+        }
+    }
+
+    fn check_name(&self, name: &Str, creation: &Creation) -> Result<(), Refusal> {
         if let Some(why) = topic_name_refusal(name) {
             return refuse(ErrorCode::INVALID_TOPIC_EXCEPTION, why);
         }
@@ -193,10 +224,7 @@ impl Controller {
         }
         // Metrics write both characters the same way, so two such names would be mixed up. Like Kafka,
         // this lets two new ones of the same request pass.
-        let alike =
-            |other: &str| other != &**name && other.replace('.', "_") == name.replace('.', "_");
-        let mut others = self.image.topics().map(|topic| &*topic.name);
-        match others.find(|other| alike(other)) {
+        match creation.metric_names.get(&metric_name(name)) {
             Some(other) => refuse(
                 ErrorCode::INVALID_TOPIC_EXCEPTION,
                 format!("Topic '{name}' collides with existing topic: {other}"),
@@ -206,9 +234,13 @@ impl Controller {
     }
 
     /// Which brokers hold each partition, the first of each being its preferred leader.
-    fn assign(&mut self, topic: &CreatableTopic) -> Result<Vec<Vec<NodeId>>, Refusal> {
+    fn assign(
+        &mut self,
+        topic: &CreatableTopic,
+        room: &mut Room,
+    ) -> Result<Vec<Vec<NodeId>>, Refusal> {
         if !topic.assignments.is_empty() {
-            return self.assign_by_hand(topic);
+            return self.assign_by_hand(topic, room);
         }
         let view = self.view();
         let partitions = match topic.num_partitions {
@@ -231,10 +263,14 @@ impl Controller {
             }
             factor => factor,
         };
-        self.place(0, partitions, factor)
+        self.place(0, partitions, factor, room)
     }
 
-    fn assign_by_hand(&self, topic: &CreatableTopic) -> Result<Vec<Vec<NodeId>>, Refusal> {
+    fn assign_by_hand(
+        &self,
+        topic: &CreatableTopic,
+        room: &mut Room,
+    ) -> Result<Vec<Vec<NodeId>>, Refusal> {
         if topic.num_partitions != -1 {
             return refuse(
                 ErrorCode::INVALID_REQUEST,
@@ -274,6 +310,7 @@ impl Controller {
                 "partitions should be a consecutive 0-based integer sequence",
             );
         }
+        take(room, by_index.len())?;
         Ok(by_index.into_values().collect())
     }
 
@@ -284,8 +321,9 @@ impl Controller {
                 "The manual partition assignment includes an empty replica list.",
             );
         }
-        for (at, node) in replicas.iter().enumerate() {
-            if replicas[..at].contains(node) {
+        let mut seen: SortedSet<NodeId> = SortedSet::new();
+        for node in replicas {
+            if !seen.insert(*node) {
                 return refuse(
                     ErrorCode::INVALID_REPLICA_ASSIGNMENT,
                     format!(
@@ -312,6 +350,7 @@ impl Controller {
         first: i32,
         partitions: i32,
         factor: i16,
+        room: &mut Room,
     ) -> Result<Vec<Vec<NodeId>>, Refusal> {
         let live: Vec<NodeId> = self.image.live_brokers().map(|(id, _)| id).collect();
         let wanted = usize::try_from(factor).unwrap_or(usize::MAX);
@@ -327,14 +366,7 @@ impl Controller {
             );
         }
         let count = usize::try_from(partitions).unwrap_or(usize::MAX);
-        if self.image.partition_count().saturating_add(count) > PARTITIONS_MAX {
-            return refuse(
-                ErrorCode::INVALID_PARTITIONS,
-                format!(
-                    "{partitions} more partitions would exceed this cluster's limit of {PARTITIONS_MAX}."
-                ),
-            );
-        }
+        take(room, count)?;
         let start =
             self.rng.below(live.len() as u64) as usize + usize::try_from(first).unwrap_or(0);
         let replicas = |partition: usize| {
@@ -364,103 +396,6 @@ impl Controller {
         })
     }
 
-    /// DeleteTopics (key 20, versions 1–6).
-    pub(crate) fn delete_topics(
-        &mut self,
-        _now: Time,
-        version: i16,
-        request: &DeleteTopicsRequest,
-    ) -> (Vec<MetadataRecord>, DeleteTopicsResponse) {
-        let asked: Vec<(Option<Str>, Uuid)> = if version >= 6 {
-            request
-                .topics
-                .iter()
-                .map(|topic| (topic.name.clone(), topic.topic_id))
-                .collect()
-        } else {
-            request
-                .topic_names
-                .iter()
-                .map(|name| (Some(name.clone()), Uuid::ZERO))
-                .collect()
-        };
-        let mut records = Vec::new();
-        let mut responses: Vec<DeletableTopicResult> = Vec::new();
-        let mut times: SortedMap<(Option<&str>, Uuid), u32> = SortedMap::new();
-        for (name, id) in &asked {
-            *times.entry((name.as_deref(), *id)).or_default() += 1;
-        }
-        for (name, id) in &asked {
-            // What is named twice is answered once.
-            let Some(count) = times.remove(&(name.as_deref(), *id)) else {
-                continue;
-            };
-            let twice = count > 1;
-            let result = self.deletable(name.as_ref(), *id, twice);
-            let mut answer = DeletableTopicResult {
-                name: name.clone(),
-                topic_id: *id,
-                ..DeletableTopicResult::default()
-            };
-            match result {
-                Ok((name, topic_id)) => {
-                    answer.name = Some(name);
-                    answer.topic_id = topic_id;
-                    records.push(MetadataRecord::RemoveTopic(RemoveTopicRecord {
-                        topic_id,
-                        ..RemoveTopicRecord::default()
-                    }));
-                }
-                Err((code, message)) => {
-                    answer.error_code = code.0;
-                    answer.error_message = message.map(Str::from);
-                }
-            }
-            responses.push(answer);
-        }
-        (
-            records,
-            DeleteTopicsResponse {
-                responses,
-                ..DeleteTopicsResponse::default()
-            },
-        )
-    }
-
-    fn deletable(&self, name: Option<&Str>, id: Uuid, twice: bool) -> Result<(Str, Uuid), Refusal> {
-        let found = match (name, id) {
-            (Some(_), id) if id != Uuid::ZERO => {
-                return refuse(
-                    ErrorCode::INVALID_REQUEST,
-                    "You may not specify both topic name and topic id.",
-                );
-            }
-            (None, Uuid::ZERO) => {
-                return refuse(
-                    ErrorCode::INVALID_REQUEST,
-                    "Neither topic name nor id were specified.",
-                );
-            }
-            (Some(_), _) if twice => {
-                return refuse(ErrorCode::INVALID_REQUEST, "Duplicate topic name.");
-            }
-            (None, _) if twice => return refuse(ErrorCode::INVALID_REQUEST, "Duplicate topic id."),
-            (Some(name), _) => self.image.topic(name),
-            (None, id) => self.image.topic_by_id(id),
-        };
-        match found {
-            Some(topic) => Ok((Str::from(&*topic.name), topic.id)),
-            None if name.is_some() => refuse(
-                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                "This server does not host this topic-partition.",
-            ),
-            None => refuse(
-                ErrorCode::UNKNOWN_TOPIC_ID,
-                "This server does not host this topic ID.",
-            ),
-        }
-    }
-
     /// CreatePartitions (key 37, versions 0–3).
     pub(crate) fn create_partitions(
         &mut self,
@@ -470,6 +405,7 @@ impl Controller {
     ) -> (Vec<MetadataRecord>, CreatePartitionsResponse) {
         let mut records = Vec::new();
         let mut results = Vec::new();
+        let mut room = Room::beside(&self.image);
         let mut counts: SortedMap<&Str, u32> = SortedMap::new();
         for topic in &request.topics {
             *counts.entry(&topic.name).or_default() += 1;
@@ -485,7 +421,7 @@ impl Controller {
             let grown = if count > 1 {
                 refuse(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")
             } else {
-                self.grow(topic)
+                self.grow(topic, &mut room)
             };
             match grown {
                 Ok(new) if !request.validate_only => records.extend(new),
@@ -506,7 +442,11 @@ impl Controller {
         )
     }
 
-    fn grow(&mut self, ask: &CreatePartitionsTopic) -> Result<Vec<MetadataRecord>, Refusal> {
+    fn grow(
+        &mut self,
+        ask: &CreatePartitionsTopic,
+        room: &mut Room,
+    ) -> Result<Vec<MetadataRecord>, Refusal> {
         let Some(topic) = self.image.topic(&ask.name).cloned() else {
             return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None));
         };
@@ -548,6 +488,7 @@ impl Controller {
                     self.check_replicas(&nodes)?;
                     replicas.push(nodes);
                 }
+                take(room, replicas.len())?;
                 replicas
             }
             None => {
@@ -556,7 +497,7 @@ impl Controller {
                     .values()
                     .next()
                     .map_or(1, |partition| partition.replicas.len());
-                self.place(now, added, i16::try_from(factor).unwrap_or(1))?
+                self.place(now, added, i16::try_from(factor).unwrap_or(1), room)?
             }
         };
         Ok((now..)
@@ -572,6 +513,33 @@ impl Controller {
             node: None,
         }
     }
+}
+
+fn take(room: &mut Room, partitions: usize) -> Result<(), Refusal> {
+    let taken = room.take_partitions(partitions);
+    taken.or_else(|(code, why)| refuse(code, why))
+}
+
+/// A topic's name as metrics write it, in which a dot and an underscore are the same.
+fn metric_name(name: &str) -> String {
+    name.replace('.', "_")
+}
+
+/// The configs a topic is to have.
+fn check_configs(topic: &CreatableTopic) -> Result<NewConfigs<'_>, Refusal> {
+    let mut configs = NewConfigs::new();
+    for config in &topic.configs {
+        let name = &*config.name;
+        let Some(value) = &config.value else {
+            return refuse(
+                ErrorCode::INVALID_CONFIG,
+                format!("Null value not supported for topic configs: {name}"),
+            );
+        };
+        check_topic_config(name, value).or_else(|why| refuse(ErrorCode::INVALID_CONFIG, why.0))?;
+        configs.insert(name, value);
+    }
+    Ok(configs)
 }
 
 fn replication_of(records: &[MetadataRecord]) -> usize {

@@ -6,8 +6,13 @@ use crate::{Group, JoinAnswer, JoinRequest, JoinedMember, Output, Protocol, Refu
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ids::{Generation, Mutant, Rng, Time, is_planted};
+use ids::{Generation, Mutant, Rng, Time, Uuid, is_planted};
 use sorted::{SortedMap, SortedSet};
+
+/// Protocols that a member may support; Kafka has no limit.
+pub const PROTOCOLS_MAX: usize = 100;
+/// Bytes of metadata that a member may bring for all of them. With more, its group could not be stored.
+pub const PROTOCOL_BYTES_MAX: usize = 1 << 20;
 
 impl Group {
     /// A client wants to be a member of the next generation.
@@ -147,13 +152,39 @@ impl Group {
     /// Whether a member with these protocols fits in: any in an empty group, else
     /// one protocol that all members share.
     fn supports(&self, protocol_type: &str, protocols: &[Protocol]) -> bool {
+        let bytes: usize = protocols.iter().map(|p| p.metadata.len()).sum();
+        if protocols.len() > PROTOCOLS_MAX || bytes > PROTOCOL_BYTES_MAX {
+            return false;
+        }
         if self.state == State::Empty || self.members.is_empty() {
             return !protocol_type.is_empty() && !protocols.is_empty();
         }
-        self.protocol_type.as_deref() == Some(protocol_type)
-            && protocols
-                .iter()
-                .any(|p| self.members.values().all(|m| m.supports(&p.name)))
+        if self.protocol_type.as_deref() != Some(protocol_type) {
+            return false;
+        }
+        let shared = self.shared_protocols();
+        protocols.iter().any(|p| shared.contains(&*p.name))
+    }
+
+    /// The protocols that every member supports. Each member's are looked at once, so that a group of
+    /// many members with many protocols costs no more than there are of them.
+    fn shared_protocols(&self) -> SortedSet<&str> {
+        // By name: how many members support it, of those looked at so far.
+        let mut counts: SortedMap<&str, usize> = SortedMap::new();
+        for (before, member) in self.members.values().enumerate() {
+            for protocol in &member.protocols {
+                if before == 0 {
+                    counts.insert(&protocol.name, 1);
+                } else if let Some(count) = counts.get_mut(&*protocol.name)
+                    && *count == before
+                {
+                    *count += 1;
+                }
+            }
+        }
+        let all = self.members.len();
+        let shared = counts.into_iter().filter(|(_, count)| *count == all);
+        shared.map(|(name, _)| name).collect()
     }
 
     fn add_member(
@@ -354,13 +385,7 @@ impl Group {
     /// where Kafka leaves it to chance.
     pub(crate) fn vote(&self) -> Option<Arc<str>> {
         let voters = self.in_join_order();
-        let first = voters.first()?;
-        let shared: SortedSet<&str> = first
-            .protocols
-            .iter()
-            .map(|p| &*p.name)
-            .filter(|name| voters.iter().all(|voter| voter.supports(name)))
-            .collect();
+        let shared = self.shared_protocols();
         let mut votes: SortedMap<&str, u32> = SortedMap::new();
         let mut order: Vec<&Arc<str>> = Vec::new();
         for voter in &voters {
@@ -429,16 +454,6 @@ impl Group {
 
 /// `<name>-<random uuid in the form 8-4-4-4-12>`.
 fn new_member_id(name: &str, rng: &mut Rng) -> Arc<str> {
-    let (high, low) = (rng.next(), rng.next());
-    // The version (4) and variant bits of RFC 4122, as Java's random UUIDs have them.
-    let high = high & !0xf000 | 0x4000;
-    let low = low & !(0b11 << 62) | 0b10 << 62;
-    Arc::from(format!(
-        "{name}-{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff,
-    ))
+    let id = Uuid::random(rng);
+    Arc::from(format!("{name}-{}", id.hyphenated()))
 }

@@ -39,5 +39,6 @@ pub use answer::{
 pub use coordinator::coordinator_partition;
 pub use describe::{Description, MemberDescription};
 pub use group::{Group, GroupConfig, State};
+pub use join::{PROTOCOL_BYTES_MAX, PROTOCOLS_MAX};
 pub use offsets::{Commit, Expiry, OffsetChange, Offsets};
 pub use state::{GroupState, MemberState};

@@ -62,10 +62,6 @@ impl Member {
         self.session_deadline = Some(now.plus_millis(u64::from(self.session_ms)));
     }
 
-    pub(crate) fn supports(&self, protocol: &str) -> bool {
-        self.protocols.iter().any(|p| &*p.name == protocol)
-    }
-
     pub(crate) fn metadata(&self, protocol: &str) -> Bytes {
         self.protocols
             .iter()

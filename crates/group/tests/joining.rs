@@ -2,7 +2,8 @@
 
 mod script;
 
-use brooklet_group::{GroupConfig, Refusal, State};
+use brooklet_group::{GroupConfig, PROTOCOL_BYTES_MAX, PROTOCOLS_MAX, Refusal, State};
+use bytes::Bytes;
 use script::{Script, asks, id, protocols};
 
 #[test]
@@ -174,6 +175,23 @@ fn the_protocol_most_members_prefer_among_the_shared_ones_wins() {
         s.joins[&1].clone().unwrap().protocol.as_deref(),
         Some("range")
     );
+}
+
+#[test]
+fn a_member_supports_a_bounded_number_of_protocols_with_bounded_metadata() {
+    let mut s = Script::new();
+    let names: Vec<String> = (0..=PROTOCOLS_MAX).map(|at| format!("p{at}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut many = asks("");
+    many.protocols = protocols(&names);
+    assert_eq!(s.join(many.clone()), Err(Refusal::InconsistentProtocol));
+    many.protocols.pop();
+    many.protocols[0].metadata = vec![0; PROTOCOL_BYTES_MAX + 1].into();
+    assert_eq!(s.join(many.clone()), Err(Refusal::InconsistentProtocol));
+    many.protocols[0].metadata = Bytes::new();
+    many.require_known_member = true;
+    let asked = s.join(many);
+    assert!(matches!(asked, Err(Refusal::MemberIdRequired(_))));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Newtypes for the numbers and names that must not be mixed up.
 //!
-//! Everything here is a value: no state, no logic beyond plain arithmetic. All
-//! other crates may use it; it uses none of them. Nothing here is ever a
+//! Everything here is a value: no state, no logic beyond plain arithmetic, but for
+//! the bugs that tests plant and the steps that they count. All other crates may use it; it uses none of them. Nothing here is ever a
 //! `usize`, so that 32 and 64 bit machines agree.
 
 #![no_std]
@@ -14,6 +14,7 @@ extern crate std;
 mod error_code;
 mod mutants;
 mod rng;
+mod steps;
 mod time;
 mod topic;
 mod uuid;
@@ -23,6 +24,9 @@ pub use error_code::ErrorCode;
 pub use mutants::plant;
 pub use mutants::{Mutant, is_planted};
 pub use rng::Rng;
+pub use steps::step;
+#[cfg(debug_assertions)]
+pub use steps::steps;
 pub use time::Time;
 pub use topic::{TopicNameError, TopicPartition, check_topic_name};
 pub use uuid::Uuid;

@@ -48,6 +48,8 @@ mutants! {
     FirstCommitRestored,
     /// After a restart a group has committed nothing.
     CommitsForgotten,
+    /// A full cache of fetch sessions takes in another one.
+    SessionsUnbounded,
     /// A rebalance does not begin a new generation.
     GenerationKept,
     /// A member that is silent for longer than its session stays.

@@ -1,3 +1,4 @@
+use crate::Rng;
 use alloc::string::String;
 use core::fmt;
 
@@ -14,6 +15,46 @@ impl Uuid {
     pub const ZERO: Uuid = Uuid([0; 16]);
     /// The fixed id of `__cluster_metadata` (KIP-595).
     pub const METADATA_TOPIC: Uuid = Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+
+    /// A random id as Java makes them: version 4, variant 1.
+    #[must_use]
+    pub fn random(rng: &mut Rng) -> Uuid {
+        let mut bytes = [0; 16];
+        let (high, low) = bytes.split_at_mut(8);
+        high.copy_from_slice(&rng.next().to_be_bytes());
+        low.copy_from_slice(&rng.next().to_be_bytes());
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        Uuid(bytes)
+    }
+
+    /// A random id whose text does not begin with a dash, which tools would take for an option; Kafka
+    /// shuns such ids as well.
+    #[must_use]
+    pub fn random_for_people(rng: &mut Rng) -> Uuid {
+        loop {
+            let id = Uuid::random(rng);
+            if id.0[0] >> 2 != 62 {
+                return id;
+            }
+        }
+    }
+
+    /// The id in the form that Java prints: hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+    #[must_use]
+    pub fn hyphenated(&self) -> impl fmt::Display {
+        let number = u128::from_be_bytes(self.0);
+        let part = move |shift: u32, digits: u32| number >> shift & ((1 << (4 * digits)) - 1);
+        let parts = [
+            part(96, 8),
+            part(80, 4),
+            part(64, 4),
+            part(48, 4),
+            part(0, 12),
+        ];
+        let [a, b, c, d, e] = parts;
+        alloc::format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
+    }
 
     /// Reads the 22-character form; `None` when it is anything else.
     #[must_use]
@@ -67,11 +108,31 @@ impl fmt::Debug for Uuid {
 #[cfg(test)]
 mod tests {
     use super::Uuid;
+    use crate::Rng;
     use alloc::string::ToString;
 
     #[test]
     fn the_metadata_topic_is_shown_as_kafka_shows_it() {
         assert_eq!(Uuid::METADATA_TOPIC.to_string(), "AAAAAAAAAAAAAAAAAAAAAQ");
+    }
+
+    #[test]
+    fn random_ids_are_of_the_form_of_javas() {
+        let mut rng = Rng::new(1);
+        for _ in 0..1_000 {
+            let id = Uuid::random_for_people(&mut rng);
+            assert!(!id.to_string().starts_with('-'), "{id}");
+            let text = id.hyphenated().to_string();
+            let groups = text.split('-').map(str::len);
+            assert!(groups.eq([8, 4, 4, 4, 12]), "{text}");
+            assert_eq!(text.as_bytes()[14], b'4', "{text}");
+            assert!(matches!(text.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+        }
+        let known = Uuid([
+            0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 1, 2, 3, 4, 5, 6, 7, 8,
+        ]);
+        let text = known.hyphenated().to_string();
+        assert_eq!(text, "12345678-9abc-def0-0102-030405060708");
     }
 
     #[test]

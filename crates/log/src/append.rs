@@ -2,16 +2,20 @@
 
 use crate::files::{self, LogFile};
 use crate::log::{Log, StoreOp};
-use crate::producers::Sequence;
+use crate::producers::{MAX_PRODUCERS, Producers, Sequence};
 use crate::segment::Segment;
 use alloc::{sync::Arc, vec::Vec};
 use ids::{LeaderEpoch, Mutant, Offset, ProducerEpoch, Time, is_planted};
 use records::{BatchView, Batches, Header, Stop, TimestampType, ValidBatch};
 
-/// Bytes of a segment between two of the producer states that truncation falls back on.
+/// Bytes of a segment between two of the producer states that truncation falls back on, and how many
+/// more for each producer: the next append copies the state, which must cost less than the bytes did.
 const CHECKPOINT_BYTES: u32 = 1 << 20;
+const CHECKPOINT_BYTES_EACH: u32 = 512;
 /// Most producer states kept for truncation; the oldest goes first.
 const MAX_CHECKPOINTS: usize = 64;
+/// Most producers in all of these states together.
+const MAX_CHECKPOINTED: usize = 2 * MAX_PRODUCERS;
 
 /// Where a batch has been appended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -241,7 +245,9 @@ impl Log {
         self.unsaved = self
             .unsaved
             .saturating_add(self.active.tail.position - position);
-        if self.unsaved >= CHECKPOINT_BYTES {
+        let producers = u32::try_from(self.producers.len()).unwrap_or(u32::MAX);
+        let wait = CHECKPOINT_BYTES.saturating_add(producers.saturating_mul(CHECKPOINT_BYTES_EACH));
+        if self.unsaved >= wait {
             self.checkpoint_producers(self.end);
         }
     }
@@ -250,10 +256,40 @@ impl Log {
     pub(crate) fn checkpoint_producers(&mut self, end: Offset) {
         self.unsaved = 0;
         self.checkpoints.insert(end, self.producers.clone());
-        if self.checkpoints.len() > MAX_CHECKPOINTS {
+        let mut states = self.checkpoints.len();
+        let mut producers = self.checkpointed_producers();
+        while states > MAX_CHECKPOINTS || (states > 2 && producers > MAX_CHECKPOINTED) {
             // The first stays, so that every offset has one before it.
             let second = self.checkpoints.keys().nth(1).copied();
-            second.and_then(|end| self.checkpoints.remove(&end));
+            let Some(gone) = second.and_then(|end| self.checkpoints.remove(&end)) else {
+                break;
+            };
+            states -= 1;
+            producers -= gone.len();
+        }
+    }
+
+    fn checkpointed_producers(&self) -> usize {
+        self.checkpoints.values().map(Producers::len).sum()
+    }
+
+    /// How many producers it has in memory, those of earlier states included.
+    #[must_use]
+    pub fn producer_states(&self) -> usize {
+        self.producers.len() + self.checkpointed_producers()
+    }
+
+    /// Lets go of earlier states of the producers but the first: a truncation has more to read then.
+    pub fn drop_producer_states(&mut self) {
+        let first = self.checkpoints.pop_first();
+        self.checkpoints = first.into_iter().collect();
+    }
+
+    /// Forgets the producers that have been silent for longest, until no more than `most` are left.
+    pub fn limit_producers(&mut self, most: usize) {
+        self.producers.keep_latest(most);
+        for state in self.checkpoints.values_mut() {
+            state.keep_latest(most);
         }
     }
 

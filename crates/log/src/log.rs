@@ -254,6 +254,9 @@ impl Log {
     /// Forgets producers that have been silent for too long; call it every few minutes.
     pub fn expire_producers(&mut self, now: Time) -> usize {
         let expiry = self.config.producer_expiry_ms;
+        for state in self.checkpoints.values_mut() {
+            state.expire(now.millis(), expiry);
+        }
         self.producers.expire(now.millis(), expiry)
     }
 

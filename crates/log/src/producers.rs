@@ -84,6 +84,31 @@ impl Producer {
         self.last_timestamp = batch.timestamp;
     }
 
+    /// Takes back the batches from `end` on; whether anything of it is left.
+    fn cut(&mut self, end: Offset) -> bool {
+        if self.transaction_start.is_some_and(|start| start >= end) {
+            self.transaction_start = None;
+        }
+        let gone = |batch: &ProducerBatch| batch.last_offset >= end.0;
+        let count = self
+            .batches
+            .iter()
+            .flatten()
+            .filter(|batch| gone(batch))
+            .count();
+        self.batches.rotate_left(count);
+        let kept = REMEMBERED_BATCHES - count;
+        for batch in self.batches.iter_mut().skip(kept) {
+            *batch = None;
+        }
+        if count > 0
+            && let Some(last) = self.batches[0]
+        {
+            self.last_timestamp = last.timestamp;
+        }
+        count == 0 || self.batches[0].is_some()
+    }
+
     fn find(&self, header: &Header) -> Option<&ProducerBatch> {
         if header.producer_epoch != self.epoch {
             return None;
@@ -192,7 +217,8 @@ impl Producers {
             None
         };
         if !self.known.contains_key(&header.producer_id) && self.known.len() >= MAX_PRODUCERS {
-            self.forget_silent();
+            // An eighth at once, so that this is done seldom.
+            self.keep_latest(MAX_PRODUCERS - MAX_PRODUCERS / 8);
         }
         let fresh = Producer::new(header.producer_epoch, None, header.max_timestamp);
         let producer = Arc::make_mut(&mut self.known)
@@ -261,18 +287,40 @@ impl Producers {
         before - self.known.len()
     }
 
-    fn forget_silent(&mut self) {
-        let mut times: Vec<i64> = (self.known.values())
-            .filter(|producer| producer.transaction_start.is_none())
-            .map(|producer| producer.last_timestamp)
+    /// Forgets the producers that have been silent for longest until at most `most` are left; those with
+    /// an open transaction stay.
+    pub(crate) fn keep_latest(&mut self, most: usize) -> usize {
+        let before = self.known.len();
+        let Some(surplus) = before.checked_sub(most).filter(|surplus| *surplus > 0) else {
+            return 0;
+        };
+        let mut times: Vec<(i64, ProducerId)> = (self.known.iter())
+            .filter(|(_, producer)| producer.transaction_start.is_none())
+            .map(|(id, producer)| (producer.last_timestamp, *id))
             .collect();
         times.sort_unstable();
-        let Some(&limit) = times.get(times.len() / 8) else {
-            return;
+        let Some(&limit) = times.get(surplus.min(times.len()).saturating_sub(1)) else {
+            return 0;
         };
-        Arc::make_mut(&mut self.known).retain(|_, producer| {
-            producer.transaction_start.is_some() || producer.last_timestamp > limit
+        Arc::make_mut(&mut self.known).retain(|id, producer| {
+            producer.transaction_start.is_some() || (producer.last_timestamp, *id) > limit
         });
+        before - self.known.len()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// As they were when the log ended at `end`, as far as they remember that themselves. A producer
+    /// that does not is forgotten: it may go on with any sequence number then.
+    pub(crate) fn without_from(&self, end: Offset) -> Producers {
+        let mut before = self.clone();
+        Arc::make_mut(&mut before.known).retain(|_, producer| producer.cut(end));
+        before.open.retain(|first, _| *first < end);
+        before.unreplicated.retain(|_, marker| *marker < end);
+        before
     }
 
     /// Adds the producers of a snapshot that are not known yet: those whose records are gone.

@@ -18,7 +18,12 @@ impl Log {
         if is_planted(Mutant::RefusedKept) {
             self.stored = self.end;
         }
-        self.truncate_to(self.stored, now, ops)
+        // The state of the producers at that end may be known no more but from bytes that are not in
+        // memory. A disk that refuses to write is not asked for them.
+        self.cut_to(self.stored, now, ops, |log, end| {
+            let known = log.producers_at(end);
+            Ok(known.unwrap_or_else(|_| log.producers.without_from(end)))
+        })
     }
 
     /// Drops all batches that reach to or beyond `target`; says whether there were any.
@@ -34,6 +39,16 @@ impl Log {
         target: Offset,
         now: Time,
         ops: &mut Vec<StoreOp>,
+    ) -> Result<bool, LogSlice> {
+        self.cut_to(target, now, ops, Log::producers_at)
+    }
+
+    fn cut_to(
+        &mut self,
+        target: Offset,
+        now: Time,
+        ops: &mut Vec<StoreOp>,
+        producers_at: impl Fn(&Log, Offset) -> Result<Producers, LogSlice>,
     ) -> Result<bool, LogSlice> {
         if target >= self.end {
             if self.epochs.truncate_from_end(target) {
@@ -58,7 +73,7 @@ impl Log {
         if let Some(slice) = segment.first_vague(end) {
             return Err(slice);
         }
-        let producers = self.producers_at(end)?;
+        let producers = producers_at(self, end)?;
         self.closed = false;
         self.drop_segments_after(at, ops);
         self.cut_active(position, end, now, ops);

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "an allocator can only be written with it")]
 
 use brooklet_log::{Log, LogConfig};
-use ids::{LeaderEpoch, Offset, Time};
+use ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Time};
 use records::{BatchBuilder, BatchOptions, Rules, validate};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -12,12 +12,14 @@ struct Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<u64> = const { Cell::new(0) };
 }
 
 // SAFETY: every call goes on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.with(|count| count.set(count.get() + 1));
+        BYTES.with(|bytes| bytes.set(bytes.get() + layout.size() as u64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
@@ -83,4 +85,32 @@ fn looking_up_an_offset_allocates_nothing() {
         }
     });
     assert_eq!(count, 0);
+}
+
+#[test]
+fn what_is_known_of_many_producers_is_copied_for_less_than_their_records_take() {
+    const PRODUCERS: i32 = 20_000;
+    let mut log = Log::new(LogConfig::default(), Offset(0), Time(0));
+    let mut append = |sequence: i32, producer: i32| {
+        let mut builder = BatchBuilder::new(BatchOptions {
+            producer_id: ProducerId(producer.into()),
+            producer_epoch: ProducerEpoch(0),
+            base_sequence: sequence,
+            ..BatchOptions::default()
+        });
+        assert!(builder.append(1000, None, Some(&[7; 700]), &[]).is_ok());
+        let batch = builder.into_valid();
+        let before = BYTES.with(Cell::get);
+        let appended = log.append(Time(0), &batch, LeaderEpoch(0), &mut Vec::new());
+        assert!(appended.is_ok());
+        (u64::from(batch.size()), BYTES.with(Cell::get) - before)
+    };
+    let (mut appended, mut allocated) = (0, 0);
+    for sequence in 0..3 {
+        for producer in 0..PRODUCERS {
+            let (size, bytes) = append(sequence, producer);
+            (appended, allocated) = (appended + size, allocated + bytes);
+        }
+    }
+    assert!(allocated < 3 * appended, "{allocated} for {appended}");
 }

@@ -108,6 +108,8 @@ pub struct Image {
     topics: SortedMap<Arc<str>, Arc<Topic>>,
     names: SortedMap<Uuid, Arc<str>>,
     configs: SortedMap<i8, SortedMap<Arc<str>, Configs>>,
+    /// Bytes of all names and values in `configs`, that of the resource with each of them.
+    config_bytes: usize,
     features: SortedMap<Arc<str>, i16>,
     controller: Option<NodeId>,
     next_producer_id: i64,
@@ -146,8 +148,13 @@ impl Image {
             MetadataRecord::RemoveTopic(body) => {
                 let name = self.names.remove(&body.topic_id)?;
                 self.topics.remove(&name);
-                if let Some(topics) = self.configs.get_mut(&crate::TOPIC) {
-                    topics.remove(&name);
+                let topics = self.configs.get_mut(&crate::TOPIC);
+                if let Some(gone) = topics.and_then(|topics| topics.remove(&name)) {
+                    let bytes: usize = gone
+                        .iter()
+                        .map(|(key, value)| size(&name, key, value))
+                        .sum();
+                    self.config_bytes = self.config_bytes.saturating_sub(bytes);
                 }
                 Some(Change::TopicRemoved {
                     topic: name,
@@ -261,6 +268,12 @@ impl Image {
         resources.into_iter().flat_map(SortedMap::keys)
     }
 
+    /// Bytes that all dynamic configs take: the names of resource and config, and the value.
+    #[must_use]
+    pub fn config_bytes(&self) -> usize {
+        self.config_bytes
+    }
+
     /// A dynamic config of one broker alone, as the log holds it.
     #[must_use]
     pub fn broker_config(&self, node: NodeId, name: &str) -> Option<&str> {
@@ -292,10 +305,15 @@ impl Image {
     fn configure(&mut self, kind: i8, resource: &Arc<str>, body: &ConfigRecord) {
         let resources = self.configs.entry(kind).or_default();
         let values = resources.entry(resource.clone()).or_default();
+        let before = values
+            .get(&*body.name)
+            .map_or(0, |old| size(resource, &body.name, old));
+        let after = (body.value.as_ref()).map_or(0, |value| size(resource, &body.name, value));
         match &body.value {
             Some(value) => values.insert(Arc::from(&*body.name), Arc::from(&**value)),
             None => values.remove(&*body.name),
         };
+        self.config_bytes = (self.config_bytes + after).saturating_sub(before);
         if values.is_empty() {
             resources.remove(resource);
         }
@@ -372,6 +390,10 @@ impl Image {
             partition: index,
         })
     }
+}
+
+fn size(resource: &str, name: &str, value: &str) -> usize {
+    resource.len() + name.len() + value.len()
 }
 
 fn nodes(ids: &[i32]) -> Vec<NodeId> {

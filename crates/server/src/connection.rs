@@ -1,7 +1,7 @@
 //! One client's connection: a socket, what has come in, what is to go out.
 
 use crate::frames::{FrameError, Frames};
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Outgoing, Unsent};
 use bytes::Bytes;
 use ids::Time;
 use mio::net::TcpStream;
@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     pub(crate) queued: bool,
     /// The last time something was read or written.
     pub(crate) active: Time,
+    /// Since when there has been something to send.
+    waiting: Option<Time>,
 }
 
 impl Connection {
@@ -42,15 +44,17 @@ impl Connection {
         peer: SocketAddr,
         max_frame: u32,
         now: Time,
+        unsent: Unsent,
     ) -> Connection {
         Connection {
             stream,
             peer,
             frames: Frames::new(max_frame),
-            outgoing: Outgoing::default(),
+            outgoing: Outgoing::counted_in(unsent),
             readable: true,
             queued: false,
             active: now,
+            waiting: None,
         }
     }
 
@@ -88,12 +92,21 @@ impl Connection {
         self.outgoing.push(pieces);
     }
 
+    /// Since when the client has not taken all of its answers.
+    pub(crate) fn waiting_since(&self) -> Option<Time> {
+        self.waiting
+    }
+
     /// Sends what the socket takes; `false` when the connection is broken.
     pub(crate) fn send(&mut self, now: Time) -> bool {
         let before = self.outgoing.left();
         let sent = self.outgoing.write_to(&mut self.stream);
         if self.outgoing.left() < before {
             self.active = now;
+        }
+        match self.outgoing.left() {
+            0 => self.waiting = None,
+            _ => _ = self.waiting.get_or_insert(now),
         }
         sent.is_ok()
     }

@@ -1,6 +1,7 @@
 //! The shell without its sockets: tells the cluster what happens and carries out its orders.
 
 use crate::console::Console;
+use crate::outgoing::Unsent;
 use crate::store::Store;
 use bytes::Bytes;
 use cluster::{Closing, Cluster, Effect, Event, LogId, Note, Reply, Volume};
@@ -13,6 +14,8 @@ use std::io;
 const DESCRIBE_LOG_DIRS: [u8; 2] = [0, 35];
 /// The room for logs is looked at no more often, in milliseconds.
 const VOLUME_MS: u64 = 1000;
+/// What logs remember of their producers may take this part of the cache's size, beside it.
+const PRODUCERS_PART: u64 = 4;
 /// Bytes that come into memory between two looks at the cache's bound.
 const LOOK_BYTES: u64 = 4 << 20;
 /// Directories that are made between two looks at the sockets.
@@ -45,6 +48,8 @@ pub struct Driver {
     store: Store,
     console: Console,
     cache_bytes: u64,
+    /// What the connections have to send.
+    pub(crate) unsent: Unsent,
     /// Bytes that came into memory since the cache's bound was looked at.
     grown: u64,
     /// Orders that are written; `commit` confirms them.
@@ -72,6 +77,7 @@ impl Driver {
             store,
             console,
             cache_bytes,
+            unsent: Unsent::default(),
             grown: 0,
             written: Vec::new(),
             refused: BTreeSet::new(),
@@ -394,12 +400,17 @@ impl Driver {
     }
 
     fn keep_bound(&mut self) {
-        if self.grown < LOOK_BYTES || !self.store.keeps_bytes() {
+        if self.grown < LOOK_BYTES {
             return;
         }
         self.grown = 0;
+        // What waits to be sent is in memory as well, whether a log still has it or not.
+        let taken = self.unsent.bytes().min(self.cache_bytes / 2);
         if let Some(node) = self.cluster.node_mut(self.node) {
-            node.evict(self.cache_bytes);
+            node.limit_producers(self.cache_bytes / PRODUCERS_PART);
+            if self.store.keeps_bytes() {
+                node.evict(self.cache_bytes - taken);
+            }
         }
     }
 }

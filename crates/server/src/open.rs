@@ -65,7 +65,7 @@ impl Identity {
         for name in ["broker.id", "node.id"] {
             properties.insert(name.to_owned(), meta.node_id.to_string());
         }
-        let incarnation = random_uuid(rng);
+        let incarnation = Uuid::random_for_people(rng);
         NodeConfig {
             broker: BrokerConfig {
                 node: meta.node_id,
@@ -93,8 +93,8 @@ impl Identity {
     pub(crate) fn new_meta(&self, rng: &mut Rng) -> MetaProperties {
         MetaProperties {
             node_id: self.node.unwrap_or(NodeId(1)),
-            directory_id: random_uuid(rng),
-            cluster_id: random_uuid(rng).to_string(),
+            directory_id: Uuid::random_for_people(rng),
+            cluster_id: Uuid::random_for_people(rng).to_string(),
         }
     }
 }
@@ -572,20 +572,5 @@ fn recovery_config(configs: &ConfigView<'_>, topic: &str) -> LogConfig {
         index_interval_bytes: size("index.interval.bytes"),
         segment_index_bytes: size("segment.index.bytes"),
         ..LogConfig::default()
-    }
-}
-
-/// A random id as Java makes them: version 4, variant 1, and no dash in front of its text.
-fn random_uuid(rng: &mut Rng) -> Uuid {
-    loop {
-        let mut bytes = [0; 16];
-        let (high, low) = bytes.split_at_mut(8);
-        high.copy_from_slice(&rng.next().to_be_bytes());
-        low.copy_from_slice(&rng.next().to_be_bytes());
-        bytes[6] = bytes[6] & 0x0f | 0x40;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        if bytes[0] >> 2 != 62 {
-            return Uuid(bytes);
-        }
     }
 }

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Pieces handed to the kernel at once.
 const PIECES: usize = 64;
@@ -22,6 +24,17 @@ impl Piece {
     }
 }
 
+/// Bytes that all connections together have to send. They are in memory until they are sent, also if
+/// the logs that they come from have let go of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unsent(Arc<AtomicU64>);
+
+impl Unsent {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// What a connection has to send.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
@@ -29,9 +42,26 @@ pub(crate) struct Outgoing {
     /// Bytes of the first piece that are sent.
     sent: usize,
     left: u64,
+    all: Unsent,
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.all.0.fetch_sub(self.left, Ordering::Relaxed);
+    }
 }
 
 impl Outgoing {
+    /// Nothing to send; what comes is counted in `all`, too.
+    pub(crate) fn counted_in(all: Unsent) -> Outgoing {
+        Outgoing {
+            pieces: VecDeque::new(),
+            sent: 0,
+            left: 0,
+            all,
+        }
+    }
+
     /// Queues a frame: its length, then its pieces.
     pub(crate) fn push(&mut self, frame: Vec<Bytes>) {
         let length: u64 = frame.iter().map(|piece| piece.len() as u64).sum();
@@ -40,6 +70,7 @@ impl Outgoing {
             return;
         };
         self.left += length + 4;
+        self.all.0.fetch_add(length + 4, Ordering::Relaxed);
         self.pieces.push_back(Piece::Length(prefix.to_be_bytes()));
         let filled = frame.into_iter().filter(|piece| !piece.is_empty());
         self.pieces.extend(filled.map(Piece::Bytes));
@@ -72,7 +103,9 @@ impl Outgoing {
     }
 
     fn advance(&mut self, written: usize) {
-        self.left = self.left.saturating_sub(written as u64);
+        let written_bytes = (written as u64).min(self.left);
+        self.left -= written_bytes;
+        self.all.0.fetch_sub(written_bytes, Ordering::Relaxed);
         self.sent += written;
         while let Some(piece) = self.pieces.front() {
             let length = piece.bytes().len();
@@ -87,7 +120,7 @@ impl Outgoing {
 
 #[cfg(test)]
 mod tests {
-    use super::Outgoing;
+    use super::{Outgoing, Unsent};
     use bytes::Bytes;
     use std::io::{self, ErrorKind, Write};
 
@@ -130,5 +163,22 @@ mod tests {
             assert_eq!(slow.taken, b"\0\0\0\x05abcde\0\0\0\x01f");
             assert_eq!(outgoing.left(), 0);
         }
+    }
+
+    #[test]
+    fn what_is_not_sent_counts_until_its_connection_is_gone() {
+        let all = Unsent::default();
+        let mut outgoing = Outgoing::counted_in(all.clone());
+        outgoing.push(vec![Bytes::from_static(b"abcdef")]);
+        assert_eq!(all.bytes(), 10);
+        let mut slow = Slow {
+            taken: Vec::new(),
+            at_once: 3,
+            blocks: true,
+        };
+        assert!(!outgoing.write_to(&mut slow).unwrap());
+        assert_eq!((outgoing.left(), all.bytes()), (7, 7));
+        drop(outgoing);
+        assert_eq!(all.bytes(), 0);
     }
 }

@@ -1,5 +1,7 @@
 //! The server: one thread that waits for sockets, signals and time, and tells the node.
 
+mod slow;
+
 use crate::clock::Steady;
 use crate::connection::{Connection, Received};
 use crate::console::Console;
@@ -63,6 +65,8 @@ pub struct Server {
     max_frame: u32,
     max_connections: usize,
     idle_ms: u64,
+    /// Bytes that all answers may take until they are sent.
+    unsent_max: u64,
     due: Due,
 }
 
@@ -128,6 +132,7 @@ impl Server {
             max_connections: usize::try_from(settings.number("max.connections", CONNECTIONS_MAX))
                 .unwrap_or(usize::MAX),
             idle_ms: settings.number("connections.max.idle.ms", 600_000).max(1),
+            unsent_max: settings.cache_bytes,
             due: Due {
                 high_watermarks: now.plus_millis(HIGH_WATERMARKS_MS),
                 points: now.plus_millis(POINTS_MS),
@@ -234,6 +239,7 @@ impl Server {
         }
         self.driver.commit(now);
         self.send_out(now);
+        self.relieve(now);
         self.release();
         self.own_work(now);
     }
@@ -299,7 +305,13 @@ impl Server {
             return;
         }
         self.next_connection += 1;
-        let connection = Connection::new(stream, peer, self.max_frame, now);
+        let connection = Connection::new(
+            stream,
+            peer,
+            self.max_frame,
+            now,
+            self.driver.unsent.clone(),
+        );
         self.connections.insert(conn, connection);
         let host = Arc::from(peer.ip().to_string());
         self.driver.tell(now, Event::Connected { conn, host });

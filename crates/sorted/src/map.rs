@@ -225,7 +225,10 @@ impl<K: Ord, V> SortedMap<K, V> {
     {
         let chunk = (self.rest).partition_point(|chunk| chunk[0].0.borrow() <= key);
         let place = |at| Place { chunk, at };
-        let found = (self.chunk(chunk)).binary_search_by(|(k, _)| k.borrow().cmp(key));
+        let found = (self.chunk(chunk)).binary_search_by(|(k, _)| {
+            ids::step();
+            k.borrow().cmp(key)
+        });
         found.map(place).map_err(place)
     }
 

@@ -19,7 +19,10 @@ pub fn sort_by_key<T, K: Ord>(list: &mut Vec<T>, key: impl Fn(&T) -> K) {
 /// The standard library's sorts are compiled anew for each type and closure, to some 5 KB of Wasm. Here
 /// one sort orders positions, and only the last step knows the type.
 pub fn sort_by<T>(list: &mut Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
-    let order = positions(list.len(), &|a, b| compare(&list[a], &list[b]));
+    let order = positions(list.len(), &|a, b| {
+        ids::step();
+        compare(&list[a], &list[b])
+    });
     let mut unsorted: Vec<Option<T>> = mem::take(list).into_iter().map(Some).collect();
     list.extend(order.into_iter().filter_map(|at| unsorted[at].take()));
 }

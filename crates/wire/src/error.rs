@@ -13,6 +13,8 @@ pub enum Malformed {
     Varint,
     /// Text that is not UTF-8.
     Utf8,
+    /// Text of more than 32,767 bytes.
+    TextTooLong,
     /// Tagged fields that do not come in ascending order.
     TagOrder,
     /// A tagged field whose value is shorter or longer than its announced size.
@@ -31,6 +33,7 @@ impl fmt::Display for Malformed {
             Malformed::UnexpectedNull => "a value is null that must not be",
             Malformed::Varint => "a variable-length number does not fit 32 bits",
             Malformed::Utf8 => "a text is not UTF-8",
+            Malformed::TextTooLong => "a text has more than 32767 bytes",
             Malformed::TagOrder => "tagged fields are not in ascending order",
             Malformed::TagSize => "a tagged field does not have its announced size",
             Malformed::UnknownApi(key) => return write!(f, "there is no API {key}"),

@@ -4,6 +4,11 @@ use ids::Uuid;
 
 use crate::{F64Bits, Fields, Malformed, Records, Str};
 
+/// Bytes of a text at most, as in Kafka, also where the protocol could say more.
+pub(crate) const TEXT_MAX: usize = i16::MAX as usize;
+/// Elements of an array that room is made for before any has been read.
+const RESERVED_MAX: usize = 16;
+
 /// Reads values off the front of some bytes. Texts and byte strings are slices, not copies.
 ///
 /// After an error the position is somewhere in the broken value; nothing but [`Reader::at`] makes
@@ -161,6 +166,9 @@ impl Reader {
         nullable: bool,
     ) -> Result<Option<Str>, Malformed> {
         let blob = self.blob(flex, true, nullable)?;
+        if blob.as_ref().is_some_and(|blob| blob.len() > TEXT_MAX) {
+            return Err(Malformed::TextTooLong);
+        }
         blob.map(Str::from_utf8).transpose()
     }
 
@@ -223,7 +231,8 @@ impl Reader {
         let Some(count) = self.count(flex, nullable, least)? else {
             return Ok(None);
         };
-        let mut elements = Vec::with_capacity(count);
+        // An element may take much more memory than bytes, so room for many is made only as they are read.
+        let mut elements = Vec::with_capacity(count.min(RESERVED_MAX));
         for _ in 0..count {
             elements.push(element(self)?);
         }

@@ -43,7 +43,7 @@ pub fn encode_response<M: Message>(
     message: &M,
 ) -> Result<Encoded, Unencodable> {
     debug_assert_eq!(api_key, M::API_KEY, "the message answers this API");
-    let mut w = Writer::with_capacity(256);
+    let mut w = Writer::of_answers(256);
     w.i32(correlation_id);
     if header_has_tags::<M>(version) {
         w.unknown_tags(&Tags::NONE);

@@ -1,6 +1,7 @@
 use alloc::string::String;
 use bytes::Bytes;
 use core::borrow::Borrow;
+use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
@@ -11,7 +12,7 @@ use crate::Malformed;
 ///
 /// It keeps that whole frame alive; what is stored for long should be
 /// [`detached`](Str::detached) from it.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Default, Eq)]
 pub struct Str(Bytes);
 
 impl Str {
@@ -43,6 +44,12 @@ impl Str {
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// As much of the text's beginning as has at most `most` bytes.
+    pub(crate) fn within(&self, most: usize) -> &[u8] {
+        let end = self.as_str().floor_char_boundary(most);
+        self.0.get(..end).unwrap_or_default()
+    }
+
     /// The text as bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -53,6 +60,26 @@ impl Str {
     #[must_use]
     pub fn detached(&self) -> Str {
         Str(Bytes::copy_from_slice(&self.0))
+    }
+}
+
+impl PartialEq for Str {
+    fn eq(&self, other: &Str) -> bool {
+        ids::step();
+        self.0 == other.0
+    }
+}
+
+impl PartialOrd for Str {
+    fn partial_cmp(&self, other: &Str) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Str {
+    fn cmp(&self, other: &Str) -> Ordering {
+        ids::step();
+        self.0.cmp(&other.0)
     }
 }
 

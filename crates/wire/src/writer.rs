@@ -2,6 +2,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::Uuid;
 
+use crate::reader::TEXT_MAX;
 use crate::{F64Bits, Fields, Records, Str, Unencodable};
 
 /// Collects the bytes of messages.
@@ -12,6 +13,8 @@ pub struct Writer {
     bytes: Vec<u8>,
     slices: Vec<SlicePoint>,
     status: Result<(), Unencodable>,
+    /// Texts that are too long are cut instead of being an error.
+    cuts: bool,
 }
 
 /// A place in encoded bytes where `len` bytes from elsewhere belong.
@@ -39,6 +42,17 @@ impl Writer {
             bytes: Vec::new(),
             slices: Vec::new(),
             status: Ok(()),
+            cuts: false,
+        }
+    }
+
+    /// An empty writer of answers, with room for `bytes` bytes. It cuts texts of more than 32,767 bytes,
+    /// which no reader takes: only sentences are as long that quote what somebody else has said.
+    #[must_use]
+    pub(crate) fn of_answers(bytes: usize) -> Writer {
+        Writer {
+            cuts: true,
+            ..Writer::with_capacity(bytes)
         }
     }
 
@@ -151,12 +165,22 @@ impl Writer {
 
     /// A text: compact if `flex`.
     pub fn string(&mut self, flex: bool, value: &Str) {
-        self.blob(flex, true, Some(value.as_bytes()));
+        self.text(flex, Some(value));
     }
 
     /// A text or null.
     pub fn nullable_string(&mut self, flex: bool, value: &Option<Str>) {
-        self.blob(flex, true, value.as_ref().map(Str::as_bytes));
+        self.text(flex, value.as_ref());
+    }
+
+    fn text(&mut self, flex: bool, value: Option<&Str>) {
+        let bytes = match value {
+            Some(value) if self.cuts && value.as_bytes().len() > TEXT_MAX => {
+                Some(value.within(TEXT_MAX))
+            }
+            value => value.map(Str::as_bytes),
+        };
+        self.blob(flex, true, bytes);
     }
 
     /// A byte string: compact if `flex`.

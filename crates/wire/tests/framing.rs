@@ -192,6 +192,18 @@ fn what_a_version_cannot_say_is_refused_unless_the_schema_lets_it_go() {
 }
 
 #[test]
+fn a_text_is_no_longer_than_in_kafka_also_where_the_protocol_could_say_more() {
+    let read = |length: usize| {
+        let mut writer = Writer::new();
+        writer.string(true, &Str::from("x".repeat(length)));
+        let bytes = writer.into_bytes().unwrap();
+        Reader::new(bytes).string(true).map(|text| text.len())
+    };
+    assert_eq!(read(32_767), Ok(32_767));
+    assert_eq!(read(32_768), Err(Malformed::TextTooLong));
+}
+
+#[test]
 fn broken_lengths_and_tags_are_told_apart() {
     let metadata = |bytes: &'static [u8], version| {
         MetadataRequest::decode(&mut Reader::new(Bytes::from_static(bytes)), version).unwrap_err()

@@ -48,14 +48,14 @@ impl State {
         if id == CONTROLLER {
             disk.open(LogId::Metadata, LogName::Metadata);
         }
-        let incarnation = uuid(&mut self.rng);
+        let incarnation = Uuid::random(&mut self.rng);
         let broker = BrokerConfig {
             node: id,
             cluster_id: Arc::from(self.cluster_id().to_string().as_str()),
             host: Arc::from("localhost"),
             port: FIRST_PORT + u16::try_from(id.0 - 1).unwrap_or(0),
             incarnation,
-            directory: uuid(&mut Rng::new(id.0.unsigned_abs().into())),
+            directory: Uuid::random(&mut Rng::new(id.0.unsigned_abs().into())),
             properties: self.properties(),
             seed: self.rng.next(),
             catalog: metadata::Catalog::default(),
@@ -143,7 +143,7 @@ impl State {
 
     /// The cluster's id: made from the seed, so that it lasts as long as the scenario.
     pub(crate) fn cluster_id(&self) -> Uuid {
-        uuid(&mut Rng::new(self.scenario.seed()))
+        Uuid::random(&mut Rng::new(self.scenario.seed()))
     }
 
     fn properties(&self) -> SortedMap<String, String> {
@@ -220,14 +220,4 @@ pub(crate) fn said(name: &LogName, report: &Report) -> Vec<Said> {
         why: cut.reason.clone(),
     };
     report.cuts.iter().map(cut).collect()
-}
-
-/// A random id in the form of Java's (version 4).
-pub(crate) fn uuid(rng: &mut Rng) -> Uuid {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&rng.next().to_be_bytes());
-    bytes[8..].copy_from_slice(&rng.next().to_be_bytes());
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    Uuid(bytes)
 }

@@ -378,6 +378,12 @@ impl World {
         matches!(actors.get(&ActorId(id)), Some(Actor::Terminal(_)))
     }
 
+    /// A broker that runs, to see what it has in memory.
+    #[must_use]
+    pub fn broker(&self, node: NodeId) -> Option<&cluster::Broker> {
+        self.state.cluster.node(node).map(cluster::Node::broker)
+    }
+
     /// Whether a broker serves clients.
     #[must_use]
     pub fn is_serving(&self, node: NodeId) -> bool {

@@ -1,7 +1,7 @@
 //! What must hold at every moment of a life.
 
 use super::Checked;
-use ids::{NodeId, Offset};
+use ids::{NodeId, Offset, Time};
 use log::{Log, Read};
 use records::{BatchView, Batches};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +11,10 @@ use world::{GroupView, World};
 pub(super) const TOPICS: [&str; 3] = ["orders", "short", "cut"];
 /// `retention.ms` of `short`.
 pub(super) const RETENTION_MS: i64 = 4_000;
+/// `max.incremental.fetch.session.cache.slots`.
+pub(super) const SESSIONS_MAX: usize = 2;
+/// How long a request may wait for the controller, which is in the same process, in milliseconds.
+const FORWARDED_MS: u64 = 5_000;
 /// Bytes of a log read in one go.
 const READ_BYTES: u32 = 8 << 20;
 /// Looks of which one is at the groups, too.
@@ -65,6 +69,8 @@ pub(super) struct Watch {
     groups: BTreeMap<String, Group>,
     /// Bytes that all logs may come to.
     room: Option<u64>,
+    /// Since when requests have been waiting for the controller.
+    forwarded: Option<Time>,
     looks: u64,
 }
 
@@ -104,6 +110,7 @@ impl Watch {
         if let Some(room) = self.room.filter(|room| size > *room) {
             return Err(format!("{size} bytes on a disk with room for {room}"));
         }
+        self.bounds(world)?;
         self.positions(world)?;
         self.looks += 1;
         if self.looks.is_multiple_of(SNAPSHOT_LOOKS) {
@@ -133,6 +140,26 @@ impl Watch {
     /// The highest high watermark that a partition ever had.
     pub(super) fn committed_end(&self, topic: &str, partition: i32) -> i64 {
         end_of(&self.partitions, topic, partition)
+    }
+
+    /// What a broker has in memory of its clients is bounded, and none of them waits for nothing.
+    fn bounds(&mut self, world: &World) -> Checked {
+        let broker = world.broker(NodeId(1));
+        let sessions = broker.map_or(0, cluster::Broker::fetch_sessions);
+        if sessions > SESSIONS_MAX {
+            return Err(format!("{sessions} fetch sessions, not {SESSIONS_MAX}"));
+        }
+        if broker.is_none_or(|broker| broker.forwarded() == 0) {
+            self.forwarded = None;
+            return Ok(());
+        }
+        let since = *self.forwarded.get_or_insert(world.now());
+        if world.now().since(since) > FORWARDED_MS * 1_000 {
+            return Err(format!(
+                "requests have been waiting for the controller since {since:?}"
+            ));
+        }
+        Ok(())
     }
 
     /// Nobody is given a record that is not committed.

@@ -20,6 +20,7 @@ use metadata::{
     ConfigView, GROUP, GROUP_CONFIGS, Resolved, Source, TOPIC, TOPIC_CONFIGS, broker_config_kind,
     broker_config_names, is_dynamic, is_sensitive, topic_name_refusal,
 };
+use sorted::SortedSet;
 use wire::Str;
 use wire::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use wire::describe_configs_response::{
@@ -80,9 +81,18 @@ pub(crate) fn handle(broker: &Broker, cx: &Cx<'_>, request: &DescribeConfigsRequ
         answer
     };
     cx.reply(&DescribeConfigsResponse {
-        results: request.resources.iter().map(result).collect(),
+        results: distinct(request).map(result).collect(),
         ..DescribeConfigsResponse::default()
     })
+}
+
+/// What is named twice is described once: an answer is much longer than the question.
+fn distinct(
+    request: &DescribeConfigsRequest,
+) -> impl Iterator<Item = &DescribeConfigsResource> + '_ {
+    let mut seen: SortedSet<(i8, &str)> = SortedSet::new();
+    let resources = request.resources.iter();
+    resources.filter(move |one| seen.insert((one.resource_type, &*one.resource_name)))
 }
 
 /// The names of the configs that are asked for, in order; all of them when none are named.

@@ -5,6 +5,7 @@
 use crate::broker::{Broker, Cx, Handled};
 use ids::{PartitionIndex, ProducerId};
 use log::Producer;
+use sorted::SortedSet;
 use wire::Str;
 use wire::describe_producers_request::{DescribeProducersRequest, TopicRequest};
 use wire::describe_producers_response::{
@@ -14,12 +15,19 @@ use wire::describe_producers_response::{
 /// Kafka's sentence for error 3.
 const UNKNOWN: &str = "This server does not host this topic-partition.";
 
-pub(crate) fn handle(broker: &Broker, cx: &Cx<'_>, request: &DescribeProducersRequest) -> Handled {
-    let topic = |topic: &TopicRequest| TopicResponse {
+pub(crate) fn handle<'a>(
+    broker: &Broker,
+    cx: &Cx<'_>,
+    request: &'a DescribeProducersRequest,
+) -> Handled {
+    // What is named twice is described once: a partition may have thousands of producers.
+    let mut seen: SortedSet<(&Str, i32)> = SortedSet::new();
+    let topic = |topic: &'a TopicRequest| TopicResponse {
         name: topic.name.clone(),
         partitions: topic
             .partition_indexes
             .iter()
+            .filter(|index| seen.insert((&topic.name, **index)))
             .map(|index| describe(broker, &topic.name, PartitionIndex(*index)))
             .collect(),
         ..TopicResponse::default()

@@ -5,10 +5,11 @@
 //!
 //! Left out: eligible leader replicas, which are always empty.
 
-use super::metadata::{NOT_ASKED, TOPIC_OPERATIONS, offline};
+use super::metadata::{NOT_ASKED, TOPIC_OPERATIONS};
+use super::partition_row::PartitionRow;
 use crate::broker::{Broker, Cx, Handled};
 use alloc::vec::Vec;
-use ids::{ErrorCode, NodeId, PartitionIndex, check_topic_name};
+use ids::{ErrorCode, PartitionIndex, check_topic_name};
 use metadata::{Partition, Topic, is_internal};
 use wire::Str;
 use wire::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
@@ -108,21 +109,17 @@ fn partition_row(
     index: PartitionIndex,
     partition: &Partition,
 ) -> DescribeTopicPartitionsResponsePartition {
-    let numbers = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect::<Vec<i32>>();
-    let code = match partition.leader() {
-        Some(_) => ErrorCode::NONE,
-        None => ErrorCode::LEADER_NOT_AVAILABLE,
-    };
+    let row = PartitionRow::of(broker, partition);
     DescribeTopicPartitionsResponsePartition {
-        error_code: code.0,
+        error_code: row.error_code,
         partition_index: index.0,
-        leader_id: partition.leader.0,
-        leader_epoch: partition.leader_epoch.0,
-        replica_nodes: numbers(&partition.replicas),
-        isr_nodes: numbers(&partition.isr),
+        leader_id: row.leader_id,
+        leader_epoch: row.leader_epoch,
+        replica_nodes: row.replica_nodes,
+        isr_nodes: row.isr_nodes,
         eligible_leader_replicas: Some(Vec::new()),
         last_known_elr: Some(Vec::new()),
-        offline_replicas: numbers(&offline(broker, partition)),
+        offline_replicas: row.offline_replicas,
         ..DescribeTopicPartitionsResponsePartition::default()
     }
 }

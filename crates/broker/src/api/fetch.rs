@@ -47,11 +47,18 @@ pub(crate) struct Wanted {
     pub(crate) max_bytes: i32,
 }
 
+impl Wanted {
+    /// What tells the partition from others.
+    fn key(&self) -> (&Str, Uuid, PartitionIndex) {
+        (&self.topic, self.topic_id, self.partition)
+    }
+}
+
 /// A fetch that waits for data.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingFetch {
     ask: Ask,
-    /// The replicas under whose `fetchers` it is noted.
+    /// The replicas under whose `readers` it is noted.
     at: Vec<ReplicaId>,
     /// When it is answered with whatever is there.
     until: Time,
@@ -109,7 +116,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
         if let Some(replica) = broker.find_wanted(wanted, cx.caller.version) {
             at.push(replica);
             if let Some(found) = broker.replicas.get_mut(replica) {
-                found.fetchers.insert(id);
+                found.readers.insert(id);
             }
         }
     }
@@ -145,12 +152,10 @@ impl Broker {
             request.max_bytes,
             request.isolation_level,
         );
-        let slots = self
-            .configs()
-            .broker_number("max.incremental.fetch.session.cache.slots");
-        let Resolved { wanted, session } =
-            self.sessions
-                .resolve(cx.now, request, u64::try_from(slots).unwrap_or(0))?;
+        let number = |name| self.configs().broker_number(name);
+        let slots = number("max.incremental.fetch.session.cache.slots");
+        let slots = usize::try_from(slots).unwrap_or(0);
+        let Resolved { wanted, session } = self.sessions.resolve(cx.now, request, slots)?;
         let limit =
             i32::try_from(self.configs().broker_number("fetch.max.bytes")).unwrap_or(i32::MAX);
         Ok(Ask {
@@ -185,22 +190,7 @@ impl Broker {
             left -= i64::from(data.records.len());
             look.bytes += u64::from(data.records.len());
             look.urgent |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
-            let same = |topic: &FetchableTopicResponse| {
-                if version >= 13 {
-                    topic.topic_id == wanted.topic_id
-                } else {
-                    topic.topic == wanted.topic
-                }
-            };
-            match look.topics.last_mut() {
-                Some(topic) if same(topic) => topic.partitions.push(data),
-                _ => look.topics.push(FetchableTopicResponse {
-                    topic: wanted.topic.clone(),
-                    topic_id: wanted.topic_id,
-                    partitions: alloc::vec![data],
-                    ..FetchableTopicResponse::default()
-                }),
-            }
+            add_row(&mut look.topics, wanted, version, data);
         }
         look
     }
@@ -304,9 +294,7 @@ impl Broker {
 
     /// Builds the answer; a session leaves out partitions without news.
     fn answer_fetch(&mut self, caller: &Caller, ask: &Ask, mut look: Look) -> Reply {
-        let session_id = self
-            .sessions
-            .answered(ask.session, &mut look.topics, caller.version);
+        let session_id = self.sessions.answered(ask.session, &mut look.topics);
         let response = FetchResponse {
             session_id,
             node_endpoints: self.leaders_named(&look.topics),
@@ -390,7 +378,7 @@ impl Broker {
     pub(crate) fn forget_fetch(&mut self, id: WaitId, fetch: &PendingFetch) {
         for replica in &fetch.at {
             if let Some(found) = self.replicas.get_mut(*replica) {
-                found.fetchers.remove(&id);
+                found.readers.remove(&id);
             }
         }
     }
@@ -436,6 +424,28 @@ fn refusal(
     }
 }
 
+/// Adds a partition's row, to the last topic if it is of the same one: the order of the request is kept.
+fn add_row(
+    topics: &mut Vec<FetchableTopicResponse>,
+    wanted: &Wanted,
+    version: i16,
+    data: PartitionData,
+) {
+    let same = |topic: &FetchableTopicResponse| match version {
+        13.. => topic.topic_id == wanted.topic_id,
+        _ => topic.topic == wanted.topic,
+    };
+    match topics.last_mut() {
+        Some(topic) if same(topic) => topic.partitions.push(data),
+        _ => topics.push(FetchableTopicResponse {
+            topic: wanted.topic.clone(),
+            topic_id: wanted.topic_id,
+            partitions: alloc::vec![data],
+            ..FetchableTopicResponse::default()
+        }),
+    }
+}
+
 fn refuse_all(ask: &Ask, version: i16, code: ErrorCode) -> FetchResponse {
     let mut response = FetchResponse {
         error_code: code.0,
@@ -443,22 +453,7 @@ fn refuse_all(ask: &Ask, version: i16, code: ErrorCode) -> FetchResponse {
     };
     for wanted in &*ask.wanted {
         let data = refusal(wanted.partition, code, Some(Vec::new()));
-        let same = |topic: &&mut FetchableTopicResponse| {
-            if version >= 13 {
-                topic.topic_id == wanted.topic_id
-            } else {
-                topic.topic == wanted.topic
-            }
-        };
-        match response.responses.iter_mut().find(same) {
-            Some(topic) => topic.partitions.push(data),
-            None => response.responses.push(FetchableTopicResponse {
-                topic: wanted.topic.clone(),
-                topic_id: wanted.topic_id,
-                partitions: alloc::vec![data],
-                ..FetchableTopicResponse::default()
-            }),
-        }
+        add_row(&mut response.responses, wanted, version, data);
     }
     response
 }

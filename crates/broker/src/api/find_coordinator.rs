@@ -38,6 +38,11 @@ pub(crate) fn handle(
     } else {
         alloc::vec![request.key.clone()]
     };
+    // However many keys a request has, the topic is asked for once.
+    if request.key_type == GROUP && !keys.is_empty() && broker.image.topic(OFFSETS_TOPIC).is_none()
+    {
+        broker.auto_create(&[Str::from(OFFSETS_TOPIC)], cx.out);
+    }
     let mut rows = Vec::with_capacity(keys.len());
     for key in keys {
         rows.push(find(broker, cx, request.key_type, key));
@@ -61,7 +66,7 @@ pub(crate) fn handle(
     })
 }
 
-fn find(broker: &mut Broker, cx: &mut Cx<'_>, key_type: i8, key: Str) -> Coordinator {
+fn find(broker: &Broker, cx: &Cx<'_>, key_type: i8, key: Str) -> Coordinator {
     let none = |key: Str, code: ErrorCode| Coordinator {
         key,
         node_id: -1,
@@ -89,7 +94,6 @@ fn find(broker: &mut Broker, cx: &mut Cx<'_>, key_type: i8, key: Str) -> Coordin
         }
     }
     let Some(topic) = broker.image.topic(OFFSETS_TOPIC) else {
-        broker.auto_create(&[Str::from(OFFSETS_TOPIC)], cx.out);
         return none(key, ErrorCode::COORDINATOR_NOT_AVAILABLE);
     };
     let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);

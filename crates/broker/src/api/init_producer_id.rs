@@ -27,7 +27,7 @@ pub(crate) fn handle(
         };
         return cx.reply(&refused(code));
     }
-    match broker.take_producer_id(cx.out) {
+    match broker.take_producer_id(cx.now, cx.out) {
         Some(producer_id) => cx.reply(&granted(producer_id)),
         None => broker.await_producer_id(cx),
     }

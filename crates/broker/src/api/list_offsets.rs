@@ -16,6 +16,7 @@ use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex};
 use log::{Log, LogSlice, Lookup};
 use records::{BatchView, decompress};
 use sorted::SortedMap;
+use wire::Str;
 use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest};
 use wire::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
@@ -35,7 +36,7 @@ const LOAD_TIMEOUT_MS: u64 = 30_000;
 #[derive(Clone, Debug)]
 pub(crate) struct PendingListOffsets {
     request: ListOffsetsRequest,
-    /// The replicas under whose `fetchers` it is noted.
+    /// The replicas under whose `readers` it is noted.
     at: Vec<ReplicaId>,
 }
 
@@ -63,7 +64,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ListOffsetsR
     for (replica, _) in &cold {
         at.push(*replica);
         if let Some(found) = broker.replicas.get_mut(*replica) {
-            found.fetchers.insert(id);
+            found.readers.insert(id);
         }
     }
     let deadline = Some(cx.now.plus_millis(LOAD_TIMEOUT_MS));
@@ -117,7 +118,7 @@ impl Broker {
     pub(crate) fn forget_list_offsets(&mut self, id: WaitId, pending: &PendingListOffsets) {
         for replica in &pending.at {
             if let Some(found) = self.replicas.get_mut(*replica) {
-                found.fetchers.remove(&id);
+                found.readers.remove(&id);
             }
         }
     }
@@ -131,14 +132,16 @@ fn answer(
     cold: &mut Vec<(ReplicaId, LogSlice)>,
 ) -> ListOffsetsResponse {
     let mut topics = Vec::with_capacity(request.topics.len());
+    let mut times: SortedMap<(&Str, i32), u32> = SortedMap::new();
     for topic in &request.topics {
-        let mut times: SortedMap<i32, u32> = SortedMap::new();
         for ask in &topic.partitions {
-            *times.entry(ask.partition_index).or_default() += 1;
+            *times.entry((&topic.name, ask.partition_index)).or_default() += 1;
         }
-        let mut partitions = Vec::with_capacity(times.len());
+    }
+    for topic in &request.topics {
+        let mut partitions = Vec::new();
         for ask in &topic.partitions {
-            let result = match times.remove(&ask.partition_index) {
+            let result = match times.remove(&(&topic.name, ask.partition_index)) {
                 Some(1) => find(broker, version, request, &topic.name, ask),
                 Some(_) => Err(Miss::Refused(ErrorCode::INVALID_REQUEST)),
                 // A partition named twice is answered once.

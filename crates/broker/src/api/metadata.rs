@@ -5,6 +5,8 @@
 //!
 //! Left out: authorization; every operation is allowed.
 
+use super::partition_row::PartitionRow;
+use crate::auto_create::CREATED_MAX;
 use crate::broker::{Broker, Cx, Handled};
 use crate::event::{Effect, Note};
 use alloc::sync::Arc;
@@ -28,7 +30,8 @@ pub(crate) const NOT_ASKED: i32 = i32::MIN;
 /// Says whose question makes which topics.
 fn note_made(cx: &mut Cx<'_>, names: &[Str]) {
     let client_id: Arc<str> = Arc::from(cx.client_id.as_deref().unwrap_or_default());
-    for name in names.iter().filter(|name| !is_internal(name)) {
+    let names = names.iter().take(CREATED_MAX);
+    for name in names.filter(|name| !is_internal(name)) {
         cx.out.push(Effect::Note(Note::TopicMade {
             topic: Arc::from(&**name),
             client_id: client_id.clone(),
@@ -47,9 +50,18 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: &MetadataReq
         // An empty list means all topics in version 0, none later.
         Some(asked) if !(asked.is_empty() && version == 0) => {
             let mut seen: SortedSet<(Option<&str>, Uuid)> = SortedSet::new();
+            let mut described: SortedSet<Uuid> = SortedSet::new();
             for ask in asked {
-                if seen.insert((ask.name.as_deref(), ask.topic_id)) {
-                    topics.push(describe(broker, ask, request, &mut missing));
+                // What is named twice, in one way or in several, is told once.
+                if !seen.insert((ask.name.as_deref(), ask.topic_id)) {
+                    continue;
+                }
+                match find(broker, ask) {
+                    Some(topic) if described.insert(topic.id) => {
+                        topics.push(row(broker, topic, request));
+                    }
+                    Some(_) => {}
+                    None => topics.push(unknown(ask, &mut missing)),
                 }
             }
         }
@@ -135,20 +147,16 @@ fn refuse_ids(request: &MetadataRequest, version: i16) -> Option<MetadataRespons
     })
 }
 
-fn describe(
-    broker: &Broker,
-    ask: &MetadataRequestTopic,
-    request: &MetadataRequest,
-    missing: &mut Vec<Str>,
-) -> MetadataResponseTopic {
-    let found = if ask.topic_id == Uuid::ZERO {
+fn find<'a>(broker: &'a Broker, ask: &MetadataRequestTopic) -> Option<&'a Arc<Topic>> {
+    if ask.topic_id == Uuid::ZERO {
         ask.name.as_ref().and_then(|name| broker.image.topic(name))
     } else {
         broker.image.topic_by_id(ask.topic_id)
-    };
-    if let Some(topic) = found {
-        return row(broker, topic, request);
     }
+}
+
+/// The row of a topic that there is not.
+fn unknown(ask: &MetadataRequestTopic, missing: &mut Vec<Str>) -> MetadataResponseTopic {
     let mut answer = MetadataResponseTopic {
         name: ask.name.clone(),
         topic_id: ask.topic_id,
@@ -171,32 +179,17 @@ fn describe(
     answer
 }
 
-/// The replicas of a partition that no live broker holds.
-pub(crate) fn offline(broker: &Broker, partition: &metadata::Partition) -> Vec<NodeId> {
-    let live = |node: &NodeId| {
-        let entry = broker.image.brokers().get(node);
-        entry.is_some_and(|entry| !entry.fenced)
-    };
-    let replicas = partition.replicas.iter().copied();
-    replicas.filter(|node| !live(node)).collect()
-}
-
 fn row(broker: &Broker, topic: &Topic, request: &MetadataRequest) -> MetadataResponseTopic {
-    let numbers = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect::<Vec<i32>>();
     let partition = |(index, partition): (&ids::PartitionIndex, &metadata::Partition)| {
-        let code = if partition.leader().is_some() {
-            ErrorCode::NONE
-        } else {
-            ErrorCode::LEADER_NOT_AVAILABLE
-        };
+        let row = PartitionRow::of(broker, partition);
         MetadataResponsePartition {
-            error_code: code.0,
+            error_code: row.error_code,
             partition_index: index.0,
-            leader_id: partition.leader.0,
-            leader_epoch: partition.leader_epoch.0,
-            replica_nodes: numbers(&partition.replicas),
-            isr_nodes: numbers(&partition.isr),
-            offline_replicas: numbers(&offline(broker, partition)),
+            leader_id: row.leader_id,
+            leader_epoch: row.leader_epoch,
+            replica_nodes: row.replica_nodes,
+            isr_nodes: row.isr_nodes,
+            offline_replicas: row.offline_replicas,
             ..MetadataResponsePartition::default()
         }
     };

@@ -8,6 +8,7 @@ use crate::broker::{Broker, Cx, Handled};
 use alloc::format;
 use group::{Group, MemberDescription};
 use ids::ErrorCode;
+use sorted::SortedSet;
 use wire::Str;
 use wire::describe_groups_request::DescribeGroupsRequest;
 use wire::describe_groups_response::{
@@ -23,8 +24,9 @@ pub(crate) fn handle(
     request: &DescribeGroupsRequest,
 ) -> Handled {
     let mut response = DescribeGroupsResponse::default();
-    response.groups.reserve(request.groups.len());
-    for id in &request.groups {
+    // What is named twice is described once: a group may have a thousand members.
+    let mut seen: SortedSet<&Str> = SortedSet::new();
+    for id in request.groups.iter().filter(|id| seen.insert(*id)) {
         let mut row = match broker.coordinate(cx.now, id, cx.out) {
             Err(code) => DescribedGroup {
                 error_code: code.0,

@@ -4,8 +4,9 @@
 //! type `classic`. While groups are being loaded the answer is 14 rather than an incomplete list.
 
 use crate::broker::{Broker, Cx, Handled};
-use group::Group;
+use group::{Group, State};
 use ids::ErrorCode;
+use sorted::SortedMap;
 use wire::Str;
 use wire::list_groups_request::ListGroupsRequest;
 use wire::list_groups_response::{ListGroupsResponse, ListedGroup};
@@ -22,10 +23,14 @@ pub(crate) fn handle(broker: &Broker, cx: &mut Cx<'_>, request: &ListGroupsReque
     let wanted = |filter: &[Str], name: &str| {
         filter.is_empty() || filter.iter().any(|asked| asked.eq_ignore_ascii_case(name))
     };
+    // Filters are as long as a client likes; there are a handful of states, however many groups.
+    let mut states: SortedMap<State, bool> = SortedMap::new();
+    let mut in_state = |state: State| {
+        *(states.entry(state)).or_insert_with(|| wanted(&request.states_filter, state.name()))
+    };
+    let of_type = wanted(&request.types_filter, TYPE);
     let groups = broker.coordinator.groups();
-    let groups = groups
-        .filter(|group| wanted(&request.states_filter, group.state().name()))
-        .filter(|_| wanted(&request.types_filter, TYPE));
+    let groups = groups.filter(|group| of_type && in_state(group.state()));
     cx.reply(&ListGroupsResponse {
         groups: groups.map(|group| row(cx.caller.version, group)).collect(),
         ..ListGroupsResponse::default()

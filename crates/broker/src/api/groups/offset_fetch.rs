@@ -10,6 +10,7 @@ use crate::broker::{Broker, Cx, Handled};
 use alloc::vec::Vec;
 use group::{Commit, Group};
 use ids::{ErrorCode, PartitionIndex, Uuid};
+use sorted::SortedSet;
 use wire::Str;
 use wire::offset_fetch_request::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
@@ -26,8 +27,10 @@ pub(crate) fn handle(
 ) -> Handled {
     let mut response = OffsetFetchResponse::default();
     if cx.caller.version >= 8 {
-        response.groups.reserve(request.groups.len());
-        for asked in &request.groups {
+        // A group that is named twice is answered once: it may have offsets of every partition.
+        let mut seen: SortedSet<&Str> = SortedSet::new();
+        let groups = request.groups.iter();
+        for asked in groups.filter(|asked| seen.insert(&asked.group_id)) {
             let answer = fetch(broker, cx, asked);
             response.groups.push(answer);
         }
