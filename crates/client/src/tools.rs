@@ -10,22 +10,25 @@ mod console_consumer;
 mod console_producer;
 mod consumer_groups;
 mod delete_records;
+mod deserializers;
+mod formatter;
 mod get_offsets;
 mod groups;
 mod line;
+mod lines;
 mod log;
 pub mod options;
 mod reading;
 mod reads;
+mod settings;
 mod table;
 mod topics;
 mod typed;
-mod values;
 
 pub use line::{SplitError, split_line};
+pub use options::{Values, values};
 pub use reading::files_named;
 pub use reads::only_reads;
-pub use values::{Values, values};
 
 use crate::admin::{Admin, Call, Outcome};
 use crate::io::{Input, Output};
@@ -80,34 +83,34 @@ pub struct ToolInfo {
 
 /// Every tool there is, built or not.
 pub const TOOLS: &[ToolInfo] = &[
-    built("kafka-topics", topics::OPTIONS, topics::start),
+    built("kafka-topics", options::topics::OPTIONS, topics::start),
     built(
         "kafka-console-producer",
-        console_producer::OPTIONS,
+        options::console_producer::OPTIONS,
         console_producer::start,
     ),
     built(
         "kafka-console-consumer",
-        console_consumer::OPTIONS,
+        options::console_consumer::OPTIONS,
         console_consumer::start,
     ),
     built(
         "kafka-consumer-groups",
-        consumer_groups::OPTIONS,
+        options::consumer_groups::OPTIONS,
         consumer_groups::start,
     ),
     built(
         "kafka-get-offsets",
-        get_offsets::OPTIONS,
+        options::get_offsets::OPTIONS,
         get_offsets::start,
     ),
-    built("kafka-configs", configs::OPTIONS, configs::start),
+    built("kafka-configs", options::configs::OPTIONS, configs::start),
     built(
         "kafka-delete-records",
-        delete_records::OPTIONS,
+        options::delete_records::OPTIONS,
         delete_records::start,
     ),
-    built("kafka-groups", groups::OPTIONS, groups::start),
+    built("kafka-groups", options::groups::OPTIONS, groups::start),
     planned("kafka-acls"),
     planned("kafka-broker-api-versions"),
     planned("kafka-client-metrics"),
@@ -284,9 +287,23 @@ impl Said {
     }
 
     /// A message, the help, and status 1, as all of Kafka's tools refuse wrong usage.
-    pub(crate) fn usage(self, message: &str, options: &[Opt]) -> Body {
+    pub(crate) fn usage(self, message: &str, options: &[Opt]) -> Said {
         let help = options::help(options);
-        Body::Said(self.err(message).err(help.trim_end_matches('\n')).exit(1))
+        self.err(message).err(help.trim_end_matches('\n')).exit(1)
+    }
+
+    /// What a tool says that ends with an exception which nobody catches.
+    pub(crate) fn uncaught(self, thrown: &Thrown) -> Said {
+        let said = self.err(&format!("Exception in thread \"main\" {thrown}"));
+        said.cause(thrown).exit(1)
+    }
+
+    /// What Java says below an exception, if something else was behind it.
+    pub(crate) fn cause(self, thrown: &Thrown) -> Said {
+        match &thrown.cause {
+            Some(cause) => self.err(&format!("Caused by: {cause}")),
+            None => self,
+        }
     }
 
     pub(crate) fn log(mut self, level: &'static str, text: &str, logger: &'static str) -> Said {
@@ -305,44 +322,158 @@ impl Said {
     }
 }
 
-/// What `--help`, `--version` or no words at all lead to.
-pub(crate) fn help_or_version(words: &[String], about: &str, options: &[Opt]) -> Option<Body> {
-    let has = |name: &str| words.iter().any(|word| word == name);
-    if words.is_empty() || has("--help") {
-        return Some(Said::default().usage(about, options));
+/// What one of Kafka's tools throws, as Java shows it: `class: message`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Thrown {
+    class: String,
+    pub(crate) message: String,
+    cause: Option<String>,
+}
+
+impl Thrown {
+    pub(crate) fn new(class: &str, message: &str) -> Thrown {
+        Thrown {
+            class: class.to_string(),
+            message: message.to_string(),
+            cause: None,
+        }
     }
-    has("--version").then(|| Body::Said(Said::default().out(VERSION).exit(0)))
+
+    pub(crate) fn no_file(name: &str) -> Thrown {
+        Thrown::new("java.nio.file.NoSuchFileException", name)
+    }
+
+    /// A value that a config does not take.
+    pub(crate) fn config(message: &str) -> Thrown {
+        Thrown::new("org.apache.kafka.common.config.ConfigException", message)
+    }
+
+    /// Whether its class is one of these, or of these packages.
+    pub(crate) fn is_of(&self, starts: &[&str]) -> bool {
+        starts.iter().any(|start| self.class.starts_with(start))
+    }
+
+    pub(crate) fn caused_by(self, cause: &Thrown) -> Thrown {
+        Thrown {
+            cause: Some(cause.to_string()),
+            ..self
+        }
+    }
+
+    /// The exception around this one: its message is all of this.
+    pub(crate) fn within(&self, class: &str) -> Thrown {
+        Thrown::new(class, &self.to_string()).caused_by(self)
+    }
 }
 
-pub(crate) fn parse(words: &[String], options: &[Opt], old: &[Old]) -> Result<Parsed, Refusal> {
-    options::parse(words, options, old)
+impl core::fmt::Display for Thrown {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}: {}", self.class, self.message)
+    }
 }
 
-/// The addresses in `host:port,host:port`; a missing port is 9092.
+impl From<Refusal> for Thrown {
+    fn from(refusal: Refusal) -> Thrown {
+        Thrown::new(refusal.class(), &refusal.to_string())
+    }
+}
+
+/// Takes a command line apart. What is said instead, when it is wrong, asks for help, or has no words at all.
+pub(crate) fn read(
+    words: &[String],
+    about: &str,
+    (options, old): (&[Opt], &[Old]),
+    refuse: fn(Thrown) -> Said,
+) -> Result<Parsed, Said> {
+    let parsed = options::parse(words, options, old).map_err(|refusal| refuse(refusal.into()))?;
+    if words.is_empty() || parsed.has("help") {
+        return Err(Said::default().usage(about, options));
+    }
+    if parsed.has("version") {
+        return Err(Said::default().out(VERSION).exit(0));
+    }
+    Ok(parsed)
+}
+
+/// The addresses in `host:port,host:port`.
 ///
 /// # Errors
 /// Kafka's words for what is no address.
-pub(crate) fn addresses(text: &str) -> Result<Vec<(Arc<str>, u16)>, String> {
+pub(crate) fn addresses(text: &str) -> Result<Vec<(Arc<str>, u16)>, Thrown> {
     let mut found = Vec::new();
-    for part in text
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-    {
+    let parts = text.split(',').map(str::trim);
+    for part in parts.filter(|part| !part.is_empty()) {
+        let bad =
+            |what: &str| Thrown::config(&format!("Invalid {what} in bootstrap.servers: {part}"));
         let bare = part.rsplit_once("://").map_or(part, |(_, rest)| rest);
-        let (host, port) = match bare.rsplit_once(':') {
-            None => (bare, Ok(9092)),
-            Some((host, port)) => (host, port.parse::<u16>()),
-        };
-        let Ok(port) = port else {
-            return Err(format!("Invalid url in bootstrap.servers: {part}"));
-        };
+        let (host, port) = bare.rsplit_once(':').ok_or_else(|| bad("url"))?;
+        let port = port.parse::<u32>().map_err(|_| bad("url"))?;
+        let port = u16::try_from(port).map_err(|_| bad("port"))?;
         found.push((Arc::from(host.trim_matches(['[', ']'])), port));
     }
     if found.is_empty() {
-        return Err("No resolvable bootstrap urls given in bootstrap.servers".into());
+        let none = "No resolvable bootstrap urls given in bootstrap.servers";
+        return Err(Thrown::config(none));
     }
     Ok(found)
+}
+
+/// What some tools say to an address before they ask for anything; `None` when it may be one.
+pub(crate) fn no_address(text: &str) -> Option<&'static str> {
+    if text.trim().is_empty() {
+        return Some("Error while validating the bootstrap address");
+    }
+    let valid = |part: &str| {
+        let port = part.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+        matches!(port, Some(Ok(_)))
+    };
+    let all = text.split(',').all(|part| valid(part.trim()));
+    (!all).then_some("Please provide valid host:port like host1:9091,host2:9092\n ")
+}
+
+/// The file that an option names.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn file<'a>(
+    parsed: &Parsed,
+    env: &'a Env,
+    option: &'static str,
+) -> Result<Option<&'a [u8]>, Thrown> {
+    let Some(name) = parsed.one(option)? else {
+        return Ok(None);
+    };
+    let bytes = env.files.get(name).ok_or_else(|| Thrown::no_file(name))?;
+    Ok(Some(bytes))
+}
+
+/// The settings of a tool's admin client: where the brokers are, and what the file says.
+///
+/// # Errors
+/// As Java's client refuses them.
+pub(crate) fn admin(
+    parsed: &Parsed,
+    env: &Env,
+    servers: &'static str,
+) -> Result<net::Config, Thrown> {
+    let servers = parsed.one(servers)?.unwrap_or_default();
+    let bytes = file(parsed, env, "command-config")?.unwrap_or_default();
+    let failed = |cause: &Thrown| {
+        let class = "org.apache.kafka.common.KafkaException";
+        Thrown::new(class, "Failed to create new KafkaAdminClient").caused_by(cause)
+    };
+    if servers.is_empty() {
+        let unset = "You must set either bootstrap.servers or bootstrap.controllers";
+        return Err(failed(&Thrown::config(unset)));
+    }
+    let addresses = addresses(servers).map_err(|cause| failed(&cause))?;
+    let mut config = net::Config::new("adminclient-1", addresses);
+    for (name, value) in properties(bytes) {
+        if name == "client.id" {
+            config.client_id = value.as_str().into();
+        }
+    }
+    Ok(config)
 }
 
 /// The pairs of a Java properties file: `key=value` or `key: value`, `#` and `!` begin comments.
@@ -385,15 +516,9 @@ pub(crate) enum Job {
 }
 
 impl AdminTool {
-    pub(crate) fn new(
-        bootstrap: Vec<(Arc<str>, u16)>,
-        env: Env,
-        job: Job,
-        before: Said,
-    ) -> AdminTool {
-        let config = net::Config::new("adminclient-1", bootstrap);
+    pub(crate) fn new(config: net::Config, rng: Rng, job: Job, before: Said) -> AdminTool {
         AdminTool {
-            admin: Admin::new(config, env.rng),
+            admin: Admin::new(config, rng),
             job,
             before,
             begun: false,

@@ -2,9 +2,9 @@
 
 use super::super::get_offsets::list_offsets;
 use super::super::options::Parsed;
-use super::super::{Next, Say, table};
+use super::super::{Next, Say, Thrown, table};
 use super::reset::offset_fetch;
-use super::{Leaders, failure_problem, metadata_call, sizes};
+use super::{EXECUTION, Leaders, failure_problem, metadata_call, sizes};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::consumer::protocol;
 use crate::errors;
@@ -86,7 +86,7 @@ impl Describe {
         names: &SortedSet<String>,
         outcomes: Vec<Outcome>,
         say: &mut Say<'_>,
-    ) -> Result<Next, String> {
+    ) -> Result<Next, Thrown> {
         if outcomes.is_empty() {
             let mut calls = alloc::vec![metadata_call()];
             names.iter().for_each(|name| calls.extend(ask_about(name)));
@@ -121,7 +121,7 @@ impl Describe {
         &mut self,
         names: &SortedSet<String>,
         outcomes: Vec<Outcome>,
-    ) -> Result<Leaders, String> {
+    ) -> Result<Leaders, Thrown> {
         let mut outcomes = outcomes.into_iter();
         let leaders = match outcomes.next() {
             Some(Ok(Response::Metadata(metadata))) => sizes(&metadata),
@@ -145,7 +145,8 @@ impl Describe {
                 (Some(modern), _) => group.take_modern(modern),
                 (None, Some(Ok(Response::DescribeGroups(response)))) => {
                     let classic = response.groups.first();
-                    group.take_classic(classic.ok_or("the broker's answer is empty")?)?;
+                    let empty = || Thrown::new(EXECUTION, "the broker's answer is empty");
+                    group.take_classic(classic.ok_or_else(empty)?)?;
                 }
                 (None, Some(Err(failure))) => return Err(failure_problem(failure)),
                 _ => {}
@@ -184,7 +185,7 @@ impl Describe {
     fn print(&self, ends: &SortedMap<(String, i32), i64>, say: &mut Say<'_>) -> Next {
         for group in &self.groups {
             match group.state.as_str() {
-                "Empty" if self.what != What::State => {
+                "Empty" => {
                     say.err(&format!(
                         "\nConsumer group '{}' has no active members.",
                         group.name
@@ -253,7 +254,7 @@ impl Group {
         sorted::sort_by(&mut self.members, |a, b| a.id.cmp(&b.id));
     }
 
-    fn take_classic(&mut self, found: &DescribedGroup) -> Result<(), String> {
+    fn take_classic(&mut self, found: &DescribedGroup) -> Result<(), Thrown> {
         let code = ErrorCode(found.error_code);
         if !code.is_ok() || found.group_state == "Dead" {
             let code = if code.is_ok() {
@@ -267,10 +268,13 @@ impl Group {
                 ErrorCode::GROUP_ID_NOT_FOUND => said.unwrap_or_else(not_found),
                 code => said.unwrap_or_else(|| errors::message(code).into()),
             };
-            return Err(format!("{}: {said}", errors::exception(code)));
+            return Err(Thrown::new(&errors::exception(code), &said).within(EXECUTION));
         }
         self.state = found.group_state.to_string();
-        self.strategy = found.protocol_data.to_string();
+        self.strategy = match found.protocol_data.as_str() {
+            "" => "-".to_string(),
+            strategy => strategy.to_string(),
+        };
         let member = |m: &DescribedGroupMember| {
             let topics = protocol::assigned(&m.member_assignment).into_iter();
             let mut partitions: Vec<(String, i32)> = topics
