@@ -227,7 +227,7 @@ fn without_traces(stdout: &str, stderr: &str) -> String {
             continue;
         }
         let said = kept.iter().any(|kept| kept.contains(message)) || stdout.contains(message);
-        if heads_trace && said {
+        if (heads_trace || names_exception(line)) && said {
             continue;
         }
         kept.push(line);

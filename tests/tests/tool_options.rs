@@ -29,7 +29,7 @@ fn play(tool: &str) -> Vec<String> {
     for (transcript, seed) in options::of(tool).iter().zip(1..) {
         let said = session.run(&transcript.command, place(transcript, seed));
         let exit = said.exit.unwrap_or(-1);
-        let what = transcripts::difference(transcript, &said.stdout, &said.stderr, exit);
+        let what = options::difference(transcript, &said.stdout, &said.stderr, exit);
         let intended = INTENDED.iter().find(|row| row.0 == transcript.line);
         match (what, intended) {
             (Some(what), None) => wrong.push(format!("$ {}\n{what}", transcript.line)),

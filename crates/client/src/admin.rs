@@ -241,7 +241,7 @@ impl Admin {
         }
         if pending.deadline <= now {
             let name = pending.call.name;
-            let message = if self.net.metadata().brokers.is_empty() {
+            let message = if pending.attempts == 0 {
                 format!("Timed out waiting for a node assignment. Call: {name}")
             } else {
                 format!(

@@ -67,6 +67,34 @@ fn shown(transcript: &Transcript) -> String {
     )
 }
 
+/// Tools that list what Java hashes, in that order; here it is sorted.
+const ANY_ORDER: [&str; 4] = [
+    "kafka-consumer-groups",
+    "kafka-delete-records",
+    "kafka-groups",
+    "kafka-topics",
+];
+
+/// What is wrong with an answer, in the light of a recorded one; lines of a list may come in any order.
+#[must_use]
+pub fn difference(expected: &Transcript, stdout: &str, stderr: &str, exit: i32) -> Option<String> {
+    let found = super::difference(expected, stdout, stderr, exit)?;
+    let lists = |tool: &&str| expected.command.starts_with(*tool);
+    if !ANY_ORDER.iter().any(|tool| lists(&tool)) {
+        return Some(found);
+    }
+    let sorted = |text: &str| {
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    };
+    let expected = Transcript {
+        stdout: sorted(&expected.stdout),
+        ..expected.clone()
+    };
+    super::difference(&expected, &sorted(stdout), stderr, exit).map(|_| found)
+}
+
 /// A text as it is recorded: without the help, and with one line for all the frames of a stack trace.
 #[must_use]
 pub fn shortened(text: &str) -> String {

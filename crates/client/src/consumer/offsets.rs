@@ -345,10 +345,10 @@ impl Consumer {
             if let Some(last) = topics.last_mut() {
                 last.partitions.push(ListOffsetsPartition {
                     partition_index: *partition,
-                    timestamp: if *reset == Reset::Earliest {
-                        EARLIEST
-                    } else {
-                        LATEST
+                    timestamp: match *reset {
+                        Reset::Earliest => EARLIEST,
+                        Reset::Since(millis) => now.millis().saturating_sub(millis),
+                        Reset::Latest | Reset::None => LATEST,
                     },
                     ..Default::default()
                 });
@@ -392,9 +392,12 @@ impl Consumer {
                 continue;
             };
             match answer {
-                Some(answer) if ErrorCode(answer.error_code).is_ok() => {
-                    position.found(Offset(answer.offset.max(0)));
-                }
+                Some(answer) if ErrorCode(answer.error_code).is_ok() => match reset {
+                    Reset::Since(_) if answer.offset < 0 => {
+                        position.place = Place::NeedsReset(Reset::Latest);
+                    }
+                    _ => position.found(Offset(answer.offset.max(0))),
+                },
                 _ => {
                     position.place = Place::NeedsReset(reset);
                     failed = true;

@@ -402,9 +402,7 @@ fn check(code: i16, message: Option<&Str>) -> Result<(), String> {
     if code.is_ok() {
         return Ok(());
     }
-    let own = message
-        .map(|message| &**message)
-        .filter(|message| !message.is_empty());
+    let own = message.map(|message| &**message);
     let message = own.unwrap_or(errors::message(code));
     Err(format!("{}: {message}", errors::exception(code)))
 }

@@ -1,6 +1,7 @@
 //! `kafka-console-consumer`: records become lines of standard output.
 
 use super::formatter::Formatter;
+use super::moments;
 use super::options::console_consumer::{OPTIONS, misuse};
 use super::options::{OLD_BROKER_LIST, OLD_NEW_CONSUMER, OLD_WHITELIST, OLD_ZOOKEEPER, Parsed};
 use super::settings::Setting;
@@ -53,18 +54,27 @@ fn begin(words: &[String], mut env: Env) -> Result<ConsoleConsumer, Said> {
     let wanted = Wanted::new(&parsed, &env, &said)?;
     let formatter = Formatter::new(&parsed, &env);
     let formatter = formatter.map_err(|thrown| said.clone().usage(&thrown.message, OPTIONS))?;
-    let consumer = wanted.consumer(&mut env).map_err(|thrown| {
-        let said = said.clone().log("ERROR", UNKNOWN_ERROR, LOGGER);
+    let unknown = |said: Said, thrown: &Thrown| {
+        let said = said.log("ERROR", UNKNOWN_ERROR, LOGGER);
         said.err(&thrown.to_string()).exit(1)
-    })?;
+    };
+    let consumer = wanted.consumer(&mut env);
+    let consumer = consumer.map_err(|thrown| unknown(said.clone(), &thrown))?;
     if !parsed.has("partition") {
         said = said.err(NEW_PROTOCOL);
     }
+    // Kafka's tool reads these only now.
+    let late = ["topic", "include"]
+        .iter()
+        .try_for_each(|name| parsed.one(name).map(|_| ()));
+    let most = late.and_then(|()| parsed.integer("max-messages"));
+    let most = most.map_err(|refusal| unknown(said.clone(), &refusal.into()))?;
     Ok(ConsoleConsumer {
         consumer,
         formatter,
         before: said,
-        left: wanted.most,
+        // Below -1 there is nothing to show, as with 0.
+        left: most.filter(|&most| most != -1).map(|most| most.max(0)),
         timeout_ms: wanted.timeout_ms,
         skip: parsed.has("skip-message-on-error"),
         events: parsed.has("enable-systest-events"),
@@ -87,8 +97,6 @@ struct Wanted {
     begin: Begin,
     /// Properties of the consumer; the later ones go before the earlier.
     properties: Vec<(String, String)>,
-    /// How many records may be shown.
-    most: Option<i64>,
     timeout_ms: Option<u64>,
 }
 
@@ -103,7 +111,7 @@ impl Wanted {
         let number = |number: Result<Option<i64>, super::options::Refusal>| {
             number.map_err(|refusal| uncaught(refusal.into()))
         };
-        let (topic, include) = (text("topic")?, text("include")?);
+        let first = |name: &str| parsed.all(name).first().cloned();
         let partition = number(parsed.integer("partition"))?;
         let file = super::file(parsed, env, "command-config").map_err(uncaught)?;
         let mut properties = super::properties(file.unwrap_or_default());
@@ -139,16 +147,13 @@ impl Wanted {
         let begin = begin_at(offset.as_deref(), from_beginning)
             .map_err(|message| said.clone().usage(&message, OPTIONS))?;
         let timeout = number(parsed.long("timeout-ms"))?;
-        let most = number(parsed.integer("max-messages"))?;
         Ok(Wanted {
             servers: text("bootstrap-server")?.unwrap_or_default(),
-            topic,
-            include,
+            topic: first("topic"),
+            include: first("include"),
             partition: partition.and_then(|partition| i32::try_from(partition).ok()),
             begin,
             properties,
-            // Below -1 there is nothing to show, as with 0.
-            most: most.filter(|&most| most != -1).map(|most| most.max(0)),
             timeout_ms: timeout.and_then(|ms| u64::try_from(ms).ok()),
         })
     }
@@ -160,6 +165,20 @@ impl Wanted {
             set(&mut config, &Setting { name, value })?;
         }
         let topic: Arc<str> = Arc::from(self.topic.as_deref().unwrap_or_default());
+        if config.heartbeat_interval_ms >= config.session_timeout_ms {
+            let class = "java.lang.IllegalArgumentException";
+            let message = "Heartbeat must be set lower than the session timeout";
+            return Err(Thrown::new(class, message));
+        }
+        if config
+            .group
+            .as_ref()
+            .is_some_and(|group| group.trim().is_empty())
+        {
+            let class = "org.apache.kafka.common.errors.InvalidGroupIdException";
+            let message = "The configured group.id should not be an empty string or whitespace.";
+            return Err(Thrown::new(class, message));
+        }
         let subscription = if let Some(partition) = self.partition {
             let partition = PartitionIndex(partition);
             Subscription::Assign(alloc::vec![(
@@ -228,6 +247,14 @@ fn begin_at(offset: Option<&str>, from_beginning: bool) -> Result<Begin, String>
     }
 }
 
+/// Milliseconds of `by_duration:PnDTnHnMn.nS`.
+fn by_duration(text: &str) -> Option<i64> {
+    let duration = text.strip_prefix("by_duration:")?;
+    moments::duration(duration)
+        .ok()
+        .filter(|&millis| millis >= 0)
+}
+
 /// Sets one consumer property; unknown ones do nothing, as in Kafka.
 fn set(config: &mut Config, to: &Setting<'_>) -> Result<(), Thrown> {
     match to.name {
@@ -237,9 +264,9 @@ fn set(config: &mut Config, to: &Setting<'_>) -> Result<(), Thrown> {
                 "earliest" => Reset::Earliest,
                 "latest" => Reset::Latest,
                 "none" => Reset::None,
-                _ => {
-                    return Err(to.bad("Invalid value. It must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'."));
-                }
+                since => Reset::Since(by_duration(since).ok_or_else(|| {
+                    to.bad("Invalid value. It must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'.")
+                })?),
             }
         }
         "client.id" => config.net.client_id = wire::Str::from(to.value),
@@ -268,7 +295,14 @@ fn set(config: &mut Config, to: &Setting<'_>) -> Result<(), Thrown> {
         "max.partition.fetch.bytes" => config.partition_max_bytes = to.int(0)?,
         "max.poll.interval.ms" => config.max_poll_interval_ms = to.int(1)?,
         "partition.assignment.strategy" => {
-            let robin = to.value.to_ascii_lowercase().contains("robin");
+            let names = to.value.split(',').map(|name| name.trim().to_ascii_lowercase());
+            let known = |name: &String| ["range", "robin", "sticky"].iter().any(|n| name.contains(n));
+            if let Some(name) = names.clone().find(|name| !known(name)) {
+                let class = "org.apache.kafka.common.KafkaException";
+                let message = format!("{name} ClassNotFoundException exception occurred");
+                return Err(Thrown::new(class, &message));
+            }
+            let robin = names.clone().next().is_some_and(|name| name.contains("robin"));
             config.assignors = alloc::vec![if robin {
                 Assignor::RoundRobin
             } else {
@@ -374,6 +408,8 @@ impl ConsoleConsumer {
     fn end(&mut self, now: Time, status: i32) {
         if self.ending.is_none() {
             self.ending = Some((status, now.plus_millis(CLOSE_MS)));
+            // What was fetched and not shown is not committed.
+            self.consumer.forget_unread();
             self.consumer.close();
         }
     }

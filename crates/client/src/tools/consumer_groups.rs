@@ -4,7 +4,6 @@
 
 mod csv;
 mod describe;
-mod moments;
 mod reset;
 
 use super::options::consumer_groups::{OPTIONS, incomplete_reset, misuse};
@@ -309,9 +308,7 @@ impl Groups {
             Response::Metadata(metadata) => {
                 let leaders = sizes(&metadata);
                 let named = topics_named(&self.topics)?;
-                let gone = |at: &&(String, Option<Vec<i32>>)| {
-                    at.1.is_none() && !leaders.contains_key(&at.0)
-                };
+                let gone = |at: &&Named| at.1.is_none() && !leaders.contains_key(&at.0);
                 let unknown = named.iter().filter(gone);
                 self.unknown = unknown.map(|(topic, _)| topic.clone()).collect();
                 self.asked = partitions_of(&named, &leaders);
@@ -508,8 +505,11 @@ fn sizes(metadata: &wire::metadata_response::MetadataResponse) -> Leaders {
     topics
 }
 
-/// What `topic` and `topic:0,1` name: topics, perhaps with partitions.
-fn topics_named(words: &[String]) -> Result<Vec<(String, Option<Vec<i32>>)>, Thrown> {
+/// A topic, perhaps with some of its partitions.
+type Named = (String, Option<Vec<i32>>);
+
+/// What `topic` and `topic:0,1` name.
+fn topics_named(words: &[String]) -> Result<Vec<Named>, Thrown> {
     let mut named = Vec::new();
     for word in words {
         let Some((topic, list)) = word.split_once(':') else {
@@ -536,10 +536,7 @@ fn topics_named(words: &[String]) -> Result<Vec<(String, Option<Vec<i32>>)>, Thr
 }
 
 /// The partitions that are meant, those of whole topics as far as there are any.
-fn partitions_of(
-    named: &[(String, Option<Vec<i32>>)],
-    leaders: &Leaders,
-) -> SortedMap<String, Vec<i32>> {
+fn partitions_of(named: &[Named], leaders: &Leaders) -> SortedMap<String, Vec<i32>> {
     let mut scope: SortedMap<String, Vec<i32>> = SortedMap::new();
     for (topic, partitions) in named {
         let there = leaders.get(topic).map_or(0, Vec::len);

@@ -91,18 +91,14 @@ impl AllGroups {
                 return Next::Exit(1);
             }
         };
-        let width = table::widest(15, rows.iter().map(|row| row.0.as_str()));
-        if !rows.is_empty() {
-            say.out(&table::row(&[
-                ("GROUP", width),
-                ("TYPE", 22),
-                ("PROTOCOL", 22),
-            ]));
-        }
+        let width = table::widest(20, rows.iter().map(|row| row.0.as_str()));
+        let shown = |group: &str, kind: &str, protocol: &str| {
+            table::row(&[(group, width), (kind, width), (protocol, width)])
+        };
+        say.out(&shown("GROUP", "TYPE", "PROTOCOL"));
         for (group, kind, protocol) in &rows {
             // Kafka pads a row by one more than its heading.
-            let protocol = format!("{protocol} ");
-            say.out(&table::row(&[(group, width), (kind, 22), (&protocol, 23)]));
+            say.out(&(shown(group, kind, protocol) + " "));
         }
         Next::Exit(0)
     }

@@ -104,7 +104,7 @@ fn session(arguments: &Arguments, tool: &str) -> usize {
 
 fn differs(expected: &Transcript, found: &Transcript) -> Option<String> {
     let exit = found.exit.unwrap_or(-1);
-    transcripts::difference(expected, &found.stdout, &found.stderr, exit)
+    options::difference(expected, &found.stdout, &found.stderr, exit)
 }
 
 fn said(transcript: &Transcript, said: Said) -> Transcript {

@@ -51,23 +51,29 @@ fn row(line: &str, skip: usize) -> Result<(String, i32, i64), Thrown> {
     }
     let fields = fields(line);
     let field = |i: usize| fields.get(skip + i).map(String::as_str);
-    let bad = |kind: &str, text: &str| {
+    let record = if skip == 0 { "NoGroup" } else { "WithGroup" };
+    let bad = |kind: &str, i: usize, name: &str| {
         let class = format!("{EXCEPTIONS}.InvalidFormatException");
+        let before: usize = line
+            .split(',')
+            .take(skip + i)
+            .map(|field| field.len() + 1)
+            .sum();
         let message = format!(
-            "Cannot deserialize value of type `{kind}` from String \"{text}\": not a valid `{kind}` value"
+            "Cannot deserialize value of type `{kind}` from String \"{}\": not a valid `{kind}` value\n at [Source: (StringReader); line: 1, column: {}] (through reference chain: org.apache.kafka.tools.consumer.group.CsvUtils$CsvRecord{record}[\"{name}\"])",
+            field(i).unwrap_or_default(),
+            before + 1
         );
         Thrown::new(&class, &message).within("java.lang.RuntimeException")
     };
+    let partition = field(1).unwrap_or("0").parse();
+    let partition = partition.map_err(|_| bad("int", 1, "partition"))?;
+    let offset = field(2).unwrap_or("0").parse();
+    let offset = offset.map_err(|_| bad("long", 2, "offset"))?;
     if fields.len() > skip + 3 {
-        return Err(bad("int", &fields[1]));
+        return Err(bad("long", 3, "offset"));
     }
-    let partition = field(1).unwrap_or("0");
-    let offset = field(2).unwrap_or("0");
-    Ok((
-        field(0).unwrap_or_default().to_string(),
-        partition.parse().map_err(|_| bad("int", partition))?,
-        offset.parse().map_err(|_| bad("long", offset))?,
-    ))
+    Ok((field(0).unwrap_or_default().to_string(), partition, offset))
 }
 
 /// The fields of a line; they may be quoted.

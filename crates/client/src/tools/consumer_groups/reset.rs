@@ -1,13 +1,13 @@
 //! `--reset-offsets`.
 
 use super::super::get_offsets::list_offsets;
+use super::super::moments::{duration, moment};
 use super::super::options::Parsed;
 use super::super::{Env, Next, Say, Thrown, table};
 use super::csv::{Plan, plan};
-use super::moments::{duration, moment};
 use super::{
-    EXECUTION, Leaders, failure_problem, illegal, incomplete_reset, metadata_call, partitions_of,
-    sizes, topics_named,
+    EXECUTION, Leaders, Named, failure_problem, illegal, incomplete_reset, metadata_call,
+    partitions_of, sizes, topics_named,
 };
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::errors;
@@ -408,7 +408,7 @@ fn unknown(message: &str) -> Thrown {
 }
 
 /// Whether there are all the topics and partitions that were named.
-fn all_there(named: &[(String, Option<Vec<i32>>)], leaders: &Leaders) -> Result<(), Thrown> {
+fn all_there(named: &[Named], leaders: &Leaders) -> Result<(), Thrown> {
     let not_hosted = || unknown(errors::message(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
     let mut missing: Vec<String> = Vec::new();
     for (topic, partitions) in named {

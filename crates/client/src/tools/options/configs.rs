@@ -100,6 +100,9 @@ const FLAGS: [(&str, &str); 12] = [
     ("ip-defaults", "ips"),
 ];
 
+/// So many of them take a name.
+const VALUED: usize = 8;
+
 /// What is wrong with the actions.
 pub(in super::super) fn misuse(parsed: &Parsed) -> Option<String> {
     let (describe, alter) = (parsed.has("describe"), parsed.has("alter"));
@@ -116,6 +119,9 @@ fn illegal(message: &str) -> Thrown {
 /// What the command is about.
 pub(in super::super) fn entity(parsed: &Parsed) -> Result<Entity, Thrown> {
     let kind = kind(parsed)?;
+    for flag in FLAGS.iter().take(VALUED) {
+        parsed.one(flag.0)?;
+    }
     let names = |option: &str| parsed.all(option).iter().cloned();
     let flags = FLAGS.iter().filter(|flag| parsed.has(flag.0));
     // Flags for defaults have no value.

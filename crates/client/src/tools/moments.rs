@@ -1,7 +1,7 @@
-//! Moments and durations, as the tool reads them in ISO 8601.
+//! Moments and durations, as the tools read them in ISO 8601.
 
-use super::super::Thrown;
-use super::super::log::days;
+use super::Thrown;
+use super::log::days;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
