@@ -27,6 +27,7 @@ fn play(tool: &str) -> Vec<String> {
     session.set_min_isr_for_all_brokers();
     let mut wrong = Vec::new();
     for (transcript, seed) in options::of(tool).iter().zip(1..) {
+        eprintln!("RUN {}", transcript.line);
         let said = session.run(&transcript.command, place(transcript, seed));
         let exit = said.exit.unwrap_or(-1);
         let what = options::difference(transcript, &said.stdout, &said.stderr, exit);

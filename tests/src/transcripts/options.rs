@@ -6,7 +6,10 @@
 use super::{Transcript, parse};
 
 /// Where Brooklet means to say something else, and why; by the line as it was typed.
-pub const INTENDED: &[(&str, &str)] = &[];
+pub const INTENDED: &[(&str, &str)] = &[(
+    "printf 'a:1\\tv\\n' | kafka-console-producer --bootstrap-server localhost:9092 --topic lines --reader-property parse.headers=true --reader-property 'headers.separator=['",
+    "what is wrong with a regular expression is said in its own words",
+)];
 
 const FOLDER: &str = "tools/options";
 

@@ -287,6 +287,7 @@ impl Consumer {
         let needy = |place: Place| matches!(place, Place::NeedsReset(_));
         let keys = self.keys_at(needy);
         let mut by_leader: SortedMap<NodeId, Vec<(Key, Reset)>> = SortedMap::new();
+        let mut leaderless = Vec::new();
         for key in keys {
             let Some(Place::NeedsReset(reset)) = self.positions.get(&key).map(|p| p.place) else {
                 continue;
@@ -302,11 +303,27 @@ impl Consumer {
                 .and_then(|known| known.leader)
             {
                 Some(leader) => by_leader.entry(leader).or_default().push((key, reset)),
-                None => self.net.refresh_metadata(),
+                None => leaderless.push(key),
             }
+        }
+        if !leaderless.is_empty() {
+            self.look_for_leaders(now, &leaderless);
         }
         for (leader, asked) in by_leader {
             self.send_list_offsets(now, leader, asked, out);
+        }
+    }
+
+    /// Asks for metadata again because of partitions that nobody leads, in a topic that is known perhaps for ever:
+    /// one that has no such partition. Then that is not asked at once once more.
+    pub(super) fn look_for_leaders(&mut self, now: Time, leaderless: &[Key]) {
+        self.net.refresh_metadata();
+        let metadata = self.net.metadata();
+        let known = leaderless
+            .iter()
+            .any(|key| metadata.topic(&key.0).is_some());
+        if known {
+            self.back_off(now);
         }
     }
 

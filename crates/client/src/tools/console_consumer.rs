@@ -51,24 +51,31 @@ fn begin(words: &[String], mut env: Env) -> Result<ConsoleConsumer, Said> {
     if parsed.has("consumer-property") {
         said = said.out("Option --consumer-property is deprecated and will be removed in a future version. Use --command-property instead.");
     }
-    let wanted = Wanted::new(&parsed, &env, &said)?;
+    let mut wanted = Wanted::new(&parsed, &env, &said)?;
     let formatter = Formatter::new(&parsed, &env);
     let formatter = formatter.map_err(|thrown| said.clone().usage(&thrown.message, OPTIONS))?;
     let unknown = |said: Said, thrown: &Thrown| {
         let said = said.log("ERROR", UNKNOWN_ERROR, LOGGER);
         said.err(&thrown.to_string()).exit(1)
     };
+    let include = parsed.all("include").first();
+    let include = include.map(|text| include_pattern(text)).transpose();
+    wanted.include = include.clone().unwrap_or_default();
     let consumer = wanted.consumer(&mut env);
     let consumer = consumer.map_err(|thrown| unknown(said.clone(), &thrown))?;
     if !parsed.has("partition") {
         said = said.err(NEW_PROTOCOL);
     }
     // Kafka's tool reads these only now.
-    let late = ["topic", "include"]
-        .iter()
-        .try_for_each(|name| parsed.one(name).map(|_| ()));
-    let most = late.and_then(|()| parsed.integer("max-messages"));
-    let most = most.map_err(|refusal| unknown(said.clone(), &refusal.into()))?;
+    for name in ["topic", "include"] {
+        let one = parsed.one(name).map(|_| ());
+        one.map_err(|refusal| unknown(said.clone(), &refusal.into()))?;
+    }
+    include.map_err(|thrown| unknown(said.clone(), &thrown))?;
+    let most = parsed.integer("max-messages").map_err(|refusal| {
+        let said = said.clone().err("Processed a total of 0 messages");
+        unknown(said, &refusal.into())
+    })?;
     Ok(ConsoleConsumer {
         consumer,
         formatter,
@@ -86,13 +93,20 @@ fn begin(words: &[String], mut env: Env) -> Result<ConsoleConsumer, Said> {
     })
 }
 
+fn include_pattern(text: &str) -> Result<Pattern, Thrown> {
+    Pattern::new(text).map_err(|bad| {
+        let class = "java.util.regex.PatternSyntaxException";
+        Thrown::new(class, &format!("{text} is an invalid regex: {bad}."))
+    })
+}
+
 const UNKNOWN_ERROR: &str = "Unknown error when running consumer: ";
 
 /// What a command line asks for.
 struct Wanted {
     servers: String,
     topic: Option<String>,
-    include: Option<String>,
+    include: Option<Pattern>,
     partition: Option<i32>,
     begin: Begin,
     /// Properties of the consumer; the later ones go before the earlier.
@@ -150,7 +164,7 @@ impl Wanted {
         Ok(Wanted {
             servers: text("bootstrap-server")?.unwrap_or_default(),
             topic: first("topic"),
-            include: first("include"),
+            include: None,
             partition: partition.and_then(|partition| i32::try_from(partition).ok()),
             begin,
             properties,
@@ -186,11 +200,7 @@ impl Wanted {
                 self.begin
             )])
         } else if let Some(pattern) = &self.include {
-            let bad = |bad| {
-                let class = "java.util.regex.PatternSyntaxException";
-                Thrown::new(class, &format!("{pattern} is an invalid regex: {bad}."))
-            };
-            Subscription::Pattern(Pattern::topic_filter(pattern).map_err(bad)?)
+            Subscription::Pattern(pattern.clone())
         } else {
             Subscription::Topics([topic].into_iter().collect())
         };

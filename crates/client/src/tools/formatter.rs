@@ -42,13 +42,7 @@ impl Formatter {
             name,
             "DefaultMessageFormatter" | "LoggingMessageFormatter" | "NoOpMessageFormatter"
         ) {
-            return Err(match name {
-                "" => Thrown::new("java.lang.ClassNotFoundException", class),
-                name => Thrown::new(
-                    "java.lang.ClassNotFoundException",
-                    &format!("{name}: this formatter is not part of Brooklet yet."),
-                ),
-            });
+            return Err(no_formatter(class, name));
         }
         let file = super::file(parsed, env, "formatter-config")?;
         let mut pairs = super::properties(file.unwrap_or_default());
@@ -158,6 +152,24 @@ impl Formatter {
         let null = self.null.as_bytes();
         deserializer.text(bytes.map_or(null, |bytes| bytes.as_ref()))
     }
+}
+
+/// Why a class prints no records: there is none, it is another kind of class, or it is not built.
+fn no_formatter(class: &str, name: &str) -> Thrown {
+    let (of, message) = match name {
+        "" if class.starts_with("java.lang.") => (
+            "java.lang.ClassCastException",
+            format!(
+                "class {class} cannot be cast to class org.apache.kafka.common.MessageFormatter ({class} is in module java.base of loader 'bootstrap'; org.apache.kafka.common.MessageFormatter is in unnamed module of loader 'app')"
+            ),
+        ),
+        "" => ("java.lang.ClassNotFoundException", class.to_string()),
+        name => (
+            "java.lang.ClassNotFoundException",
+            format!("{name}: this formatter is not part of Brooklet yet."),
+        ),
+    };
+    Thrown::new(of, &message)
 }
 
 /// The columns of a line, with a separator between them.

@@ -134,14 +134,7 @@ impl Describe {
                 name: name.clone(),
                 ..Default::default()
             };
-            let modern = match answers.first() {
-                Some(Ok(Response::DescribeConsumerGroups(response))) => response
-                    .groups
-                    .first()
-                    .filter(|group| group.error_code == 0),
-                _ => None,
-            };
-            match (modern, answers.get(1)) {
+            match (modern(answers.first())?, answers.get(1)) {
                 (Some(modern), _) => group.take_modern(modern),
                 (None, Some(Ok(Response::DescribeGroups(response)))) => {
                     let classic = response.groups.first();
@@ -209,6 +202,20 @@ impl Describe {
         }
         Next::Exit(0)
     }
+}
+
+/// The group, if it is one of the new protocol.
+fn modern(answer: Option<&Outcome>) -> Result<Option<&ConsumerGroup>, Thrown> {
+    let Some(Ok(Response::DescribeConsumerGroups(response))) = answer else {
+        return Ok(None);
+    };
+    let found = response.groups.first();
+    let code = ErrorCode(found.map_or(0, |group| group.error_code));
+    if code == ErrorCode::INVALID_GROUP_ID {
+        let thrown = Thrown::new(&errors::exception(code), "The group id is invalid.");
+        return Err(thrown.within(EXECUTION));
+    }
+    Ok(found.filter(|_| code.is_ok()))
 }
 
 fn ask_about(name: &str) -> [Call; CALLS] {

@@ -125,8 +125,8 @@ pub(in super::super) fn misuse(parsed: &Parsed) -> Option<String> {
         return Some("The partition is required when offset is specified.".into());
     }
     let pairs = [
-        ("command-property", "consumer-property"),
-        ("formatter-property", "property"),
+        ("consumer-property", "command-property"),
+        ("property", "formatter-property"),
     ];
     parsed
         .missing(&["bootstrap-server"])

@@ -279,15 +279,15 @@ impl Parsed {
         ))
     }
 
-    /// Of a new option and its old name, both given: Kafka's sentence about that.
+    /// Of an option and another name of it, both given: Kafka's sentence about that.
     #[must_use]
     pub fn together(&self, pairs: &[(&str, &str)]) -> Option<String> {
         let mut both = pairs
             .iter()
             .filter(|pair| self.has(pair.0) && self.has(pair.1));
-        let (new, old) = both.next()?;
+        let (one, other) = both.next()?;
         Some(format!(
-            "Options --{new} and --{old} cannot be specified together."
+            "Options --{one} and --{other} cannot be specified together."
         ))
     }
 
