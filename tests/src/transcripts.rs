@@ -245,8 +245,9 @@ fn without_traces(stdout: &str, stderr: &str) -> String {
 #[must_use]
 pub fn without_log(stderr: &str) -> String {
     let mut kept = String::new();
+    let lines: Vec<&str> = stderr.lines().collect();
     let (mut in_log, mut began) = (false, false);
-    for line in stderr.lines() {
+    for (i, line) in lines.iter().enumerate() {
         let dated = line.starts_with('[')
             && line.get(24..26) == Some("] ")
             && line[1..24]
@@ -255,7 +256,12 @@ pub fn without_log(stderr: &str) -> String {
         let of_trace = ["\tat ", "\t... ", "Caused by: ", " (", " at ["]
             .iter()
             .any(|start| line.starts_with(start));
-        in_log = dated || in_log && (of_trace || began && names_exception(line));
+        // A message of several lines ends where its trace begins.
+        let traced = lines.iter().skip(i + 1).take(3);
+        let traced = traced.take_while(|line| !line.starts_with('[') || line.len() < 24);
+        let traced = traced.into_iter().any(|line| line.starts_with("\tat "));
+        let goes_on = of_trace || began && (names_exception(line) || traced);
+        in_log = dated || in_log && goes_on;
         began = dated || in_log && began && !of_trace;
         if !in_log {
             kept.push_str(line);

@@ -23,11 +23,13 @@ fn place(transcript: &Transcript, seed: u64) -> Place {
 
 /// Plays the session of one tool on a fresh core.
 fn play(tool: &str) -> Vec<String> {
-    let mut session = Session::new(&[("offsets.topic.num.partitions", "5")]);
+    let mut session = Session::new(&[
+        ("offsets.topic.num.partitions", "5"),
+        ("group.initial.rebalance.delay.ms", "0"),
+    ]);
     session.set_min_isr_for_all_brokers();
     let mut wrong = Vec::new();
     for (transcript, seed) in options::of(tool).iter().zip(1..) {
-        eprintln!("RUN {}", transcript.line);
         let said = session.run(&transcript.command, place(transcript, seed));
         let exit = said.exit.unwrap_or(-1);
         let what = options::difference(transcript, &said.stdout, &said.stderr, exit);
