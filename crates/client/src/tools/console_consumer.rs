@@ -45,6 +45,10 @@ fn begin(words: &[String], mut env: Env) -> Result<ConsoleConsumer, Said> {
     if let Some(message) = misuse(&parsed) {
         return Err(said.usage(&message, OPTIONS));
     }
+    if parsed.knows_only_zookeeper() {
+        // A consumer would ask for the broker that is guessed beside it without end.
+        return Err(said.exit(1));
+    }
     if parsed.has("property") {
         said = said.out("Option --property is deprecated and will be removed in a future version. Use --formatter-property instead.");
     }

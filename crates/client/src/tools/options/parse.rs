@@ -12,6 +12,8 @@ pub struct Parsed {
     values: SortedMap<&'static str, Vec<String>>,
     /// One line for each old option that was used.
     pub notes: Vec<&'static str>,
+    /// The broker that is expected beside ZooKeeper.
+    beside_zookeeper: Option<String>,
 }
 
 /// Why a command line was refused; [`Refusal::to_string`] has Kafka's words.
@@ -99,6 +101,14 @@ pub fn parse(argv: &[String], options: &[Opt], old: &[Old]) -> Result<Parsed, Re
         let values = parsed.values.entry(option.name).or_default();
         values.extend(value);
     }
+    // A ZooKeeper address says nothing when the brokers' address is given as well.
+    match &parsed.beside_zookeeper {
+        Some(broker) if !parsed.has("bootstrap-server") => {
+            let broker = alloc::vec![broker.clone()];
+            parsed.values.insert("bootstrap-server", broker);
+        }
+        _ => parsed.beside_zookeeper = None,
+    }
     let asks = parsed.has("help") || parsed.has("version");
     for option in options.iter().filter(|_| !asks) {
         let alone = !option.beside.is_empty() && !option.beside.iter().any(|o| parsed.has(o));
@@ -175,17 +185,11 @@ fn take_old<'a>(
     let Some(value) = inline.or_else(|| words.next()) else {
         return Err(Refusal::NoValue(old.name.to_string()));
     };
-    let value = if old.name == OLD_ZOOKEEPER.name {
-        broker_beside(value)
-    } else {
-        value.to_string()
-    };
-    if let Some(name) = old.becomes {
+    if old.name == OLD_ZOOKEEPER.name {
+        parsed.beside_zookeeper = Some(broker_beside(value));
+    } else if let Some(name) = old.becomes {
         let values = parsed.values.entry(name).or_default();
-        // A ZooKeeper address says nothing when the brokers' address is given as well.
-        if values.is_empty() || old.name != OLD_ZOOKEEPER.name {
-            values.push(value);
-        }
+        values.push(value.to_string());
     }
     Ok(())
 }
@@ -199,6 +203,12 @@ fn broker_beside(zookeeper: &str) -> String {
 }
 
 impl Parsed {
+    /// Whether nothing but ZooKeeper's address says where the brokers are.
+    #[must_use]
+    pub fn knows_only_zookeeper(&self) -> bool {
+        self.beside_zookeeper.is_some()
+    }
+
     /// Whether the option was given.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -369,8 +379,13 @@ mod tests {
         let parsed = parse(&args("--zookeeper zk1:2181,zk2:2181/kafka"), OPTIONS, OLD).unwrap();
         assert_eq!(parsed.one("bootstrap-server").unwrap(), Some("zk1:9092"));
         assert_eq!(parsed.notes.len(), 1);
-        let both = args("--bootstrap-server b:1 --zookeeper zk:2181");
-        let parsed = parse(&both, OPTIONS, OLD).unwrap();
-        assert_eq!(parsed.one("bootstrap-server").unwrap(), Some("b:1"));
+        for both in [
+            "--bootstrap-server b:1 --zookeeper zk:2181",
+            "--zookeeper zk:2181 --bootstrap-server b:1",
+        ] {
+            let parsed = parse(&args(both), OPTIONS, OLD).unwrap();
+            assert_eq!(parsed.one("bootstrap-server").unwrap(), Some("b:1"));
+            assert!(!parsed.knows_only_zookeeper());
+        }
     }
 }
