@@ -361,6 +361,12 @@ impl AdminTool {
         }
     }
 
+    /// The same tool, whose calls may take so long.
+    pub(crate) fn within(mut self, millis: u64) -> AdminTool {
+        self.admin.set_timeout(millis);
+        self
+    }
+
     fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {
         if *input == Input::Interrupt {
             self.admin.disconnect(out);

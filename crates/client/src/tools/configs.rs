@@ -64,7 +64,10 @@ fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
         Ok((admin, job))
     });
     match built {
-        Ok((admin, job)) => Ok(AdminTool::new(admin, env.rng, Job::Configs(job), said)),
+        Ok((admin, job)) => {
+            let tool = AdminTool::new(admin, env.rng, Job::Configs(job), said);
+            Ok(tool.within(TIMEOUT_MS))
+        }
         // Its own refusals the tool says without an exception's name.
         Err(thrown) if thrown.is_of(&["java.lang.Illegal", "joptsimple.", INVALID_TOPIC]) => {
             Err(refused(thrown))
@@ -77,6 +80,9 @@ fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
 }
 
 const INVALID_TOPIC: &str = "org.apache.kafka.common.errors.InvalidTopicException";
+
+/// How long a call of this tool may take.
+const TIMEOUT_MS: u64 = 30_000;
 
 fn failed(words: &[String]) -> String {
     let words = words.join(" ");

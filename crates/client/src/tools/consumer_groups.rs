@@ -58,17 +58,22 @@ fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
         return Err(said.out(&text).exit(0));
     }
     let built = super::admin(&parsed, &env, "bootstrap-server").and_then(|admin| {
-        parsed.long("timeout")?;
+        let timeout = parsed.long("timeout")?.unwrap_or(TIMEOUT_MS);
         let job = Groups::new(&parsed, &env)?;
-        Ok((admin, job))
+        Ok((admin, job, u64::try_from(timeout).unwrap_or_default()))
     });
     match built {
-        Ok((admin, job)) => Ok(AdminTool::new(admin, env.rng, Job::Groups(job), said)),
+        Ok((admin, job, timeout)) => {
+            let tool = AdminTool::new(admin, env.rng, Job::Groups(job), said);
+            Ok(tool.within(timeout))
+        }
         Err(thrown) if thrown.is_of(&[ILLEGAL]) => Err(said.usage(&thrown.message, OPTIONS)),
         Err(thrown) => Err(said.out(&failed(&thrown)).cause(&thrown).exit(0)),
     }
 }
 
+/// How long a call of this tool may take, unless it is told otherwise.
+const TIMEOUT_MS: i64 = 30_000;
 const ILLEGAL: &str = "java.lang.IllegalArgumentException";
 const EXECUTION: &str = "java.util.concurrent.ExecutionException";
 

@@ -270,7 +270,7 @@ impl Brooklet {
     fn call(&mut self, words: Vec<String>, stdin: &[u8]) -> Said {
         // What a real Kafka's tool does not wait for is not waited for here.
         let mut tool = Command::new("timeout")
-            .args(["--signal=KILL", "60"])
+            .args(["--signal=KILL", "90"])
             .arg(&self.program)
             .args(words)
             .current_dir(place())

@@ -334,6 +334,7 @@ impl Group {
         let groups = table::widest(15, [self.name.as_str()].into_iter());
         let topics = table::widest(15, partitions.iter().map(|(topic, _)| topic.as_str()));
         let ids = table::widest(15, self.members.iter().map(|member| member.id.as_str()));
+        let hosts = table::widest(15, self.members.iter().map(|member| member.host.as_str()));
         let row = |topic: &str, p: &str, numbers: [&str; 4], who: [&str; 3]| {
             let group = if topic == "TOPIC" {
                 "GROUP"
@@ -345,7 +346,7 @@ impl Group {
                 cells.push((numbers[0], 15));
             }
             cells.extend(numbers[1..].iter().map(|number| (*number, 15)));
-            cells.extend([(who[0], ids), (who[1], 15), (who[2], 0)]);
+            cells.extend([(who[0], ids), (who[1], hosts), (who[2], 0)]);
             table::row(&cells)
         };
         let titles = ["LEADER-EPOCH", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"];
@@ -382,10 +383,12 @@ impl Group {
         let groups = table::widest(15, [self.name.as_str()].into_iter());
         let ids = table::widest(15, self.members.iter().map(|member| member.id.as_str()));
         let rows: Vec<[String; 8]> = self.members.iter().map(Member::cells).collect();
+        let hosts = table::widest(15, rows.iter().map(|row| row[1].as_str()));
+        let clients = table::widest(15, rows.iter().map(|row| row[2].as_str()));
         let current = table::widest(20, rows.iter().map(|row| row[5].as_str()));
         let target = table::widest(20, rows.iter().map(|row| row[7].as_str()));
         let row = |group: &str, cells: [&str; 8]| {
-            let widths = [ids, 15, 15, 15, 15, current, 15, target];
+            let widths = [ids, hosts, clients, 15, 15, current, 15, target];
             let shown = if verbose { 8 } else { 4 };
             let mut all = alloc::vec![(group, groups)];
             all.extend(cells.into_iter().zip(widths).take(shown));
