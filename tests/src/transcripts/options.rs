@@ -82,8 +82,8 @@ const ANY_ORDER: [&str; 4] = [
 #[must_use]
 pub fn difference(expected: &Transcript, stdout: &str, stderr: &str, exit: i32) -> Option<String> {
     let found = super::difference(expected, stdout, stderr, exit)?;
-    let lists = |tool: &&str| expected.command.starts_with(*tool);
-    if !ANY_ORDER.iter().any(|tool| lists(&tool)) {
+    let lists = |tool: &&str| expected.command.starts_with(tool);
+    if !ANY_ORDER.iter().any(lists) {
         return Some(found);
     }
     let sorted = |text: &str| {
