@@ -62,7 +62,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         print!("{USAGE}");
         return Ok(ExitCode::SUCCESS);
     }
-    if !["play", "test"].contains(&command) {
+    if !["play", "test", "conformance"].contains(&command) {
         options::read(command, rest, &[])?;
     }
     match command {
