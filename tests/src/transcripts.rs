@@ -4,6 +4,7 @@
 //! and without Java stack traces, and its exit status. Pieces that differ from run to run are masked on
 //! both sides (`tests/vectors/README.md` names them); help texts are compared as far as they were recorded.
 
+pub mod options;
 pub mod session;
 
 /// One recorded command.
@@ -11,10 +12,12 @@ pub mod session;
 pub struct Transcript {
     /// File name without its ending, such as `016-topics-describe`.
     pub name: String,
+    /// The line as it was typed, with what feeds the command.
+    pub line: String,
     /// The command line, without what feeds it.
     pub command: String,
     /// What was piped in; `None` when nothing was.
-    pub stdin: Option<String>,
+    pub stdin: Option<Vec<u8>>,
     /// Standard output.
     pub stdout: String,
     /// Standard error, the logger's lines apart.
@@ -24,7 +27,7 @@ pub struct Transcript {
 }
 
 /// What a recorded command names as a file and did not find.
-const ABSENT: &str = "inputs/none.json";
+const ABSENT: [&str; 2] = ["inputs/none.json", "inputs/none.csv"];
 
 /// All transcripts in the order in which they were recorded.
 ///
@@ -45,7 +48,7 @@ pub fn all() -> Vec<Transcript> {
 /// The bytes of a file that a command names; `None` for the one of which Kafka was to say that it is missing.
 #[must_use]
 pub fn input(name: &str) -> Option<Vec<u8>> {
-    (name != ABSENT).then(|| vectors::bytes(&format!("tools/{name}")))
+    (!ABSENT.contains(&name)).then(|| vectors::bytes(&format!("tools/{name}")))
 }
 
 /// Takes the text of a transcript apart.
@@ -69,6 +72,7 @@ pub fn parse(name: &str, text: &str) -> Option<Transcript> {
     };
     Some(Transcript {
         name: name.to_string(),
+        line: line.to_string(),
         command: command.to_string(),
         stdin: feed.and_then(piped),
         stdout: without_marks(stdout),
@@ -78,13 +82,13 @@ pub fn parse(name: &str, text: &str) -> Option<Transcript> {
 }
 
 /// What a pipe delivers: `printf '…'`, or one character repeated by `head` and `tr`.
-fn piped(feed: &str) -> Option<String> {
+fn piped(feed: &str) -> Option<Vec<u8>> {
     if let Some(text) = feed.strip_prefix("printf '") {
         return text.strip_suffix('\'').map(unescape);
     }
     let count = feed.strip_prefix("head -c ")?;
     let (count, character) = count.split_once(" /dev/zero | tr '\\0' ")?;
-    Some(character.repeat(count.parse().ok()?))
+    Some(character.repeat(count.parse().ok()?).into_bytes())
 }
 
 /// What stands before the line that begins with `mark`, and what follows the mark.
@@ -107,9 +111,48 @@ fn without_marks(text: &str) -> String {
         .to_string()
 }
 
-/// `printf`'s escapes, as far as the transcripts use them.
-fn unescape(text: &str) -> String {
-    text.replace("\\n", "\n").replace("\\t", "\t")
+/// `printf`'s escapes, as far as the transcripts use them: `\n`, `\t`, `\r` and up to three octal digits.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut pieces = text.split('\\');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let octal = piece.bytes().take(3).take_while(|b| b.is_ascii_digit());
+        let digits = octal.count();
+        let (code, rest) = piece.split_at(digits.max(1).min(piece.len()));
+        match u8::from_str_radix(code, 8) {
+            Ok(byte) => bytes.push(byte),
+            Err(_) => bytes.extend(
+                match code {
+                    "n" => "\n",
+                    "t" => "\t",
+                    "r" => "\r",
+                    other => other,
+                }
+                .bytes(),
+            ),
+        }
+        bytes.extend(rest.bytes());
+    }
+    bytes
+}
+
+/// What was printed as text: bytes that are none, and control characters, as `\xff`.
+#[must_use]
+pub fn printable(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' | '\t' => text.push(c),
+                c if c.is_ascii_control() => text += &format!("\\x{:02x}", u32::from(c)),
+                c => text.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            text += &format!("\\x{byte:02x}");
+        }
+    }
+    text
 }
 
 /// What is wrong with what a tool said, in the light of a transcript; `None` when it fits.
@@ -117,6 +160,7 @@ fn unescape(text: &str) -> String {
 pub fn difference(expected: &Transcript, stdout: &str, stderr: &str, exit: i32) -> Option<String> {
     let theirs = without_traces(&expected.stdout, &expected.stderr);
     let ours = without_log(stderr);
+    let ours = without_traces(stdout, &ours);
     let parts = [
         ("stdout", mask(&expected.stdout), mask(stdout)),
         ("stderr", mask(&theirs), mask(&ours)),
@@ -165,15 +209,25 @@ fn first_difference(theirs: &str, ours: &str) -> String {
 fn without_traces(stdout: &str, stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().collect();
     let is_frame = |line: &&str| line.starts_with("\tat ") || line.starts_with("\t... ");
+    let place = |line: &&str| line.starts_with(" at [");
     let mut kept: Vec<&str> = Vec::new();
+    let mut in_cause = false;
     for (i, line) in lines.iter().enumerate() {
-        if is_frame(line) || line.starts_with("Caused by: ") {
+        in_cause = line.starts_with("Caused by: ") || in_cause && place(line);
+        if is_frame(line) || in_cause {
             continue;
         }
-        let heads_trace = lines.get(i + 1).is_some_and(is_frame);
+        // A message of JSON's reader goes on in a second line that says where.
+        let behind = lines.iter().skip(i + 1).find(|line| !place(line));
+        let heads_trace = behind.is_some_and(is_frame);
         let message = line.split_once(": ").map_or(*line, |(_, message)| message);
+        // What reads JSON and CSV complains at length of what the tool then goes on without.
+        let of_reader = line.starts_with("com.fasterxml.") || place(line);
+        if heads_trace && of_reader {
+            continue;
+        }
         let said = kept.iter().any(|kept| kept.contains(message)) || stdout.contains(message);
-        if heads_trace && said {
+        if (heads_trace || names_exception(line)) && said {
             continue;
         }
         kept.push(line);
@@ -187,18 +241,28 @@ fn without_traces(stdout: &str, stderr: &str) -> String {
     kept.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// Our standard error without the lines that a stock Kafka's logger would write.
-fn without_log(stderr: &str) -> String {
+/// Standard error without the lines that a stock Kafka's logger would write, and the stack traces in them.
+#[must_use]
+pub fn without_log(stderr: &str) -> String {
     let mut kept = String::new();
-    let mut in_log = false;
-    for line in stderr.lines() {
+    let lines: Vec<&str> = stderr.lines().collect();
+    let (mut in_log, mut began) = (false, false);
+    for (i, line) in lines.iter().enumerate() {
         let dated = line.starts_with('[')
             && line.get(24..26) == Some("] ")
             && line[1..24]
                 .bytes()
                 .all(|b| b.is_ascii_digit() || b" -:,".contains(&b));
-        let goes_on = in_log && (line.starts_with(" (") || line.starts_with("org.apache.kafka."));
-        in_log = dated || goes_on;
+        let of_trace = ["\tat ", "\t... ", "Caused by: ", " (", " at ["]
+            .iter()
+            .any(|start| line.starts_with(start));
+        // A message of several lines ends where its trace begins.
+        let traced = lines.iter().skip(i + 1).take(3);
+        let traced = traced.take_while(|line| !line.starts_with('[') || line.len() < 24);
+        let traced = traced.into_iter().any(|line| line.starts_with("\tat "));
+        let goes_on = of_trace || began && (names_exception(line) || traced);
+        in_log = dated || in_log && goes_on;
+        began = dated || in_log && began && !of_trace;
         if !in_log {
             kept.push_str(line);
             kept.push('\n');
@@ -207,13 +271,56 @@ fn without_log(stderr: &str) -> String {
     kept
 }
 
+/// Whether a line begins with the name of an exception's class.
+fn names_exception(line: &str) -> bool {
+    let name = line.split(':').next().unwrap_or_default();
+    let package = [
+        "java.",
+        "org.apache.kafka.",
+        "joptsimple.",
+        "com.fasterxml.",
+    ];
+    package.iter().any(|start| name.starts_with(start)) && !name.contains(' ')
+}
+
 /// Replaces what differs from run to run: topic ids, timestamps, uuids, group numbers.
 #[must_use]
 pub fn mask(text: &str) -> String {
     text.lines().map(|line| mask_line(line) + "\n").collect()
 }
 
+/// Lists that Java prints in the order in which it hashes, which differs from run to run.
+const SETS: [&str; 7] = [
+    "takes one of these options: ",
+    "takes the following options: ",
+    "one of the following scenarios: ",
+    "Valid states are: ",
+    "Valid types are: ",
+    "Option combination ",
+    "the entity type must be one of ",
+];
+
+/// A line whose list, if it has one, is sorted.
+fn sorted_set(line: &str) -> String {
+    let found = SETS
+        .iter()
+        .find_map(|mark| Some((mark, line.split_once(mark)?)));
+    let Some((mark, (before, list))) = found else {
+        return line.to_string();
+    };
+    let bare = |c: char| !matches!(c, '[' | ']' | '"');
+    let list: String = list.chars().filter(|&c| bare(c)).collect();
+    let (list, behind) = match list.find(" can't be used").or(list.find(" with a --")) {
+        Some(at) => list.split_at(at),
+        None => (list.as_str(), ""),
+    };
+    let mut names: Vec<&str> = list.split(", ").collect();
+    names.sort_unstable();
+    format!("{before}{mark}{}{behind}", names.join(", "))
+}
+
 fn mask_line(line: &str) -> String {
+    let line = &sorted_set(line);
     let mut out = String::new();
     let mut word = String::new();
     for c in line.chars().chain([' ']) {
@@ -265,7 +372,7 @@ mod tests {
         let text = "$ printf 'a\\tb\\n' | kafka-x --y\nout\n--- stderr\nerr\n--- exit 1\n--- log4j (x)\n[..]\n";
         let transcript = parse("001-x", text).unwrap();
         assert_eq!(transcript.command, "kafka-x --y");
-        assert_eq!(transcript.stdin.as_deref(), Some("a\tb\n"));
+        assert_eq!(transcript.stdin.as_deref(), Some(&b"a\tb\n"[..]));
         assert_eq!(
             (transcript.stdout.as_str(), transcript.stderr.as_str()),
             ("out\n", "err\n")

@@ -9,10 +9,6 @@ use client::tools::{files_named, find, split_line};
 use std::collections::BTreeMap;
 use tests::transcripts::session::{CommandId, Place, Session};
 use tests::transcripts::{self, Transcript};
-use wire::incremental_alter_configs_request::{
-    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
-};
-use wire::incremental_alter_configs_response::IncrementalAlterConfigsResponse;
 
 const OLD_FLAG: &str =
     "a flag of older courses: Kafka 4 refuses it, Brooklet takes it and says what replaced it";
@@ -153,7 +149,7 @@ fn difference(transcript: &Transcript, stdout: &str, stderr: &str, exit: i32) ->
 /// Plays transcripts in order; `before` sets up what ran beside them.
 fn play(from: u32, below: u32, mut before: impl FnMut(u32, &mut Session)) {
     let mut session = Session::new(&[]);
-    set_min_isr_for_all_brokers(&mut session);
+    session.set_min_isr_for_all_brokers();
     let (mut compared, mut wrong) = (0, Vec::new());
     for transcript in transcripts::all() {
         let number = number(&transcript);
@@ -182,28 +178,6 @@ fn play(from: u32, below: u32, mut before: impl FnMut(u32, &mut Session)) {
         "{} of {compared} differ:\n\n{report}",
         wrong.len()
     );
-}
-
-/// Eligible leader replicas are not built; with them Kafka writes this config into a new metadata log.
-fn set_min_isr_for_all_brokers(session: &mut Session) {
-    let config = AlterableConfig {
-        name: "min.insync.replicas".into(),
-        value: Some("1".into()),
-        ..Default::default()
-    };
-    let all_brokers = AlterConfigsResource {
-        resource_type: 4,
-        resource_name: "".into(),
-        configs: vec![config],
-        ..Default::default()
-    };
-    let request = IncrementalAlterConfigsRequest {
-        resources: vec![all_brokers],
-        ..Default::default()
-    };
-    let conn = session.core.connect();
-    let answer: IncrementalAlterConfigsResponse = session.core.ask(conn, 1, &request);
-    assert_eq!(answer.responses[0].error_code, 0);
 }
 
 /// A command that runs beside the others, in a group of its own.
@@ -245,7 +219,7 @@ fn the_second_recorded_session_is_said_as_kafka_says_it() {
 fn earlier_clients(session: &mut Session) {
     let produce = "kafka-console-producer --bootstrap-server localhost:9092 --topic payments";
     let place = Place {
-        stdin: "committed\n".to_string() + &"x\n".repeat(2004),
+        stdin: ("committed\n".to_string() + &"x\n".repeat(2004)).into(),
         ..Place::default()
     };
     session.run(produce, place);

@@ -6,6 +6,7 @@ mod bench_page;
 mod browser;
 mod build;
 mod codegen;
+mod conformance;
 mod first_load;
 mod options;
 mod play;
@@ -28,6 +29,9 @@ usage: cargo xtask <command>
   play [--port N] [--no-open]   set up and build everything, serve the playground, open it
   test [--only PART[,PART]]     set up everything and run every test, or these parts
   build                         the playground: core to web/wasm/, page to dist/
+  conformance --tools [--record] [TOOL]
+                                run the options of Kafka's console tools by a real Kafka and by Brooklet, and
+                                say where they differ; needs Java 17 and Maven
   bench-page                    measure the world in WebAssembly, and the stage's frames
   first-load                    renew the profile of a first visit, which splits the core in two
   codegen                       renew crates/wire/src/generated from its schema, web/engine/generated from Rust
@@ -58,7 +62,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         print!("{USAGE}");
         return Ok(ExitCode::SUCCESS);
     }
-    if !["play", "test"].contains(&command) {
+    if !["play", "test", "conformance"].contains(&command) {
         options::read(command, rest, &[])?;
     }
     match command {
@@ -66,6 +70,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         "test" => test::run(rest),
         "build" => build::everything().map(|()| ExitCode::SUCCESS),
         "bench-page" => bench_page::run().map(|()| ExitCode::SUCCESS),
+        "conformance" => conformance::run(rest).map(|()| ExitCode::SUCCESS),
         "first-load" => first_load::run().map(|()| ExitCode::SUCCESS),
         "codegen" => done(codegen::run()),
         "codegen-check" => done(codegen::check()),

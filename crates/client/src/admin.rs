@@ -136,6 +136,8 @@ struct Pending {
 pub struct Admin {
     net: Net,
     round: Vec<Pending>,
+    /// How long a call may take.
+    timeout_ms: u64,
 }
 
 impl Admin {
@@ -145,14 +147,21 @@ impl Admin {
         Admin {
             net: Net::new(config, rng),
             round: Vec::new(),
+            timeout_ms: API_TIMEOUT_MS,
         }
+    }
+
+    /// Lets every call from now on take so long; without this, a minute (`default.api.timeout.ms`).
+    pub fn set_timeout(&mut self, millis: u64) {
+        self.timeout_ms = millis;
     }
 
     /// Begins a round of calls; what is left of the round before is forgotten.
     pub fn ask(&mut self, now: Time, calls: Vec<Call>) {
+        let timeout = self.timeout_ms;
         let pending = |call: Call| Pending {
             call,
-            deadline: now.plus_millis(API_TIMEOUT_MS),
+            deadline: now.plus_millis(timeout),
             not_before: Time(0),
             attempts: 0,
             coordinator: None,
@@ -241,7 +250,7 @@ impl Admin {
         }
         if pending.deadline <= now {
             let name = pending.call.name;
-            let message = if self.net.metadata().brokers.is_empty() {
+            let message = if pending.attempts == 0 {
                 format!("Timed out waiting for a node assignment. Call: {name}")
             } else {
                 format!(

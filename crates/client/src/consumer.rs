@@ -53,6 +53,8 @@ impl Assignor {
 pub enum Reset {
     /// At the oldest record.
     Earliest,
+    /// At the first record that is not older than so many milliseconds (KIP-1106), or else behind the newest.
+    Since(i64),
     /// Behind the newest record.
     #[default]
     Latest,
@@ -392,6 +394,17 @@ impl Consumer {
             let committed = position.committed;
             *position = Position::new(begin);
             position.committed = committed;
+        }
+    }
+
+    /// Forgets what was fetched and not handed out, and reads on from there, as after a seek.
+    pub fn forget_unread(&mut self) {
+        for key in core::mem::take(&mut self.ready) {
+            if let Some(position) = self.positions.get_mut(&key)
+                && let Some(at) = position.position
+            {
+                position.found(at);
+            }
         }
     }
 

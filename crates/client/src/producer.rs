@@ -190,6 +190,11 @@ impl Producer {
                 "The message is {serialized} bytes when serialized which is larger than {limit}, which is the value of the max.request.size configuration."
             )));
         }
+        if serialized > self.config.buffer_memory {
+            return Err(Refused::TooLarge(alloc::format!(
+                "The message is {serialized} bytes when serialized which is larger than the total memory buffer you have configured with the buffer.memory configuration."
+            )));
+        }
         if self.buffered.saturating_add(size) > self.config.buffer_memory {
             return Err(Refused::BufferFull);
         }

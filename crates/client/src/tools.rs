@@ -5,27 +5,34 @@
 //! courses teach still work, each with one line on standard error that says what replaced it. Messages
 //! that Kafka's own logger would write go to standard error in its form, without stack traces.
 
+mod begin;
 mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod decimal;
 mod delete_records;
+mod deserializers;
+mod formatter;
 mod get_offsets;
 mod groups;
 mod line;
+mod lines;
 mod log;
+mod moments;
 pub mod options;
 mod reading;
 mod reads;
+mod settings;
 mod table;
 mod topics;
 mod typed;
-mod values;
 
+use begin::{Thrown, addresses, admin, file, no_address, properties, read};
 pub use line::{SplitError, split_line};
+pub use options::{Values, values};
 pub use reading::files_named;
 pub use reads::only_reads;
-pub use values::{Values, values};
 
 use crate::admin::{Admin, Call, Outcome};
 use crate::io::{Input, Output};
@@ -33,11 +40,10 @@ use crate::net;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{Rng, Time};
-use options::{Old, Opt, Parsed, Refusal};
+use options::{Opt, Parsed};
 use sorted::SortedMap;
 
 /// What `--version` prints: the Kafka whose tools these are.
@@ -80,34 +86,34 @@ pub struct ToolInfo {
 
 /// Every tool there is, built or not.
 pub const TOOLS: &[ToolInfo] = &[
-    built("kafka-topics", topics::OPTIONS, topics::start),
+    built("kafka-topics", options::topics::OPTIONS, topics::start),
     built(
         "kafka-console-producer",
-        console_producer::OPTIONS,
+        options::console_producer::OPTIONS,
         console_producer::start,
     ),
     built(
         "kafka-console-consumer",
-        console_consumer::OPTIONS,
+        options::console_consumer::OPTIONS,
         console_consumer::start,
     ),
     built(
         "kafka-consumer-groups",
-        consumer_groups::OPTIONS,
+        options::consumer_groups::OPTIONS,
         consumer_groups::start,
     ),
     built(
         "kafka-get-offsets",
-        get_offsets::OPTIONS,
+        options::get_offsets::OPTIONS,
         get_offsets::start,
     ),
-    built("kafka-configs", configs::OPTIONS, configs::start),
+    built("kafka-configs", options::configs::OPTIONS, configs::start),
     built(
         "kafka-delete-records",
-        delete_records::OPTIONS,
+        options::delete_records::OPTIONS,
         delete_records::start,
     ),
-    built("kafka-groups", groups::OPTIONS, groups::start),
+    built("kafka-groups", options::groups::OPTIONS, groups::start),
     planned("kafka-acls"),
     planned("kafka-broker-api-versions"),
     planned("kafka-client-metrics"),
@@ -284,9 +290,23 @@ impl Said {
     }
 
     /// A message, the help, and status 1, as all of Kafka's tools refuse wrong usage.
-    pub(crate) fn usage(self, message: &str, options: &[Opt]) -> Body {
+    pub(crate) fn usage(self, message: &str, options: &[Opt]) -> Said {
         let help = options::help(options);
-        Body::Said(self.err(message).err(help.trim_end_matches('\n')).exit(1))
+        self.err(message).err(help.trim_end_matches('\n')).exit(1)
+    }
+
+    /// What a tool says that ends with an exception which nobody catches.
+    pub(crate) fn uncaught(self, thrown: &Thrown) -> Said {
+        let said = self.err(&format!("Exception in thread \"main\" {thrown}"));
+        said.cause(thrown).exit(1)
+    }
+
+    /// What Java says below an exception, if something else was behind it.
+    pub(crate) fn cause(self, thrown: &Thrown) -> Said {
+        match &thrown.cause {
+            Some(cause) => self.err(&format!("Caused by: {cause}")),
+            None => self,
+        }
     }
 
     pub(crate) fn log(mut self, level: &'static str, text: &str, logger: &'static str) -> Said {
@@ -303,58 +323,6 @@ impl Said {
             }
         }));
     }
-}
-
-/// What `--help`, `--version` or no words at all lead to.
-pub(crate) fn help_or_version(words: &[String], about: &str, options: &[Opt]) -> Option<Body> {
-    let has = |name: &str| words.iter().any(|word| word == name);
-    if words.is_empty() || has("--help") {
-        return Some(Said::default().usage(about, options));
-    }
-    has("--version").then(|| Body::Said(Said::default().out(VERSION).exit(0)))
-}
-
-pub(crate) fn parse(words: &[String], options: &[Opt], old: &[Old]) -> Result<Parsed, Refusal> {
-    options::parse(words, options, old)
-}
-
-/// The addresses in `host:port,host:port`; a missing port is 9092.
-///
-/// # Errors
-/// Kafka's words for what is no address.
-pub(crate) fn addresses(text: &str) -> Result<Vec<(Arc<str>, u16)>, String> {
-    let mut found = Vec::new();
-    for part in text
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-    {
-        let bare = part.rsplit_once("://").map_or(part, |(_, rest)| rest);
-        let (host, port) = match bare.rsplit_once(':') {
-            None => (bare, Ok(9092)),
-            Some((host, port)) => (host, port.parse::<u16>()),
-        };
-        let Ok(port) = port else {
-            return Err(format!("Invalid url in bootstrap.servers: {part}"));
-        };
-        found.push((Arc::from(host.trim_matches(['[', ']'])), port));
-    }
-    if found.is_empty() {
-        return Err("No resolvable bootstrap urls given in bootstrap.servers".into());
-    }
-    Ok(found)
-}
-
-/// The pairs of a Java properties file: `key=value` or `key: value`, `#` and `!` begin comments.
-pub(crate) fn properties(text: &[u8]) -> Vec<(String, String)> {
-    let text = String::from_utf8_lossy(text);
-    let lines = text.lines().map(str::trim);
-    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '!']));
-    let pair = |line: &str| {
-        let (key, value) = line.split_once(['=', ':']).unwrap_or((line, ""));
-        (key.trim().to_string(), value.trim().to_string())
-    };
-    lines.map(pair).collect()
 }
 
 /// What an administrative tool does next.
@@ -385,19 +353,19 @@ pub(crate) enum Job {
 }
 
 impl AdminTool {
-    pub(crate) fn new(
-        bootstrap: Vec<(Arc<str>, u16)>,
-        env: Env,
-        job: Job,
-        before: Said,
-    ) -> AdminTool {
-        let config = net::Config::new("adminclient-1", bootstrap);
+    pub(crate) fn new(config: net::Config, rng: Rng, job: Job, before: Said) -> AdminTool {
         AdminTool {
-            admin: Admin::new(config, env.rng),
+            admin: Admin::new(config, rng),
             job,
             before,
             begun: false,
         }
+    }
+
+    /// The same tool, whose calls may take so long.
+    pub(crate) fn within(mut self, millis: u64) -> AdminTool {
+        self.admin.set_timeout(millis);
+        self
     }
 
     fn step(&mut self, now: Time, input: &Input, out: &mut Vec<Output>) {

@@ -7,6 +7,10 @@ use client::tools::{Env, Tool, files_named, split_line};
 use cluster::Event;
 use ids::{ConnId, Rng};
 use std::collections::{BTreeMap, VecDeque};
+use wire::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use wire::incremental_alter_configs_response::IncrementalAlterConfigsResponse;
 
 /// The longest a command may take in [`Session::run`]: two minutes of virtual time.
 const PATIENCE_MS: u64 = 120_000;
@@ -34,7 +38,7 @@ pub struct Place {
     /// Lines typed at a terminal, one after the other; `None`: there is no terminal.
     pub typed: Option<Vec<String>>,
     /// What is piped in.
-    pub stdin: String,
+    pub stdin: Vec<u8>,
     /// The files it names, by the names it uses.
     pub files: BTreeMap<String, Bytes>,
 }
@@ -72,6 +76,31 @@ impl Session {
             commands: BTreeMap::new(),
             started: 0,
         }
+    }
+
+    /// Eligible leader replicas are not built; with them Kafka writes this config into a new metadata log.
+    ///
+    /// # Panics
+    /// When the core refuses it.
+    pub fn set_min_isr_for_all_brokers(&mut self) {
+        let config = AlterableConfig {
+            name: "min.insync.replicas".into(),
+            value: Some("1".into()),
+            ..Default::default()
+        };
+        let all_brokers = AlterConfigsResource {
+            resource_type: 4,
+            resource_name: "".into(),
+            configs: vec![config],
+            ..Default::default()
+        };
+        let request = IncrementalAlterConfigsRequest {
+            resources: vec![all_brokers],
+            ..Default::default()
+        };
+        let conn = self.core.connect();
+        let answer: IncrementalAlterConfigsResponse = self.core.ask(conn, 1, &request);
+        assert_eq!(answer.responses[0].error_code, 0);
     }
 
     /// Runs a command to its end.
@@ -122,7 +151,8 @@ impl Session {
         if tool.reads_stdin() && place.typed.is_none() {
             let first = place
                 .stdin
-                .find('\n')
+                .iter()
+                .position(|&byte| byte == b'\n')
                 .map_or(place.stdin.len(), |at| at + 1);
             let mut bytes = Bytes::from(place.stdin);
             let first = bytes.split_to(first);
@@ -307,7 +337,7 @@ impl Command {
                     core.step(Event::Disconnected { conn });
                 }
             }
-            Output::Stdout(bytes) => self.said.stdout += &String::from_utf8_lossy(&bytes),
+            Output::Stdout(bytes) => self.said.stdout += &super::printable(&bytes),
             Output::Stderr(bytes) => self.said.stderr += &String::from_utf8_lossy(&bytes),
             Output::Exit(code) => {
                 self.said.exit = Some(code);

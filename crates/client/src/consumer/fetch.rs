@@ -125,7 +125,7 @@ impl Consumer {
         });
         let busy: SortedSet<NodeId> = busy.collect();
         let mut wanted: SortedMap<NodeId, Vec<(Key, Offset)>> = SortedMap::new();
-        let mut leaderless = false;
+        let mut leaderless = Vec::new();
         for (key, position) in &self.positions {
             let (Place::Found, Some(at)) = (position.place, position.position) else {
                 continue;
@@ -141,11 +141,12 @@ impl Consumer {
             {
                 Some(leader) if busy.contains(&leader) => {}
                 Some(leader) => wanted.entry(leader).or_default().push((key.clone(), at)),
-                None => leaderless = true,
+                None => leaderless.push(key.clone()),
             }
         }
-        if leaderless {
-            self.net.refresh_metadata();
+        let waits = self.failures > 0 && self.not_before > now;
+        if !leaderless.is_empty() && !waits {
+            self.look_for_leaders(now, &leaderless);
         }
         for (leader, asked) in wanted {
             self.send_fetch(now, leader, asked, out);

@@ -287,6 +287,7 @@ impl Consumer {
         let needy = |place: Place| matches!(place, Place::NeedsReset(_));
         let keys = self.keys_at(needy);
         let mut by_leader: SortedMap<NodeId, Vec<(Key, Reset)>> = SortedMap::new();
+        let mut leaderless = Vec::new();
         for key in keys {
             let Some(Place::NeedsReset(reset)) = self.positions.get(&key).map(|p| p.place) else {
                 continue;
@@ -302,11 +303,27 @@ impl Consumer {
                 .and_then(|known| known.leader)
             {
                 Some(leader) => by_leader.entry(leader).or_default().push((key, reset)),
-                None => self.net.refresh_metadata(),
+                None => leaderless.push(key),
             }
+        }
+        if !leaderless.is_empty() {
+            self.look_for_leaders(now, &leaderless);
         }
         for (leader, asked) in by_leader {
             self.send_list_offsets(now, leader, asked, out);
+        }
+    }
+
+    /// Asks for metadata again because of partitions that nobody leads, in a topic that is known perhaps for ever:
+    /// one that has no such partition. Then that is not asked at once once more.
+    pub(super) fn look_for_leaders(&mut self, now: Time, leaderless: &[Key]) {
+        self.net.refresh_metadata();
+        let metadata = self.net.metadata();
+        let known = leaderless
+            .iter()
+            .any(|key| metadata.topic(&key.0).is_some());
+        if known {
+            self.back_off(now);
         }
     }
 
@@ -345,10 +362,10 @@ impl Consumer {
             if let Some(last) = topics.last_mut() {
                 last.partitions.push(ListOffsetsPartition {
                     partition_index: *partition,
-                    timestamp: if *reset == Reset::Earliest {
-                        EARLIEST
-                    } else {
-                        LATEST
+                    timestamp: match *reset {
+                        Reset::Earliest => EARLIEST,
+                        Reset::Since(millis) => now.millis().saturating_sub(millis),
+                        Reset::Latest | Reset::None => LATEST,
                     },
                     ..Default::default()
                 });
@@ -392,9 +409,12 @@ impl Consumer {
                 continue;
             };
             match answer {
-                Some(answer) if ErrorCode(answer.error_code).is_ok() => {
-                    position.found(Offset(answer.offset.max(0)));
-                }
+                Some(answer) if ErrorCode(answer.error_code).is_ok() => match reset {
+                    Reset::Since(_) if answer.offset < 0 => {
+                        position.place = Place::NeedsReset(Reset::Latest);
+                    }
+                    _ => position.found(Offset(answer.offset.max(0))),
+                },
                 _ => {
                     position.place = Place::NeedsReset(reset);
                     failed = true;

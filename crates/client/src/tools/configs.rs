@@ -2,18 +2,14 @@
 //!
 //! Not here: quotas of users, clients and addresses; configs of groups, client metrics and loggers.
 
-mod flags;
-
-pub(super) use flags::OPTIONS;
-
+use super::options::configs::{OPTIONS, changes, entity, incomplete, misuse};
 use super::options::{OLD_ZOOKEEPER, Parsed};
-use super::{AdminTool, Body, Env, Job, Next, Said, Say};
+use super::{AdminTool, Body, Env, Job, Next, Said, Say, Thrown};
 use crate::admin::{Call, Failure, Outcome, Request, Response, Target};
 use crate::errors;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use flags::{changes, entity};
 use ids::{ErrorCode, NodeId};
 use wire::Str;
 use wire::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
@@ -25,7 +21,6 @@ use wire::metadata_request::MetadataRequest;
 use wire::metadata_response::MetadataResponse;
 
 const ABOUT: &str = "This tool helps to manipulate and describe entity config for a topic, client, user, broker, ip, client-metrics or group";
-const ACTIONS: [&str; 2] = ["alter", "describe"];
 /// Sources of a value in DescribeConfigs (KIP-226), by number.
 const SOURCES: [&str; 9] = [
     "UNKNOWN",
@@ -40,38 +35,63 @@ const SOURCES: [&str; 9] = [
 ];
 
 pub(super) fn start(words: &[String], env: Env) -> Body {
-    if let Some(body) = super::help_or_version(words, ABOUT, OPTIONS) {
-        return body;
-    }
-    let refused = |said: Said, message: &str| Body::Said(said.err(message).exit(1));
-    let parsed = match super::parse(words, OPTIONS, &[OLD_ZOOKEEPER]) {
-        Ok(parsed) => parsed,
-        Err(refusal) => return refused(Said::default(), &refusal.to_string()),
-    };
+    Body::Said(match begin(words, env) {
+        Ok(tool) => return Body::Admin(tool),
+        Err(said) => said,
+    })
+}
+
+fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
+    let refuse = |thrown: Thrown| Said::default().err(&thrown.message).exit(1);
+    let parsed = super::read(words, ABOUT, (OPTIONS, &[OLD_ZOOKEEPER]), refuse)?;
     let said = Said::default().notes(&parsed);
-    if ACTIONS.iter().filter(|action| parsed.has(action)).count() != 1 {
-        let message = "Command must include exactly one action: --describe, --alter";
-        return said.usage(message, OPTIONS);
+    if let Some(message) = misuse(&parsed) {
+        return Err(said.usage(&message, OPTIONS));
     }
-    let servers = parsed.last("bootstrap-server");
-    let Some(servers) = servers.or(parsed.last("bootstrap-controller")) else {
-        let message = "One of the required --bootstrap-server or --bootstrap-controller arguments must be specified";
-        return refused(said, message);
+    let refused = |thrown: Thrown| said.clone().err(&thrown.message).exit(1);
+    let entity = entity(&parsed).map_err(refused)?;
+    if parsed.has("alter") {
+        incomplete(&parsed).map_err(refused)?;
+    }
+    let servers = match parsed.has("bootstrap-server") {
+        true => "bootstrap-server",
+        false => "bootstrap-controller",
     };
-    match (
-        super::addresses(servers),
-        Configs::new(&parsed, words, &env),
-    ) {
-        (Ok(bootstrap), Ok(job)) => {
-            Body::Admin(AdminTool::new(bootstrap, env, Job::Configs(job), said))
+    let one = parsed.one(servers).map(|_| ());
+    one.map_err(|refusal| refused(refusal.into()))?;
+    let built = super::admin(&parsed, &env, servers).and_then(|admin| {
+        let job = Configs::new(&parsed, entity, words, &env)?;
+        Ok((admin, job))
+    });
+    match built {
+        Ok((admin, job)) => {
+            let tool = AdminTool::new(admin, env.rng, Job::Configs(job), said);
+            Ok(tool.within(TIMEOUT_MS))
         }
-        (Err(message), _) | (_, Err(message)) => refused(said, &message),
+        // Its own refusals the tool says without an exception's name.
+        Err(thrown) if thrown.is_of(&["java.lang.Illegal", "joptsimple.", INVALID_TOPIC]) => {
+            Err(refused(thrown))
+        }
+        Err(thrown) => {
+            let said = said.err(&failed(words)).err(&thrown.to_string());
+            Err(said.cause(&thrown).exit(1))
+        }
     }
+}
+
+const INVALID_TOPIC: &str = "org.apache.kafka.common.errors.InvalidTopicException";
+
+/// How long a call of this tool may take.
+const TIMEOUT_MS: u64 = 30_000;
+
+fn failed(words: &[String]) -> String {
+    let words = words.join(" ");
+    format!("Error while executing config command with args '{words}'")
 }
 
 /// What has configs here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Topic,
     Broker,
 }
@@ -81,6 +101,13 @@ impl Kind {
         match self {
             Kind::Topic => "topic",
             Kind::Broker => "broker",
+        }
+    }
+
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            Kind::Topic => "topics",
+            Kind::Broker => "brokers",
         }
     }
 
@@ -104,54 +131,55 @@ impl Kind {
 
 /// A topic or a broker; the broker without a name stands for what holds for all of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Entity {
-    kind: Kind,
+pub(super) struct Entity {
+    pub(super) kind: Kind,
     /// `None`: every one of the kind.
-    name: Option<String>,
+    pub(super) name: Option<String>,
 }
 
 /// One change of a config: its new value, or `None` to unset it.
-type Change = (String, Option<String>);
+pub(super) type Change = (String, Option<String>);
 
 /// The work of one command.
 #[derive(Clone, Debug)]
 pub(crate) struct Configs {
     entity: Entity,
     all: bool,
-    /// What to change; empty when describing.
+    /// Whether it changes configs, and how.
+    alters: bool,
     changes: Vec<Change>,
-    /// The command's words, for messages.
-    words: String,
+    /// What is said when it fails.
+    failed: String,
     /// The names that are described, once known.
     names: Vec<String>,
 }
 
 impl Configs {
-    fn new(parsed: &Parsed, words: &[String], env: &Env) -> Result<Configs, String> {
-        let entity = entity(parsed)?;
-        let changes = if parsed.has("alter") {
-            if entity.name.is_none() {
-                let kind = entity.kind.word();
-                return Err(format!(
-                    "An entity name must be specified with --alter of {kind}s"
-                ));
-            }
-            changes(parsed, env)?
-        } else {
-            Vec::new()
-        };
+    fn new(
+        parsed: &Parsed,
+        entity: Entity,
+        words: &[String],
+        env: &Env,
+    ) -> Result<Configs, Thrown> {
+        let mut changes_wanted = Vec::new();
+        if parsed.has("alter") {
+            changes_wanted = changes(parsed, env)?;
+        } else if let (Kind::Topic, Some(name)) = (entity.kind, &entity.name) {
+            valid_topic(name)?;
+        }
         Ok(Configs {
             entity,
             all: parsed.has("all"),
-            changes,
-            words: words.join(" "),
+            changes: changes_wanted,
+            alters: parsed.has("alter"),
+            failed: failed(words),
             names: Vec::new(),
         })
     }
 
     /// Whether nothing is changed.
     pub(super) fn only_reads(&self) -> bool {
-        self.changes.is_empty()
+        !self.alters
     }
 
     /// One round further.
@@ -159,10 +187,7 @@ impl Configs {
         match self.go(outcomes, say) {
             Ok(next) => next,
             Err(problem) => {
-                let words = &self.words;
-                say.err(&format!(
-                    "Error while executing config command with args '{words}'"
-                ));
+                say.err(&self.failed);
                 say.err(&format!(
                     "java.util.concurrent.ExecutionException: {problem}"
                 ));
@@ -173,9 +198,9 @@ impl Configs {
 
     fn go(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Result<Next, String> {
         if outcomes.is_empty() {
-            let call = match self.changes.is_empty() {
-                true => metadata_call(),
-                false => self.alter_call(),
+            let call = match self.alters {
+                true => self.alter_call(),
+                false => metadata_call(),
             };
             return Ok(Next::Ask(alloc::vec![call]));
         }
@@ -300,13 +325,13 @@ impl Configs {
         result: &DescribeConfigsResult,
         say: &mut Say<'_>,
     ) -> Result<(), String> {
-        check(result.error_code, result.error_message.as_ref())?;
         let kind = self.entity.kind;
         let which = if self.all { "All" } else { "Dynamic" };
         say.out(&match name {
             "" => format!("Default configs for {}s in the cluster are:", kind.word()),
             name => format!("{which} configs for {} {name} are:", kind.word()),
         });
+        check(result.error_code, result.error_message.as_ref())?;
         let own = kind.own_source(name);
         let shown = result.configs.iter();
         let mut shown: Vec<_> = shown
@@ -316,6 +341,26 @@ impl Configs {
         shown.iter().for_each(|config| say.out(&line(config)));
         Ok(())
     }
+}
+
+/// Kafka's tool checks a topic's name before it asks for its configs.
+fn valid_topic(name: &str) -> Result<(), Thrown> {
+    let of_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let why = match name {
+        "" => "the empty string is not allowed".to_string(),
+        "." | ".." => format!("'{name}' is not allowed"),
+        name if name.len() > 249 => {
+            format!("the length of '{name}' is longer than the max allowed length 249")
+        }
+        name if !name.chars().all(of_names) => format!(
+            "'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+        ),
+        _ => return Ok(()),
+    };
+    Err(Thrown::new(
+        INVALID_TOPIC,
+        &format!("Topic name is invalid: {why}"),
+    ))
 }
 
 fn line(config: &DescribeConfigsResourceResult) -> String {
@@ -363,9 +408,7 @@ fn check(code: i16, message: Option<&Str>) -> Result<(), String> {
     if code.is_ok() {
         return Ok(());
     }
-    let own = message
-        .map(|message| &**message)
-        .filter(|message| !message.is_empty());
+    let own = message.map(|message| &**message);
     let message = own.unwrap_or(errors::message(code));
     Err(format!("{}: {message}", errors::exception(code)))
 }

@@ -1,13 +1,13 @@
 //! `kafka-console-consumer`: records become lines of standard output.
 
-use super::options::{
-    OLD_BROKER_LIST, OLD_NEW_CONSUMER, OLD_WHITELIST, OLD_ZOOKEEPER, Opt, Parsed, file, integer,
-    long, switch, text,
-};
-use super::{Body, Env, Said, Say};
-use crate::consumer::{
-    Assignor, Begin, Config, ConsumedRecord, Consumer, Event, Isolation, Reset, Subscription,
-};
+use super::formatter::Formatter;
+use super::moments;
+use super::options::console_consumer::{OPTIONS, misuse};
+use super::options::{OLD_BROKER_LIST, OLD_NEW_CONSUMER, OLD_WHITELIST, OLD_ZOOKEEPER, Parsed};
+use super::settings::Setting;
+use super::table::java_bucket;
+use super::{Body, Env, Said, Say, Thrown};
+use crate::consumer::{Assignor, Begin, Config, Consumer, Event, Isolation, Reset, Subscription};
 use crate::errors;
 use crate::io::{Input, Output};
 use crate::pattern::Pattern;
@@ -16,112 +16,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use bytes::Bytes;
 use ids::{Offset, PartitionIndex, Time, TopicPartition};
-
-/// The options of `kafka-console-consumer`.
-pub(super) const OPTIONS: &[Opt] = &[
-    text(
-        "bootstrap-server",
-        "server to connect to",
-        "REQUIRED: The server(s) to connect to.",
-    ),
-    file(
-        "command-config",
-        "config file",
-        "Consumer config properties file. Note that [command-property] takes precedence over this config.",
-    ),
-    text(
-        "command-property",
-        "consumer_prop",
-        "Consumer config properties in the form key=value.",
-    ),
-    text(
-        "consumer-property",
-        "consumer_prop",
-        "(DEPRECATED) Consumer config properties in the form key=value. This option will be removed in a future version. Use --command-property instead.",
-    ),
-    switch(
-        "enable-systest-events",
-        "Print lifecycle events of the consumer; for tests of Kafka itself.",
-    ),
-    text(
-        "formatter",
-        "class",
-        "The class that prints records: DefaultMessageFormatter, LoggingMessageFormatter or NoOpMessageFormatter of org.apache.kafka.tools.consumer. (default: org.apache.kafka.tools.consumer.DefaultMessageFormatter)",
-    ),
-    file(
-        "formatter-config",
-        "config file",
-        "A file of properties of the formatter; --formatter-property goes before it.",
-    ),
-    text(
-        "formatter-property",
-        "prop",
-        "A property of the formatter, key=value: print.timestamp, print.key, print.offset, print.epoch, print.delivery, print.partition, print.headers, print.value, key.separator, line.separator, headers.separator, null.literal.",
-    ),
-    switch(
-        "from-beginning",
-        "Begin with the oldest record, not the newest, when the group has no offset yet.",
-    ),
-    text(
-        "group",
-        "consumer group id",
-        "The consumer group of the consumer.",
-    ),
-    switch("help", "Print usage information."),
-    text(
-        "include",
-        "Java regex (String)",
-        "A regular expression of the topics to consume from.",
-    ),
-    text(
-        "isolation-level",
-        "isolation level",
-        "read_committed leaves out what transactions have not committed; read_uncommitted shows all. (default: read_uncommitted)",
-    ),
-    text(
-        "key-deserializer",
-        "deserializer for key",
-        "The name of a deserializer for keys.",
-    ),
-    integer(
-        "max-messages",
-        "num_messages",
-        "The number of records after which to exit. Without it, goes on for ever.",
-    ),
-    text(
-        "offset",
-        "consume offset",
-        "Where to begin (a non-negative number), or 'earliest' or 'latest'. (default: latest)",
-    ),
-    integer(
-        "partition",
-        "partition",
-        "The partition to consume from; begins at its end unless --offset is given.",
-    ),
-    text(
-        "property",
-        "prop",
-        "(DEPRECATED) A property of the formatter. Use --formatter-property instead.",
-    ),
-    switch(
-        "skip-message-on-error",
-        "Go on after a record that cannot be shown.",
-    ),
-    long(
-        "timeout-ms",
-        "timeout_ms",
-        "Exit when no record has come for this long.",
-    ),
-    text("topic", "topic", "The topic to consume on."),
-    text(
-        "value-deserializer",
-        "deserializer for values",
-        "The name of a deserializer for values.",
-    ),
-    switch("version", "Display Kafka version."),
-];
 
 const ABOUT: &str =
     "This tool helps to read data from Kafka topics and outputs it to standard output.";
@@ -130,23 +25,29 @@ const NEW_PROTOCOL: &str = "The consumer rebalance protocol (KIP-848) is product
 /// Records taken from the consumer at once.
 const POLL: usize = 500;
 
-pub(super) fn start(words: &[String], mut env: Env) -> Body {
-    if let Some(body) = super::help_or_version(words, ABOUT, OPTIONS) {
-        return body;
+pub(super) fn start(words: &[String], env: Env) -> Body {
+    match begin(words, env) {
+        Ok(consumer) => Body::Consumer(Box::new(consumer)),
+        Err(said) => Body::Said(said),
     }
+}
+
+fn begin(words: &[String], mut env: Env) -> Result<ConsoleConsumer, Said> {
+    let refuse = |thrown: Thrown| Said::default().usage(&thrown.message, OPTIONS);
     let old = [
         OLD_ZOOKEEPER,
         OLD_BROKER_LIST,
         OLD_NEW_CONSUMER,
         OLD_WHITELIST,
     ];
-    let parsed = match super::parse(words, OPTIONS, &old) {
-        Ok(parsed) => parsed,
-        Err(refusal) => return Said::default().usage(&refusal.to_string(), OPTIONS),
-    };
+    let parsed = super::read(words, ABOUT, (OPTIONS, &old), refuse)?;
     let mut said = Said::default().notes(&parsed);
     if let Some(message) = misuse(&parsed) {
-        return said.usage(&message, OPTIONS);
+        return Err(said.usage(&message, OPTIONS));
+    }
+    if parsed.knows_only_zookeeper() {
+        // A consumer would ask for the broker that is guessed beside it without end.
+        return Err(said.exit(1));
     }
     if parsed.has("property") {
         said = said.out("Option --property is deprecated and will be removed in a future version. Use --formatter-property instead.");
@@ -154,65 +55,198 @@ pub(super) fn start(words: &[String], mut env: Env) -> Body {
     if parsed.has("consumer-property") {
         said = said.out("Option --consumer-property is deprecated and will be removed in a future version. Use --command-property instead.");
     }
-    let begin = match begin(&parsed) {
-        Ok(begin) => begin,
-        Err(message) => return said.usage(&message, OPTIONS),
+    let mut wanted = Wanted::new(&parsed, &env, &said)?;
+    let formatter = Formatter::new(&parsed, &env);
+    let formatter = formatter.map_err(|thrown| said.clone().usage(&thrown.message, OPTIONS))?;
+    let unknown = |said: Said, thrown: &Thrown| {
+        let said = said.log("ERROR", UNKNOWN_ERROR, LOGGER);
+        said.err(&thrown.to_string()).exit(1)
     };
-    let built = build(&parsed, &mut env, begin)
-        .and_then(|consumer| Ok((consumer, Formatter::new(&parsed, &env)?)));
-    let (consumer, formatter) = match built {
-        Ok(built) => built,
-        Err(message) => {
-            let said = said.log("ERROR", "Unknown error when running consumer: ", LOGGER);
-            return Body::Said(said.err(&message).exit(1));
-        }
-    };
+    let include = parsed.all("include").first();
+    let include = include.map(|text| include_pattern(text)).transpose();
+    wanted.include = include.clone().unwrap_or_default();
+    let consumer = wanted.consumer(&mut env);
+    let consumer = consumer.map_err(|thrown| unknown(said.clone(), &thrown))?;
     if !parsed.has("partition") {
         said = said.err(NEW_PROTOCOL);
     }
-    Body::Consumer(Box::new(ConsoleConsumer {
+    // Kafka's tool reads these only now.
+    for name in ["topic", "include"] {
+        let one = parsed.one(name).map(|_| ());
+        one.map_err(|refusal| unknown(said.clone(), &refusal.into()))?;
+    }
+    include.map_err(|thrown| unknown(said.clone(), &thrown))?;
+    let most = parsed.integer("max-messages").map_err(|refusal| {
+        let said = said.clone().err("Processed a total of 0 messages");
+        unknown(said, &refusal.into())
+    })?;
+    Ok(ConsoleConsumer {
         consumer,
         formatter,
         before: said,
-        left: parsed.number("max-messages").filter(|&max| max >= 0),
-        timeout_ms: parsed
-            .number("timeout-ms")
-            .and_then(|ms| u64::try_from(ms).ok()),
+        // Below -1 there is nothing to show, as with 0.
+        left: most.filter(|&most| most != -1).map(|most| most.max(0)),
+        timeout_ms: wanted.timeout_ms,
+        skip: parsed.has("skip-message-on-error"),
+        events: parsed.has("enable-systest-events"),
         idle_since: None,
         seen: 0,
         full: false,
         more: None,
         ending: None,
-    }))
+    })
 }
 
-fn misuse(parsed: &Parsed) -> Option<String> {
-    if parsed.has("topic") == parsed.has("include") {
-        return Some(
-            "Exactly one of the following arguments is required: [topic], [include]".into(),
-        );
-    }
-    if parsed.has("partition") {
-        if !parsed.has("topic") {
-            return Some("The topic is required when partition is specified.".into());
-        }
-        if parsed.has("from-beginning") && parsed.has("offset") {
-            return Some("Options from-beginning and offset cannot be specified together.".into());
-        }
-    } else if parsed.has("offset") {
-        return Some("The partition is required when offset is specified.".into());
-    }
-    let missing = !parsed.has("bootstrap-server");
-    missing.then(|| "Missing required argument \"[bootstrap-server]\"".into())
+fn include_pattern(text: &str) -> Result<Pattern, Thrown> {
+    Pattern::new(text).map_err(|bad| {
+        let class = "java.util.regex.PatternSyntaxException";
+        Thrown::new(class, &format!("{text} is an invalid regex: {bad}."))
+    })
 }
 
-fn begin(parsed: &Parsed) -> Result<Begin, String> {
-    let Some(text) = parsed.last("offset") else {
-        let earliest = parsed.has("from-beginning");
-        return Ok(if earliest {
-            Begin::Earliest
+const UNKNOWN_ERROR: &str = "Unknown error when running consumer: ";
+
+/// What a command line asks for.
+struct Wanted {
+    servers: String,
+    topic: Option<String>,
+    include: Option<Pattern>,
+    partition: Option<i32>,
+    begin: Begin,
+    /// Properties of the consumer; the later ones go before the earlier.
+    properties: Vec<(String, String)>,
+    timeout_ms: Option<u64>,
+}
+
+impl Wanted {
+    /// Reads the options in Kafka's order.
+    fn new(parsed: &Parsed, env: &Env, said: &Said) -> Result<Wanted, Said> {
+        let uncaught = |thrown: Thrown| said.clone().uncaught(&thrown);
+        let text = |name: &'static str| {
+            let text = parsed.one(name).map_err(|refusal| uncaught(refusal.into()));
+            text.map(|text| text.map(String::from))
+        };
+        let number = |number: Result<Option<i64>, super::options::Refusal>| {
+            number.map_err(|refusal| uncaught(refusal.into()))
+        };
+        let first = |name: &str| parsed.all(name).first().cloned();
+        let partition = number(parsed.integer("partition"))?;
+        let file = super::file(parsed, env, "command-config").map_err(uncaught)?;
+        let mut properties = super::properties(file.unwrap_or_default());
+        let ids_in_file = properties.iter().filter(|(name, _)| name == "group.id");
+        let ids_in_file: Vec<String> = ids_in_file.map(|(_, id)| id.clone()).collect();
+        properties.extend(parsed.pairs("consumer-property"));
+        properties.extend(parsed.pairs("command-property"));
+        let group = text("group")?;
+        let ids = group.iter().chain(ids_in_file.last());
+        if let Some(message) = disagreement(ids, &properties, parsed.has("partition")) {
+            return Err(said.clone().usage(&message, OPTIONS));
+        }
+        properties.extend(group.map(|group| ("group.id".into(), group)));
+        let from_beginning = parsed.has("from-beginning");
+        let reset = properties
+            .iter()
+            .rfind(|(name, _)| name == "auto.offset.reset");
+        match reset {
+            Some((_, reset)) if from_beginning && reset != "earliest" => {
+                let text = format!(
+                    "Can't simultaneously specify --from-beginning and 'auto.offset.reset={reset}', please remove one option"
+                );
+                return Err(said.clone().err(&text).exit(1));
+            }
+            None if from_beginning => {
+                properties.push(("auto.offset.reset".into(), "earliest".into()));
+            }
+            _ => {}
+        }
+        let level = text("isolation-level")?;
+        properties.extend(level.map(|level| ("isolation.level".into(), level)));
+        let offset = text("offset")?;
+        let begin = begin_at(offset.as_deref(), from_beginning)
+            .map_err(|message| said.clone().usage(&message, OPTIONS))?;
+        let timeout = number(parsed.long("timeout-ms"))?;
+        Ok(Wanted {
+            servers: text("bootstrap-server")?.unwrap_or_default(),
+            topic: first("topic"),
+            include: None,
+            partition: partition.and_then(|partition| i32::try_from(partition).ok()),
+            begin,
+            properties,
+            timeout_ms: timeout.and_then(|ms| u64::try_from(ms).ok()),
+        })
+    }
+
+    fn consumer(&self, env: &mut Env) -> Result<Consumer, Thrown> {
+        let servers = super::addresses(&self.servers)?;
+        let mut config = Config::new("console-consumer", servers);
+        for (name, value) in &self.properties {
+            set(&mut config, &Setting { name, value })?;
+        }
+        let topic: Arc<str> = Arc::from(self.topic.as_deref().unwrap_or_default());
+        if config.heartbeat_interval_ms >= config.session_timeout_ms {
+            let class = "java.lang.IllegalArgumentException";
+            let message = "Heartbeat must be set lower than the session timeout";
+            return Err(Thrown::new(class, message));
+        }
+        if config
+            .group
+            .as_ref()
+            .is_some_and(|group| group.trim().is_empty())
+        {
+            let class = "org.apache.kafka.common.errors.InvalidGroupIdException";
+            let message = "The configured group.id should not be an empty string or whitespace.";
+            return Err(Thrown::new(class, message));
+        }
+        let subscription = if let Some(partition) = self.partition {
+            let partition = PartitionIndex(partition);
+            Subscription::Assign(alloc::vec![(
+                TopicPartition { topic, partition },
+                self.begin
+            )])
+        } else if let Some(pattern) = &self.include {
+            Subscription::Pattern(pattern.clone())
         } else {
-            Begin::Latest
+            Subscription::Topics([topic].into_iter().collect())
+        };
+        if config.group.is_none() && !matches!(subscription, Subscription::Assign(_)) {
+            // A group of its own, whose offsets nobody needs.
+            config.group = Some(format!("console-consumer-{}", env.rng.below(100_000)).into());
+            let commits = |(name, _): &(String, String)| name == "enable.auto.commit";
+            config.auto_commit &= self.properties.iter().any(commits);
+        }
+        Ok(Consumer::new(config, subscription, env.rng.fork()))
+    }
+}
+
+/// Why a group, or several, cannot be meant.
+fn disagreement<'a>(
+    ids: impl Iterator<Item = &'a String>,
+    properties: &'a [(String, String)],
+    partition: bool,
+) -> Option<String> {
+    let set = properties.iter().rfind(|(name, _)| name == "group.id");
+    let mut ids: Vec<&str> = ids
+        .chain(set.map(|(_, id)| id))
+        .map(String::as_str)
+        .collect();
+    sorted::sort_by_key(&mut ids, |id| (java_bucket(id, 3), *id));
+    ids.dedup();
+    if ids.len() > 1 {
+        let all: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
+        return Some(format!(
+            "The group ids provided in different places (directly using '--group', via '--consumer-property', or via '--consumer.config') do not match. Detected group ids: {}",
+            all.join(", ")
+        ));
+    }
+    (partition && !ids.is_empty())
+        .then(|| "Options group and partition cannot be specified together.".into())
+}
+
+fn begin_at(offset: Option<&str>, from_beginning: bool) -> Result<Begin, String> {
+    let Some(text) = offset else {
+        return Ok(match from_beginning {
+            true => Begin::Earliest,
+            false => Begin::Latest,
         });
     };
     match text.to_ascii_lowercase().as_str() {
@@ -227,241 +261,73 @@ fn begin(parsed: &Parsed) -> Result<Begin, String> {
     }
 }
 
-fn build(parsed: &Parsed, env: &mut Env, begin: Begin) -> Result<Consumer, String> {
-    let refused =
-        |message: String| format!("org.apache.kafka.common.config.ConfigException: {message}");
-    let servers = parsed.last("bootstrap-server").unwrap_or_default();
-    let mut config = Config::new(
-        "console-consumer",
-        super::addresses(servers).map_err(refused)?,
-    );
-    let mut properties: Vec<(String, String)> = Vec::new();
-    if let Some(file) = parsed.last("command-config") {
-        let text = env
-            .files
-            .get(file)
-            .ok_or_else(|| format!("java.nio.file.NoSuchFileException: {file}"))?;
-        properties.extend(super::properties(text));
-    }
-    properties.extend(parsed.pairs("consumer-property"));
-    properties.extend(parsed.pairs("command-property"));
-    if let Some(level) = parsed.last("isolation-level") {
-        properties.push(("isolation.level".into(), level.into()));
-    }
-    if parsed.has("from-beginning") {
-        properties.push(("auto.offset.reset".into(), "earliest".into()));
-    }
-    if let Some(group) = parsed.last("group") {
-        properties.push(("group.id".into(), group.into()));
-    }
-    for (name, value) in &properties {
-        set(&mut config, name, value).map_err(refused)?;
-    }
-    let subscription = if let Some(partition) = parsed.number("partition") {
-        let topic = Arc::from(parsed.last("topic").unwrap_or_default());
-        let partition = PartitionIndex(i32::try_from(partition).unwrap_or(i32::MAX));
-        Subscription::Assign(alloc::vec![(TopicPartition { topic, partition }, begin)])
-    } else if let Some(pattern) = parsed.last("include") {
-        let compiled = Pattern::topic_filter(pattern);
-        Subscription::Pattern(
-            compiled.map_err(|bad| format!("{pattern} is an invalid regex: {bad}."))?,
-        )
-    } else {
-        let topic = Arc::from(parsed.last("topic").unwrap_or_default());
-        Subscription::Topics([topic].into_iter().collect())
-    };
-    if config.group.is_none() && !matches!(subscription, Subscription::Assign(_)) {
-        // A group of its own, whose offsets nobody needs.
-        config.group = Some(format!("console-consumer-{}", env.rng.below(100_000)).into());
-        config.auto_commit = false;
-    }
-    Ok(Consumer::new(config, subscription, env.rng.fork()))
+/// Milliseconds of `by_duration:PnDTnHnMn.nS`.
+fn by_duration(text: &str) -> Option<i64> {
+    let duration = text.strip_prefix("by_duration:")?;
+    moments::duration(duration)
+        .ok()
+        .filter(|&millis| millis >= 0)
 }
 
 /// Sets one consumer property; unknown ones do nothing, as in Kafka.
-fn set(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
-    let bad = |why: &str| format!("Invalid value {value} for configuration {name}: {why}");
-    let number = || {
-        value
-            .trim()
-            .parse::<u32>()
-            .map_err(|_| bad("Not a number of type INT"))
-    };
-    match name {
-        "auto.commit.interval.ms" => config.auto_commit_interval_ms = number()?,
+fn set(config: &mut Config, to: &Setting<'_>) -> Result<(), Thrown> {
+    match to.name {
+        "auto.commit.interval.ms" => config.auto_commit_interval_ms = to.int(0)?,
         "auto.offset.reset" => {
-            config.reset = match value {
+            config.reset = match to.value {
                 "earliest" => Reset::Earliest,
                 "latest" => Reset::Latest,
                 "none" => Reset::None,
-                _ => {
-                    return Err(bad(
-                        "Invalid value. It must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'.",
-                    ));
-                }
+                since => Reset::Since(by_duration(since).ok_or_else(|| {
+                    to.bad("Invalid value. It must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'.")
+                })?),
             }
         }
-        "client.id" => config.net.client_id = wire::Str::from(value),
-        "enable.auto.commit" => config.auto_commit = value == "true",
-        "fetch.max.bytes" => config.fetch_max_bytes = number()?,
-        "fetch.max.wait.ms" => config.fetch_max_wait_ms = number()?,
-        "fetch.min.bytes" => config.fetch_min_bytes = number()?,
-        "group.id" => config.group = Some(value.into()),
-        "group.instance.id" => config.instance = Some(value.into()),
-        "heartbeat.interval.ms" => config.heartbeat_interval_ms = number()?,
+        "client.id" => config.net.client_id = wire::Str::from(to.value),
+        "enable.auto.commit" => config.auto_commit = to.boolean()?,
+        "fetch.max.bytes" => config.fetch_max_bytes = to.int(0)?,
+        "fetch.max.wait.ms" => config.fetch_max_wait_ms = to.int(0)?,
+        "fetch.min.bytes" => config.fetch_min_bytes = to.int(0)?,
+        "group.id" => config.group = Some(to.value.into()),
+        "group.instance.id" => config.instance = Some(to.value.into()),
+        "group.protocol" if !to.value.eq_ignore_ascii_case("classic") => {
+            return Err(match to.value.eq_ignore_ascii_case("consumer") {
+                true => to.bad("the consumer rebalance protocol is not part of Brooklet yet"),
+                false => to.bad("String must be one of (case insensitive): CLASSIC, CONSUMER"),
+            });
+        }
+        "heartbeat.interval.ms" => config.heartbeat_interval_ms = to.int(0)?,
         "isolation.level" => {
-            config.isolation = match value {
+            config.isolation = match to.value {
                 "read_committed" => Isolation::ReadCommitted,
                 "read_uncommitted" => Isolation::ReadUncommitted,
                 _ => {
-                    return Err(bad(
-                        "String must be one of: read_committed, read_uncommitted",
-                    ));
+                    return Err(to.bad("String must be one of: read_committed, read_uncommitted"));
                 }
             }
         }
-        "max.partition.fetch.bytes" => config.partition_max_bytes = number()?,
-        "max.poll.interval.ms" => config.max_poll_interval_ms = number()?,
+        "max.partition.fetch.bytes" => config.partition_max_bytes = to.int(0)?,
+        "max.poll.interval.ms" => config.max_poll_interval_ms = to.int(1)?,
         "partition.assignment.strategy" => {
-            let robin = value.to_ascii_lowercase().contains("robin");
+            let names = to.value.split(',').map(|name| name.trim().to_ascii_lowercase());
+            let known = |name: &String| ["range", "robin", "sticky"].iter().any(|n| name.contains(n));
+            if let Some(name) = names.clone().find(|name| !known(name)) {
+                let class = "org.apache.kafka.common.KafkaException";
+                let message = format!("{name} ClassNotFoundException exception occurred");
+                return Err(Thrown::new(class, &message));
+            }
+            let robin = names.clone().next().is_some_and(|name| name.contains("robin"));
             config.assignors = alloc::vec![if robin {
                 Assignor::RoundRobin
             } else {
                 Assignor::Range
             }];
         }
-        "request.timeout.ms" => config.net.request_timeout_ms = number()?,
-        "session.timeout.ms" => config.session_timeout_ms = number()?,
+        "request.timeout.ms" => config.net.request_timeout_ms = to.int(0)?,
+        "session.timeout.ms" => config.session_timeout_ms = to.int(0)?,
         _ => {}
     }
     Ok(())
-}
-
-/// How records are printed (`DefaultMessageFormatter`).
-#[derive(Clone, Debug)]
-struct Formatter {
-    silent: bool,
-    timestamp: bool,
-    key: bool,
-    value: bool,
-    partition: bool,
-    offset: bool,
-    delivery: bool,
-    epoch: bool,
-    headers: bool,
-    key_separator: String,
-    line_separator: String,
-    headers_separator: String,
-    null: String,
-}
-
-impl Formatter {
-    fn new(parsed: &Parsed, env: &Env) -> Result<Formatter, String> {
-        let class = parsed
-            .last("formatter")
-            .unwrap_or("DefaultMessageFormatter");
-        let class = class.rsplit('.').next().unwrap_or(class);
-        if !matches!(
-            class,
-            "DefaultMessageFormatter" | "LoggingMessageFormatter" | "NoOpMessageFormatter"
-        ) {
-            return Err(format!(
-                "{class}: this formatter is not part of Brooklet yet."
-            ));
-        }
-        let mut pairs = Vec::new();
-        if let Some(file) = parsed.last("formatter-config") {
-            let text = env
-                .files
-                .get(file)
-                .ok_or_else(|| format!("java.nio.file.NoSuchFileException: {file}"))?;
-            pairs.extend(super::properties(text));
-        }
-        pairs.extend(parsed.pairs("property"));
-        pairs.extend(parsed.pairs("formatter-property"));
-        let last = |name: &str| {
-            let found = pairs.iter().rev().find(|(key, _)| key == name);
-            found.map(|(_, value)| value.as_str())
-        };
-        let yes = |name: &str, default: bool| {
-            last(name).map_or(default, |value| value.trim().eq_ignore_ascii_case("true"))
-        };
-        let or = |name: &str, default: &str| last(name).unwrap_or(default).to_string();
-        Ok(Formatter {
-            silent: class == "NoOpMessageFormatter",
-            timestamp: yes("print.timestamp", false),
-            key: yes("print.key", false),
-            value: yes("print.value", true),
-            partition: yes("print.partition", false),
-            offset: yes("print.offset", false),
-            delivery: yes("print.delivery", false),
-            epoch: yes("print.epoch", false),
-            headers: yes("print.headers", false),
-            key_separator: or("key.separator", "\t"),
-            line_separator: or("line.separator", "\n"),
-            headers_separator: or("headers.separator", ","),
-            null: or("null.literal", "null"),
-        })
-    }
-
-    /// Appends the line of one record.
-    fn print(&self, record: &ConsumedRecord, line: &mut Vec<u8>) {
-        if self.silent {
-            return;
-        }
-        let mut parts: Vec<Vec<u8>> = Vec::new();
-        if self.timestamp {
-            let kind = if record.log_append_time {
-                "LogAppendTime"
-            } else {
-                "CreateTime"
-            };
-            let text = if record.timestamp < 0 {
-                "NO_TIMESTAMP".to_string()
-            } else {
-                format!("{kind}:{}", record.timestamp)
-            };
-            parts.push(text.into());
-        }
-        if self.partition {
-            parts.push(format!("Partition:{}", record.partition).into());
-        }
-        if self.offset {
-            parts.push(format!("Offset:{}", record.offset).into());
-        }
-        if self.delivery {
-            parts.push(b"Delivery:NOT_PRESENT".to_vec());
-        }
-        if self.epoch {
-            parts.push(b"Epoch:NOT_PRESENT".to_vec());
-        }
-        if self.headers {
-            parts.push(self.header_list(record));
-        }
-        if self.key {
-            parts.push(self.or_null(record.key.as_ref()));
-        }
-        if self.value {
-            parts.push(self.or_null(record.value.as_ref()));
-        }
-        line.extend(parts.join(self.key_separator.as_bytes()));
-        line.extend(self.line_separator.as_bytes());
-    }
-
-    fn header_list(&self, record: &ConsumedRecord) -> Vec<u8> {
-        if record.headers.is_empty() {
-            return b"NO_HEADERS".to_vec();
-        }
-        let pair = |(key, value): &(Bytes, Option<Bytes>)| {
-            [key.as_ref(), b":", self.or_null(value.as_ref()).as_slice()].concat()
-        };
-        let pairs: Vec<Vec<u8>> = record.headers.iter().map(pair).collect();
-        pairs.join(self.headers_separator.as_bytes())
-    }
-
-    fn or_null(&self, bytes: Option<&Bytes>) -> Vec<u8> {
-        bytes.map_or_else(|| self.null.clone().into_bytes(), |bytes| bytes.to_vec())
-    }
 }
 
 /// A console consumer that runs.
@@ -473,6 +339,10 @@ pub(crate) struct ConsoleConsumer {
     /// How many records may still be shown.
     left: Option<i64>,
     timeout_ms: Option<u64>,
+    /// A record that cannot be shown is left out.
+    skip: bool,
+    /// Its end is told on standard output.
+    events: bool,
     /// When the last record came.
     idle_since: Option<Time>,
     seen: u64,
@@ -541,6 +411,9 @@ impl ConsoleConsumer {
                 "Processed a total of {} messages",
                 self.seen
             )));
+            if self.events {
+                out.push(Output::stdout_line("shutdown_complete"));
+            }
             self.consumer.disconnect(out);
             out.push(Output::Exit(status));
         }
@@ -549,6 +422,8 @@ impl ConsoleConsumer {
     fn end(&mut self, now: Time, status: i32) {
         if self.ending.is_none() {
             self.ending = Some((status, now.plus_millis(CLOSE_MS)));
+            // What was fetched and not shown is not committed.
+            self.consumer.forget_unread();
             self.consumer.close();
         }
     }
@@ -562,9 +437,25 @@ impl ConsoleConsumer {
         let records = self.consumer.poll_records(now, most);
         let mut lines = Vec::new();
         for record in &records {
-            self.formatter.print(record, &mut lines);
+            self.seen += 1;
+            let Err(thrown) = self.formatter.print(record, &mut lines) else {
+                continue;
+            };
+            if !lines.is_empty() {
+                out.push(Output::Stdout(core::mem::take(&mut lines).into()));
+            }
+            let mut say = Say { now, out };
+            let text = match self.skip {
+                true => "Error processing message, skipping this message: ",
+                false => UNKNOWN_ERROR,
+            };
+            say.log("ERROR", text, LOGGER);
+            say.err(&thrown.to_string());
+            if !self.skip {
+                self.end(now, 1);
+                return;
+            }
         }
-        self.seen += records.len() as u64;
         if !lines.is_empty() {
             out.push(Output::Stdout(lines.into()));
         }
@@ -590,7 +481,8 @@ impl ConsoleConsumer {
                     LOGGER,
                 );
                 say.err(&format!("{}: {message}", errors::exception(code)));
-                self.end(say.now, 1);
+                // Kafka's tool ends with 0 all the same.
+                self.end(say.now, 0);
             }
         }
     }

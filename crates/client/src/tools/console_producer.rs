@@ -1,11 +1,13 @@
 //! `kafka-console-producer`: lines of standard input become records.
 
-use super::options::{OLD_BROKER_LIST, Opt, Parsed, file, integer, long, maybe, switch, text};
-use super::typed::Typed;
-use super::{Body, Env, Said, Say};
+use super::lines::Lines;
+use super::options::console_producer::{OPTIONS, misuse};
+use super::options::{OLD_BROKER_LIST, Parsed};
+use super::settings::Setting;
+use super::{Body, Env, Said, Say, Thrown};
 use crate::errors;
 use crate::io::{Input, Output};
-use crate::producer::{Acks, Config, Event, Header, Producer, Record, Refused, Ticket};
+use crate::producer::{Acks, Config, Event, Producer, Record, Refused, Ticket};
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -16,137 +18,28 @@ use codecs::Compression;
 use ids::{ErrorCode, Time};
 use sorted::SortedMap;
 
-/// The options of `kafka-console-producer`.
-pub(super) const OPTIONS: &[Opt] = &[
-    integer(
-        "batch-size",
-        "size",
-        "The buffer size in bytes allocated for a partition. When records are received which are smaller than this size the producer will attempt to optimistically group them together until this size is reached. This is the option to control batch.size in producer configs. Please note that this option will be replaced if max-partition-memory-bytes is also set. (default: 16384)",
-    ),
-    text(
-        "bootstrap-server",
-        "server to connect to",
-        "REQUIRED: The server(s) to connect to.",
-    ),
-    file(
-        "command-config",
-        "config file",
-        "A file of producer properties; --command-property goes before it.",
-    ),
-    text(
-        "command-property",
-        "producer_prop",
-        "A producer property in the form key=value.",
-    ),
-    maybe(
-        "compression-codec",
-        "compression-codec",
-        "'none', 'gzip', 'snappy', 'lz4' or 'zstd'. Without a value, gzip.",
-    ),
-    switch("help", "Print usage information."),
-    text(
-        "line-reader",
-        "reader_class",
-        "The class that reads lines. Only org.apache.kafka.tools.LineMessageReader is known. (default: org.apache.kafka.tools.LineMessageReader)",
-    ),
-    long(
-        "max-block-ms",
-        "max block on send",
-        "How long a record waits for its topic to be known. (default: 60000)",
-    ),
-    long(
-        "max-memory-bytes",
-        "total memory in bytes",
-        "Memory for records that wait to be sent. (default: 33554432)",
-    ),
-    integer(
-        "max-partition-memory-bytes",
-        "memory in bytes per partition",
-        "The same as batch-size. (default: 16384)",
-    ),
-    integer(
-        "message-send-max-retries",
-        "retries",
-        "How often a batch is sent again. (default: 3)",
-    ),
-    long(
-        "metadata-expiry-ms",
-        "metadata expiration interval",
-        "How long what is known of the cluster holds. (default: 300000)",
-    ),
-    text(
-        "producer-property",
-        "producer_prop",
-        "(DEPRECATED) A producer property in the form key=value. Use --command-property instead.",
-    ),
-    text(
-        "property",
-        "prop",
-        "(DEPRECATED) A property of the line reader. Use --reader-property instead.",
-    ),
-    file(
-        "reader-config",
-        "config file",
-        "A file of properties of the line reader; --reader-property goes before it.",
-    ),
-    text(
-        "reader-property",
-        "prop",
-        "A property of the line reader, key=value: parse.key, key.separator, ignore.error, parse.headers, headers.delimiter, headers.separator, headers.key.separator, null.marker.",
-    ),
-    text(
-        "request-required-acks",
-        "request required acks",
-        "'0', '1', '-1' or 'all'. (default: -1)",
-    ),
-    integer(
-        "request-timeout-ms",
-        "request timeout ms",
-        "How long an answer may take. (default: 1500)",
-    ),
-    long(
-        "retry-backoff-ms",
-        "retry delays",
-        "How long to wait before sending again. (default: 100)",
-    ),
-    integer(
-        "socket-buffer-size",
-        "size",
-        "The size of the TCP receive buffer. (default: 102400)",
-    ),
-    switch("sync", "Send one record after the other."),
-    long(
-        "timeout",
-        "timeout_ms",
-        "How long a batch gathers records. (default: 1000)",
-    ),
-    text(
-        "topic",
-        "topic",
-        "REQUIRED: The topic name to produce messages to.",
-    ),
-    switch("version", "Display Kafka version."),
-];
-
 const ABOUT: &str = "This tool helps to read data from standard input and publish it to Kafka.";
 const CALLBACK: &str = "org.apache.kafka.clients.producer.internals.ErrorLoggingCallback";
 
 pub(super) fn start(words: &[String], env: Env) -> Body {
-    if let Some(body) = super::help_or_version(words, ABOUT, OPTIONS) {
-        return body;
+    match begin(words, env) {
+        Ok(producer) => Body::Producer(producer),
+        Err(said) => Body::Said(said),
     }
-    let parsed = match super::parse(words, OPTIONS, &[OLD_BROKER_LIST]) {
-        Ok(parsed) => parsed,
-        Err(refusal) => return Said::default().usage(&refusal.to_string(), OPTIONS),
-    };
+}
+
+fn begin(words: &[String], env: Env) -> Result<ConsoleProducer, Said> {
+    let refuse = |thrown: Thrown| Said::default().usage(&thrown.message, OPTIONS);
+    let parsed = super::read(words, ABOUT, (OPTIONS, &[OLD_BROKER_LIST]), refuse)?;
     let mut said = Said::default().notes(&parsed);
-    for required in ["topic", "bootstrap-server"] {
-        if !parsed.has(required) {
-            return said.usage(
-                &format!("Missing required argument \"[{required}]\""),
-                OPTIONS,
-            );
-        }
+    if let Some(message) = misuse(&parsed) {
+        return Err(said.usage(&message, OPTIONS));
+    }
+    let servers = parsed
+        .one("bootstrap-server")
+        .map_err(|refusal| Said::default().err(&refusal.to_string()).exit(1))?;
+    if let Some(message) = super::no_address(servers.unwrap_or_default()) {
+        return Err(said.usage(message, OPTIONS));
     }
     if parsed.has("property") {
         said = said.out("Warning: --property is deprecated and will be removed in a future version. Use --reader-property instead.");
@@ -154,113 +47,145 @@ pub(super) fn start(words: &[String], env: Env) -> Body {
     if parsed.has("producer-property") {
         said = said.out("Warning: --producer-property is deprecated and will be removed in a future version. Use --command-property instead.");
     }
-    let built = config(&parsed, &env).and_then(|config| Ok((config, Lines::new(&parsed, &env)?)));
-    match built {
-        Ok((config, lines)) => Body::Producer(ConsoleProducer {
-            topic: Arc::from(parsed.last("topic").unwrap_or_default()),
-            producer: Producer::new(config, env.rng),
-            lines,
-            sync: parsed.has("sync"),
-            prompt: env.terminal,
-            prompted: false,
-            before: said,
-            held: VecDeque::new(),
-            open: SortedMap::new(),
-            ended: false,
-            status: 0,
-        }),
-        Err(message) => Body::Said(said.err(&message).exit(1)),
+    if parsed.has("max-partition-memory-bytes") {
+        said = said.out("Warning: --max-partition-memory-bytes is deprecated and will be removed in Apache Kafka 5.0. Use --batch-size instead.");
+    }
+    let built = reader(&parsed)
+        .and_then(|()| Lines::new(&parsed, &env))
+        .and_then(|lines| Ok((config(&parsed, &env)?, lines)));
+    let (config, lines) = built.map_err(|thrown| {
+        // What its options do not take the tool says without an exception's name.
+        let text = match thrown.is_of(&["joptsimple."]) {
+            true => thrown.message.clone(),
+            false => thrown.to_string(),
+        };
+        said.clone().err(&text).exit(1)
+    })?;
+    Ok(ConsoleProducer {
+        topic: Arc::from(lines.topic.as_str()),
+        producer: Producer::new(config, env.rng),
+        lines,
+        sync: parsed.has("sync"),
+        prompt: env.terminal,
+        prompted: false,
+        before: said,
+        held: VecDeque::new(),
+        open: SortedMap::new(),
+        ended: false,
+        status: 0,
+    })
+}
+
+/// Whether the class that reads lines is the one there is.
+fn reader(parsed: &Parsed) -> Result<(), Thrown> {
+    match parsed.one("line-reader")? {
+        None | Some("org.apache.kafka.tools.LineMessageReader") => Ok(()),
+        Some(class) if class.starts_with("java.") => Err(Thrown::new(
+            "java.lang.IllegalArgumentException",
+            "The reader must implement org.apache.kafka.tools.api.RecordReader interface",
+        )),
+        Some(class) => Err(Thrown::new("java.lang.ClassNotFoundException", class)),
     }
 }
 
+/// The options that stand for a property of the producer; the later ones go before the earlier.
+const FLAGS: [(&str, &str); 11] = [
+    ("timeout", "linger.ms"),
+    ("request-required-acks", "acks"),
+    ("request-timeout-ms", "request.timeout.ms"),
+    ("message-send-max-retries", "retries"),
+    ("retry-backoff-ms", "retry.backoff.ms"),
+    ("socket-buffer-size", "send.buffer.bytes"),
+    ("max-memory-bytes", "buffer.memory"),
+    ("batch-size", "batch.size"),
+    ("max-partition-memory-bytes", "batch.size"),
+    ("metadata-expiry-ms", "metadata.max.age.ms"),
+    ("max-block-ms", "max.block.ms"),
+];
+
 /// The producer's settings, from flags, properties and files.
-fn config(parsed: &Parsed, env: &Env) -> Result<Config, String> {
-    let refused =
-        |message: String| format!("org.apache.kafka.common.config.ConfigException: {message}");
-    let servers = parsed.last("bootstrap-server").unwrap_or_default();
-    let mut config = Config::new(
-        "console-producer",
-        super::addresses(servers).map_err(refused)?,
-    );
+fn config(parsed: &Parsed, env: &Env) -> Result<Config, Thrown> {
+    let servers = parsed.one("bootstrap-server")?.unwrap_or_default();
+    let mut config = Config::new("console-producer", super::addresses(servers)?);
     // The console producer's own defaults differ from the producer's.
     config.linger_us = 1_000_000;
     config.retries = 3;
     config.net.request_timeout_ms = 1500;
-    let mut properties: Vec<(String, String)> = Vec::new();
-    if let Some(file) = parsed.last("command-config") {
-        let text = env
-            .files
-            .get(file)
-            .ok_or_else(|| format!("java.nio.file.NoSuchFileException: {file}"))?;
-        properties.extend(super::properties(text));
-    }
+    let file = super::file(parsed, env, "command-config")?;
+    let mut properties = super::properties(file.unwrap_or_default());
     properties.extend(parsed.pairs("producer-property"));
     properties.extend(parsed.pairs("command-property"));
-    let flags = [
-        ("batch-size", "batch.size"),
-        ("max-partition-memory-bytes", "batch.size"),
-        ("max-block-ms", "max.block.ms"),
-        ("max-memory-bytes", "buffer.memory"),
-        ("message-send-max-retries", "retries"),
-        ("metadata-expiry-ms", "metadata.max.age.ms"),
-        ("request-required-acks", "acks"),
-        ("request-timeout-ms", "request.timeout.ms"),
-        ("retry-backoff-ms", "retry.backoff.ms"),
-        ("timeout", "linger.ms"),
-    ];
-    for (flag, property) in flags {
-        if let Some(value) = parsed.last(flag) {
+    for (flag, property) in FLAGS {
+        let kind = OPTIONS.iter().find(|option| option.name == flag);
+        if let Some(value) = parsed.typed(flag, kind)? {
             properties.push((property.into(), value.into()));
         }
     }
     if parsed.has("compression-codec") {
-        let codec = parsed.last("compression-codec").unwrap_or("gzip");
-        properties.push(("compression.type".into(), codec.into()));
+        let codec = parsed
+            .one("compression-codec")?
+            .filter(|codec| !codec.is_empty());
+        properties.push(("compression.type".into(), codec.unwrap_or("gzip").into()));
     }
     for (name, value) in &properties {
-        set(&mut config, name, value).map_err(refused)?;
+        set(&mut config, &Setting { name, value })?;
+    }
+    let asked = properties
+        .iter()
+        .rfind(|(name, _)| name == "enable.idempotence");
+    if asked.is_some_and(|(_, value)| value == "true") {
+        idempotent(&config)?;
     }
     Ok(config)
 }
 
-/// Sets one producer property; unknown ones do nothing, as in Kafka.
-fn set(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
-    let bad = |why: &str| format!("Invalid value {value} for configuration {name}: {why}");
-    let number = || {
-        value
-            .trim()
-            .parse::<u64>()
-            .map_err(|_| bad("Not a number of type INT"))
+/// What the idempotent producer needs, when it is asked for by name.
+fn idempotent(config: &Config) -> Result<(), Thrown> {
+    let why = if config.acks != Acks::All {
+        "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence."
+    } else if config.retries == 0 {
+        "Must set retries to non-zero when using the idempotent producer."
+    } else if config.net.max_in_flight > 5 {
+        "Must set max.in.flight.requests.per.connection to at most 5 to use the idempotent producer."
+    } else {
+        return Ok(());
     };
-    let small = || u32::try_from(number()?).map_err(|_| bad("Not a number of type INT"));
-    match name {
+    Err(Thrown::config(why))
+}
+
+/// Sets one producer property; unknown ones do nothing, as in Kafka.
+fn set(config: &mut Config, to: &Setting<'_>) -> Result<(), Thrown> {
+    match to.name {
         "acks" => {
-            config.acks = match value {
+            config.acks = match to.value {
                 "all" | "-1" => Acks::All,
                 "1" => Acks::Leader,
                 "0" => Acks::None,
-                _ => return Err(bad("String must be one of: all, -1, 0, 1")),
+                _ => return Err(to.bad("String must be one of: all, -1, 0, 1")),
             }
         }
-        "batch.size" => config.batch_size = small()?,
-        "buffer.memory" => config.buffer_memory = number()?,
-        "client.id" => config.net.client_id = wire::Str::from(value),
+        "batch.size" => config.batch_size = to.int(0)?,
+        "buffer.memory" => config.buffer_memory = to.long(0)?,
+        "client.id" => config.net.client_id = wire::Str::from(to.value),
         "compression.type" => {
             let mut codecs = Compression::ALL.into_iter();
-            let codec = codecs.find(|codec| codec.name() == value);
-            let why = "Unknown compression name: ";
-            config.compression = codec.ok_or_else(|| bad(&format!("{why}{value}")))?;
+            let codec = codecs.find(|codec| codec.name() == to.value);
+            let one_of = "String must be one of: none, gzip, snappy, lz4, zstd";
+            config.compression = codec.ok_or_else(|| to.bad(one_of))?;
         }
-        "delivery.timeout.ms" => config.delivery_timeout_ms = small()?,
-        "enable.idempotence" => config.idempotence = value == "true",
-        "linger.ms" => config.linger_us = number()?.saturating_mul(1000),
-        "max.block.ms" => config.max_block_ms = small()?,
-        "max.in.flight.requests.per.connection" => config.net.max_in_flight = small()?,
-        "max.request.size" => config.max_request_size = small()?,
-        "metadata.max.age.ms" => config.net.metadata_max_age_ms = small()?,
-        "request.timeout.ms" => config.net.request_timeout_ms = small()?,
-        "retries" => config.retries = small()?,
-        "retry.backoff.ms" => config.net.retry_backoff_ms = small()?,
+        "delivery.timeout.ms" => config.delivery_timeout_ms = to.int(0)?,
+        "enable.idempotence" => config.idempotence = to.boolean()?,
+        "linger.ms" => config.linger_us = to.long(0)?.saturating_mul(1000),
+        "max.block.ms" => config.max_block_ms = to.long32(0)?,
+        "max.in.flight.requests.per.connection" => config.net.max_in_flight = to.int(1)?,
+        "max.request.size" => config.max_request_size = to.int(0)?,
+        "metadata.max.age.ms" => config.net.metadata_max_age_ms = to.long32(0)?,
+        "request.timeout.ms" => config.net.request_timeout_ms = to.int(0)?,
+        "retries" => config.retries = to.int(0)?,
+        "retry.backoff.ms" => config.net.retry_backoff_ms = to.long32(0)?,
+        "send.buffer.bytes" => {
+            to.int(-1)?;
+        }
         _ => {}
     }
     Ok(())
@@ -268,148 +193,6 @@ fn set(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
 
 /// Records under way at most: what is typed faster waits as it came, where it costs least.
 const OPEN_MAX: usize = 5_000;
-
-/// How lines become records (`LineMessageReader`).
-#[derive(Clone, Debug)]
-struct Lines {
-    parse_key: bool,
-    key_separator: String,
-    parse_headers: bool,
-    headers_delimiter: String,
-    headers_separator: String,
-    headers_key_separator: String,
-    ignore_error: bool,
-    null_marker: Option<String>,
-    typed: Typed,
-    number: u64,
-}
-
-impl Lines {
-    fn new(parsed: &Parsed, env: &Env) -> Result<Lines, String> {
-        let mut pairs = Vec::new();
-        if let Some(file) = parsed.last("reader-config") {
-            let text = env
-                .files
-                .get(file)
-                .ok_or_else(|| format!("java.nio.file.NoSuchFileException: {file}"))?;
-            pairs.extend(super::properties(text));
-        }
-        pairs.extend(parsed.pairs("property"));
-        pairs.extend(parsed.pairs("reader-property"));
-        let last = |name: &str| {
-            let found = pairs.iter().rev().find(|(key, _)| key == name);
-            found.map(|(_, value)| value.clone())
-        };
-        let yes =
-            |name: &str| last(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
-        let or = |name: &str, default: &str| last(name).unwrap_or_else(|| default.into());
-        Ok(Lines {
-            parse_key: yes("parse.key"),
-            key_separator: or("key.separator", "\t"),
-            parse_headers: yes("parse.headers"),
-            headers_delimiter: or("headers.delimiter", "\t"),
-            headers_separator: or("headers.separator", ","),
-            headers_key_separator: or("headers.key.separator", ":"),
-            ignore_error: yes("ignore.error"),
-            null_marker: last("null.marker"),
-            typed: Typed::default(),
-            number: 0,
-        })
-    }
-
-    /// The next whole line, without its end.
-    fn take(&mut self, ended: bool) -> Option<Vec<u8>> {
-        let mut line = self.typed.line(ended)?;
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        }
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-        self.number += 1;
-        Some(line)
-    }
-
-    /// The record that a line is.
-    fn record(&self, topic: &Arc<str>, line: Vec<u8>) -> Result<Record, String> {
-        let mut rest = Bytes::from(line);
-        let mut headers = None;
-        if self.parse_headers {
-            headers = self.cut(&mut rest, &self.headers_delimiter, "headers delimiter")?;
-        }
-        let mut key = None;
-        if self.parse_key {
-            key = self.cut(&mut rest, &self.key_separator, "key separator")?;
-        }
-        let marked = |bytes: Bytes| {
-            let null = self
-                .null_marker
-                .as_ref()
-                .is_some_and(|marker| *marker.as_bytes() == bytes[..]);
-            (!null).then_some(bytes)
-        };
-        let mut record = Record::new(topic.clone(), Bytes::new());
-        record.key = key.and_then(marked);
-        record.value = marked(rest);
-        if let Some(headers) = headers.and_then(marked) {
-            record.headers = self.headers(&headers)?;
-        }
-        Ok(record)
-    }
-
-    /// Cuts off what stands before a separator.
-    fn cut(&self, rest: &mut Bytes, separator: &str, what: &str) -> Result<Option<Bytes>, String> {
-        match find(rest, separator.as_bytes()) {
-            Some(at) => {
-                let before = rest.slice(..at);
-                *rest = rest.slice(at + separator.len()..);
-                Ok(Some(before))
-            }
-            None if self.ignore_error => Ok(None),
-            None => Err(format!(
-                "No {what} found on line number {}: '{}'",
-                self.number,
-                String::from_utf8_lossy(rest)
-            )),
-        }
-    }
-
-    fn headers(&self, text: &Bytes) -> Result<Vec<Header>, String> {
-        let text = String::from_utf8_lossy(text).into_owned();
-        let mut headers = Vec::new();
-        for pair in text.split(self.headers_separator.as_str()) {
-            match pair.split_once(self.headers_key_separator.as_str()) {
-                Some((key, value)) => {
-                    let null = self.null_marker.as_deref() == Some(value);
-                    let value = Bytes::copy_from_slice(value.as_bytes());
-                    headers.push(Header {
-                        key: Bytes::copy_from_slice(key.as_bytes()),
-                        value: (!null).then_some(value),
-                    });
-                }
-                None if self.ignore_error => headers.push(Header {
-                    key: Bytes::copy_from_slice(pair.as_bytes()),
-                    value: None,
-                }),
-                None => {
-                    return Err(format!(
-                        "No header key separator found in pair '{pair}' on line number {}",
-                        self.number
-                    ));
-                }
-            }
-        }
-        Ok(headers)
-    }
-}
-
-fn find(text: &[u8], separator: &[u8]) -> Option<usize> {
-    if separator.is_empty() {
-        return Some(0);
-    }
-    text.windows(separator.len())
-        .position(|window| window == separator)
-}
 
 /// The sizes of a record's key and value; `None` is null.
 type Sizes = (Option<usize>, Option<usize>);
@@ -490,12 +273,10 @@ impl ConsoleProducer {
                 return;
             };
             self.prompted = false;
-            match self.lines.record(&self.topic, line) {
+            match self.lines.record(&self.topic, &line) {
                 Ok(record) => self.held.push_back(record),
-                Err(message) => {
-                    say.err(&format!(
-                        "org.apache.kafka.common.KafkaException: {message}"
-                    ));
+                Err(thrown) => {
+                    say.err(&thrown.to_string());
                     self.lines.typed.clear();
                     self.end(1);
                 }

@@ -1,15 +1,14 @@
 //! `kafka-consumer-groups`: list, describe, delete groups; reset and delete their offsets.
 //!
-//! Not here: `--from-file` with several groups, `--to-datetime` in other time zones than the one given.
+//! Kafka has no order for the rows of what it reset and deleted; here they are sorted.
 
+mod csv;
 mod describe;
-mod flags;
 mod reset;
 
-pub(super) use flags::OPTIONS;
-
+use super::options::consumer_groups::{OPTIONS, incomplete_reset, misuse};
 use super::options::{OLD_BROKER_LIST, OLD_NEW_CONSUMER, OLD_ZOOKEEPER, Parsed};
-use super::{AdminTool, Body, Env, Job, Next, Said, Say, table};
+use super::{AdminTool, Body, Env, Job, Next, Said, Say, Thrown, table};
 use crate::admin::{Call, Failure, Outcome, Request, Response, Target};
 use crate::errors;
 use crate::pattern::Pattern;
@@ -17,7 +16,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use describe::Describe;
-use flags::misuse;
 use ids::ErrorCode;
 use reset::Reset;
 use sorted::{SortedMap, SortedSet};
@@ -28,61 +26,68 @@ use wire::metadata_request::MetadataRequest;
 use wire::offset_delete_request::{
     OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
 };
+use wire::offset_delete_response::{OffsetDeleteResponse, OffsetDeleteResponsePartition};
 
 const ABOUT: &str = "This tool helps to list all consumer groups, describe a consumer group, delete consumer group info, or reset consumer group offsets.";
-const ACTIONS: [&str; 6] = [
-    "list",
-    "describe",
-    "delete",
-    "reset-offsets",
-    "delete-offsets",
-    "validate-regex",
-];
 const NO_EXECUTE: &str = "WARN: No action will be performed as the --execute option is missing. In version 5.0, this command will require either --dry-run or --execute to be specified. You should add the --dry-run option explicitly if you are scripting this command and want to keep the current default behavior without prompting.";
 
 pub(super) fn start(words: &[String], env: Env) -> Body {
-    if let Some(body) = super::help_or_version(words, ABOUT, OPTIONS) {
-        return body;
-    }
+    Body::Said(match begin(words, env) {
+        Ok(tool) => return Body::Admin(tool),
+        Err(said) => said,
+    })
+}
+
+fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
+    let refuse = |thrown: Thrown| Said::default().uncaught(&thrown);
     let old = [OLD_ZOOKEEPER, OLD_BROKER_LIST, OLD_NEW_CONSUMER];
-    let parsed = match super::parse(words, OPTIONS, &old) {
-        Ok(parsed) => parsed,
-        Err(refusal) => {
-            let text = format!(
-                "Exception in thread \"main\" {}: {refusal}",
-                refusal.class()
-            );
-            return Body::Said(Said::default().err(&text).exit(1));
-        }
-    };
+    let parsed = super::read(words, ABOUT, (OPTIONS, &old), refuse)?;
     let mut said = Said::default().notes(&parsed);
-    if ACTIONS.iter().filter(|action| parsed.has(action)).count() != 1 {
-        return said.usage("Command must include exactly one action: --list, --describe, --delete, --reset-offsets, --delete-offsets, --validate-regex", OPTIONS);
+    let planned = parsed.has("dry-run") || parsed.has("execute");
+    if parsed.has("reset-offsets") && parsed.has("bootstrap-server") && !planned {
+        said = said.err(NO_EXECUTE);
+    }
+    if let Some(message) = misuse(&parsed) {
+        return Err(said.usage(&message, OPTIONS));
     }
     if let Some(regex) = parsed.last("validate-regex") {
         let text = match Pattern::new(regex) {
             Ok(_) => format!("The regular expression `{regex}` is valid."),
             Err(bad) => format!("The regular expression `{regex}` is invalid: {bad}."),
         };
-        return Body::Said(said.out(&text).exit(0));
+        return Err(said.out(&text).exit(0));
     }
-    let planned = parsed.has("dry-run") || parsed.has("execute") || parsed.has("export");
-    if parsed.has("reset-offsets") && !planned {
-        said = said.err(NO_EXECUTE);
-    }
-    if let Some(message) = misuse(&parsed) {
-        return said.usage(&message, OPTIONS);
-    }
-    let servers = parsed.last("bootstrap-server").unwrap_or_default();
-    let failed = |message: &str| {
-        format!("\nError: Executing consumer group command failed due to {message}")
-    };
-    match (super::addresses(servers), Groups::new(&parsed, &env)) {
-        (Ok(bootstrap), Ok(job)) => {
-            Body::Admin(AdminTool::new(bootstrap, env, Job::Groups(job), said))
+    let built = super::admin(&parsed, &env, "bootstrap-server").and_then(|admin| {
+        let timeout = parsed.long("timeout")?.unwrap_or(TIMEOUT_MS);
+        let job = Groups::new(&parsed, &env)?;
+        Ok((admin, job, u64::try_from(timeout).unwrap_or_default()))
+    });
+    match built {
+        Ok((admin, job, timeout)) => {
+            let tool = AdminTool::new(admin, env.rng, Job::Groups(job), said);
+            Ok(tool.within(timeout))
         }
-        (Err(message), _) | (_, Err(message)) => Body::Said(said.out(&failed(&message)).exit(0)),
+        Err(thrown) if thrown.is_of(&[ILLEGAL]) => Err(said.usage(&thrown.message, OPTIONS)),
+        Err(thrown) => Err(said.out(&failed(&thrown)).cause(&thrown).exit(0)),
     }
+}
+
+/// How long a call of this tool may take, unless it is told otherwise.
+const TIMEOUT_MS: i64 = 30_000;
+const ILLEGAL: &str = "java.lang.IllegalArgumentException";
+const EXECUTION: &str = "java.util.concurrent.ExecutionException";
+
+fn illegal(message: &str) -> Thrown {
+    Thrown::new(ILLEGAL, message)
+}
+
+fn failed(thrown: &Thrown) -> String {
+    // A file that is missing comes wrapped in another exception.
+    let message = match thrown.is_of(&["java.nio.file."]) {
+        true => thrown.to_string(),
+        false => thrown.message.clone(),
+    };
+    format!("\nError: Executing consumer group command failed due to {message}")
 }
 
 /// The work of one command.
@@ -93,6 +98,9 @@ pub(crate) struct Groups {
     topics: Vec<String>,
     action: Action,
     asked_all: bool,
+    /// Partitions whose offsets are to be deleted, and topics that there are not.
+    asked: SortedMap<String, Vec<i32>>,
+    unknown: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -114,26 +122,21 @@ struct Listing {
 }
 
 impl Groups {
-    fn new(parsed: &Parsed, env: &Env) -> Result<Groups, String> {
+    fn new(parsed: &Parsed, env: &Env) -> Result<Groups, Thrown> {
         let action = if parsed.has("list") {
-            let filter = |name: &str| -> Vec<Str> {
-                let values = parsed
-                    .last(name)
-                    .into_iter()
-                    .flat_map(|list| list.split(','));
-                values.map(|value| Str::from(value.trim())).collect()
-            };
             Action::List(Listing {
                 state: parsed.has("state"),
                 kind: parsed.has("type"),
-                states: filter("state"),
-                types: filter("type"),
+                states: filter(parsed, "state", ("state", "states"), &STATES)?,
+                types: filter(parsed, "type", ("types", "types"), &TYPES)?,
             })
         } else if parsed.has("describe") {
             Action::Describe(Describe::new(parsed))
         } else if parsed.has("delete") {
             Action::Delete
         } else if parsed.has("delete-offsets") {
+            parsed.one("group")?;
+            topics_named(parsed.all("topic"))?;
             Action::DeleteOffsets
         } else {
             Action::Reset(Reset::new(parsed, env)?)
@@ -144,6 +147,8 @@ impl Groups {
             topics: parsed.all("topic").to_vec(),
             action,
             asked_all: false,
+            asked: SortedMap::new(),
+            unknown: Vec::new(),
         })
     }
 
@@ -160,17 +165,20 @@ impl Groups {
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         match self.go(outcomes, say) {
             Ok(next) => next,
-            Err(problem) => {
-                say.out(&format!(
-                    "\nError: Executing consumer group command failed due to {problem}"
-                ));
+            Err(thrown) if thrown.is_of(&[ILLEGAL]) => {
+                say.err(&thrown.message);
+                say.err(super::options::help(OPTIONS).trim_end_matches('\n'));
+                Next::Exit(1)
+            }
+            Err(thrown) => {
+                say.out(&failed(&thrown));
                 // The tool ends with 0 all the same.
                 Next::Exit(0)
             }
         }
     }
 
-    fn go(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Result<Next, String> {
+    fn go(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Result<Next, Thrown> {
         if let Action::List(listing) = &self.action {
             if outcomes.is_empty() {
                 return Ok(Next::Ask(alloc::vec![list_groups(listing)]));
@@ -186,7 +194,10 @@ impl Groups {
             self.groups = listed(outcomes)?.into_iter().map(|row| row.0).collect();
             outcomes = Vec::new();
             if self.groups.is_empty() {
-                return Ok(Next::Exit(0));
+                return match &self.action {
+                    Action::Delete => self.deleted(Vec::new(), say),
+                    _ => Ok(Next::Exit(0)),
+                };
             }
         }
         match &mut self.action {
@@ -199,7 +210,7 @@ impl Groups {
         }
     }
 
-    fn list(&self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Result<Next, String> {
+    fn list(&self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Result<Next, Thrown> {
         let Action::List(listing) = &self.action else {
             return Ok(Next::Exit(0));
         };
@@ -245,7 +256,7 @@ impl Groups {
         self.groups.iter().map(call).collect()
     }
 
-    fn deleted(&self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Result<Next, String> {
+    fn deleted(&self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Result<Next, Thrown> {
         let mut done = Vec::new();
         let mut failed = Vec::new();
         for (group, outcome) in self.groups.iter().zip(outcomes) {
@@ -258,7 +269,7 @@ impl Groups {
                     code_problem(ErrorCode(code))
                 }
                 Ok(_) => None,
-                Err(failure) => Some(failure_problem(&failure)),
+                Err(failure) => Some(failure_problem(&failure).message),
             };
             match problem {
                 None => done.push(format!("'{group}'")),
@@ -291,7 +302,7 @@ impl Groups {
         &mut self,
         outcomes: Vec<Outcome>,
         say: &mut Say<'_>,
-    ) -> Result<Next, String> {
+    ) -> Result<Next, Thrown> {
         let Some(outcome) = outcomes.into_iter().next() else {
             return Ok(Next::Ask(alloc::vec![metadata_call()]));
         };
@@ -300,45 +311,60 @@ impl Groups {
         };
         match outcome.map_err(|failure| failure_problem(&failure))? {
             Response::Metadata(metadata) => {
-                let sizes = sizes(&metadata);
-                let scope = scope(&self.topics, &sizes)?;
-                let call = offset_delete(&group, &scope);
-                Ok(Next::Ask(alloc::vec![call]))
+                let leaders = sizes(&metadata);
+                let named = topics_named(&self.topics)?;
+                let gone = |at: &&Named| at.1.is_none() && !leaders.contains_key(&at.0);
+                let unknown = named.iter().filter(gone);
+                self.unknown = unknown.map(|(topic, _)| topic.clone()).collect();
+                self.asked = partitions_of(&named, &leaders);
+                Ok(Next::Ask(alloc::vec![offset_delete(&group, &self.asked)]))
             }
             Response::OffsetDelete(response) => {
-                let code = ErrorCode(response.error_code);
-                if let Some(problem) = code_problem(code) {
-                    say.out(&format!("\nError: {problem}"));
-                    return Ok(Next::Exit(0));
-                }
-                print_deleted(&group, &response, say);
+                self.print_deleted(&group, &response, say);
                 Ok(Next::Exit(0))
             }
             _ => Ok(Next::Exit(1)),
         }
     }
+
+    fn print_deleted(&self, group: &str, response: &OffsetDeleteResponse, say: &mut Say<'_>) {
+        let top = ErrorCode(response.error_code);
+        let mut rows: Vec<(String, i32, i16)> = Vec::new();
+        for topic in &response.topics {
+            let code = |own: i16| if top.is_ok() { own } else { top.0 };
+            let row = |p: &OffsetDeleteResponsePartition| {
+                (
+                    topic.name.to_string(),
+                    p.partition_index,
+                    code(p.error_code),
+                )
+            };
+            rows.extend(topic.partitions.iter().map(row));
+        }
+        if !top.is_ok() {
+            say.out(&format!("\nError: {}", errors::message(top)));
+            for (topic, partitions) in &self.asked {
+                rows.extend(partitions.iter().map(|p| (topic.clone(), *p, top.0)));
+            }
+        } else if rows.iter().all(|row| row.2 == 0) {
+            say.out(&format!(
+                "Request succeeded for deleting offsets from group {group}."
+            ));
+        } else {
+            say.out("\nError: Encountered some partition-level error, see the follow-up details.");
+        }
+        let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0;
+        rows.extend(
+            self.unknown
+                .iter()
+                .map(|topic| (topic.clone(), -1, unknown)),
+        );
+        sorted::sort(&mut rows);
+        print_rows(&rows, say);
+    }
 }
 
-fn print_deleted(
-    group: &str,
-    response: &wire::offset_delete_response::OffsetDeleteResponse,
-    say: &mut Say<'_>,
-) {
-    let all = response.topics.iter().flat_map(|topic| {
-        topic
-            .partitions
-            .iter()
-            .map(move |p| (topic.name.to_string(), p.partition_index, p.error_code))
-    });
-    let mut rows: Vec<(String, i32, i16)> = all.collect();
-    sorted::sort(&mut rows);
-    if rows.iter().all(|row| row.2 == 0) {
-        say.out(&format!(
-            "Request succeeded for deleting offsets from group {group}."
-        ));
-    } else {
-        say.out("\nError: Encountered some partition-level error, see the follow-up details.");
-    }
+fn print_rows(rows: &[(String, i32, i16)], say: &mut Say<'_>) {
     say.out("");
     say.out(&table::row(&[
         ("TOPIC", 15),
@@ -346,16 +372,56 @@ fn print_deleted(
         ("STATUS", 15),
     ]));
     for (topic, partition, code) in rows {
-        let status = match code_problem(ErrorCode(code)) {
+        let status = match code_problem(ErrorCode(*code)) {
             None => "Successful".to_string(),
             Some(problem) => format!("Error: {problem}"),
         };
-        say.out(&table::row(&[
-            (&topic, 15),
-            (&partition.to_string(), 10),
-            (&status, 15),
-        ]));
+        let partition = match partition {
+            -1 => "-".to_string(),
+            partition => partition.to_string(),
+        };
+        say.out(&table::row(&[(topic, 15), (&partition, 10), (&status, 15)]));
     }
+}
+
+/// The states a group can have, in Kafka's words.
+const STATES: [&str; 7] = [
+    "PreparingRebalance",
+    "Reconciling",
+    "Assigning",
+    "Stable",
+    "Dead",
+    "Empty",
+    "CompletingRebalance",
+];
+const TYPES: [&str; 2] = ["Consumer", "Classic"];
+
+/// The values of an option that filters, in Kafka's words; what is no such value is refused by `words`.
+fn filter(
+    parsed: &Parsed,
+    option: &'static str,
+    words: (&str, &str),
+    known: &[&str],
+) -> Result<Vec<Str>, Thrown> {
+    let Some(list) = parsed.one(option)? else {
+        return Ok(Vec::new());
+    };
+    let value = |text: &str| {
+        let same = |known: &&&str| known.eq_ignore_ascii_case(text.trim());
+        let invalid = || {
+            let (one, many) = words;
+            illegal(&format!(
+                "Invalid {one} list '{list}'. Valid {many} are: {}",
+                known.join(", ")
+            ))
+        };
+        known
+            .iter()
+            .find(same)
+            .map(|&known| Str::from(known))
+            .ok_or_else(invalid)
+    };
+    list.split(',').map(value).collect()
 }
 
 fn offset_delete(group: &str, scope: &SortedMap<String, Vec<i32>>) -> Call {
@@ -401,7 +467,7 @@ fn metadata_call() -> Call {
 }
 
 /// Name, type and state of the groups in answers to ListGroups, sorted by name; consumer groups only.
-fn listed(outcomes: Vec<Outcome>) -> Result<Vec<(String, String, String)>, String> {
+fn listed(outcomes: Vec<Outcome>) -> Result<Vec<(String, String, String)>, Thrown> {
     let mut rows = Vec::new();
     for outcome in outcomes {
         let Response::ListGroups(response) =
@@ -444,40 +510,48 @@ fn sizes(metadata: &wire::metadata_response::MetadataResponse) -> Leaders {
     topics
 }
 
-/// The partitions that `topic` or `topic:0,1` name, out of those there are.
-fn scope(words: &[String], leaders: &Leaders) -> Result<SortedMap<String, Vec<i32>>, String> {
-    let mut scope: SortedMap<String, Vec<i32>> = SortedMap::new();
+/// A topic, perhaps with some of its partitions.
+type Named = (String, Option<Vec<i32>>);
+
+/// What `topic` and `topic:0,1` name.
+fn topics_named(words: &[String]) -> Result<Vec<Named>, Thrown> {
+    let mut named = Vec::new();
     for word in words {
-        let (topic, list) = word.split_once(':').unwrap_or((word, ""));
-        let partitions = if list.is_empty() {
-            let known = leaders.get(topic).map_or(0, Vec::len);
-            (0..i32::try_from(known).unwrap_or(i32::MAX)).collect()
-        } else {
-            let number = |text: &str| {
-                let bad = || {
-                    format!(
-                        "java.lang.IllegalArgumentException: Invalid partition '{text}' specified in topic arg '{word}''"
-                    )
-                };
-                text.trim().parse::<i32>().map_err(|_| bad())
-            };
-            list.split(',')
-                .map(number)
-                .collect::<Result<Vec<i32>, String>>()?
+        let Some((topic, list)) = word.split_once(':') else {
+            named.push((word.clone(), None));
+            continue;
         };
-        if partitions.is_empty() {
-            return Err(format!(
-                "{}: {}",
-                errors::exception(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-                errors::message(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-            ));
+        if list.is_empty() || list.contains(':') {
+            return Err(illegal(&format!(
+                "Invalid topic arg '{word}', expected topic name and partitions"
+            )));
         }
-        scope
-            .entry(topic.to_string())
-            .or_default()
-            .extend(partitions);
+        let number = |text: &str| {
+            let bad = || {
+                illegal(&format!(
+                    "Invalid partition '{text}' specified in topic arg '{word}''"
+                ))
+            };
+            text.trim().parse::<i32>().map_err(|_| bad())
+        };
+        let partitions = list.split(',').map(number).collect::<Result<_, _>>()?;
+        named.push((topic.to_string(), Some(partitions)));
     }
-    Ok(scope)
+    Ok(named)
+}
+
+/// The partitions that are meant, those of whole topics as far as there are any.
+fn partitions_of(named: &[Named], leaders: &Leaders) -> SortedMap<String, Vec<i32>> {
+    let mut scope: SortedMap<String, Vec<i32>> = SortedMap::new();
+    for (topic, partitions) in named {
+        let there = leaders.get(topic).map_or(0, Vec::len);
+        let all = || (0..i32::try_from(there).unwrap_or(i32::MAX)).collect();
+        let partitions: Vec<i32> = partitions.clone().unwrap_or_else(all);
+        if !partitions.is_empty() {
+            scope.entry(topic.clone()).or_default().extend(partitions);
+        }
+    }
+    scope
 }
 
 fn code_problem(code: ErrorCode) -> Option<String> {
@@ -485,6 +559,7 @@ fn code_problem(code: ErrorCode) -> Option<String> {
     (!code.is_ok()).then(problem)
 }
 
-fn failure_problem(failure: &Failure) -> String {
-    format!("{}: {}", errors::exception(failure.code), failure.message)
+/// What the admin client throws when a call fails.
+fn failure_problem(failure: &Failure) -> Thrown {
+    Thrown::new(&errors::exception(failure.code), &failure.message).within(EXECUTION)
 }

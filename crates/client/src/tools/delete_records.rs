@@ -2,8 +2,8 @@
 //!
 //! Unlike Kafka's, which asks for a topic that does not exist for a minute, this one says so at once.
 
-use super::options::{Opt, file, switch, text};
-use super::{AdminTool, Body, Env, Job, Next, Said, Say};
+use super::options::delete_records::OPTIONS;
+use super::{AdminTool, Body, Env, Job, Next, Said, Say, Thrown};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::errors;
 use alloc::format;
@@ -20,68 +20,46 @@ use wire::delete_records_response::DeleteRecordsResponse;
 use wire::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use wire::metadata_response::MetadataResponse;
 
-/// The options of `kafka-delete-records`.
-pub(super) const OPTIONS: &[Opt] = &[
-    text(
-        "bootstrap-server",
-        "server(s) to use for bootstrapping",
-        "REQUIRED: The server(s) to connect to.",
-    ),
-    file(
-        "command-config",
-        "command config property file path",
-        "A file of properties of the admin client.",
-    ),
-    switch("help", "Print usage information."),
-    file(
-        "offset-json-file",
-        "Offset json file path",
-        "REQUIRED: A JSON file with the offset below which each partition's records go: {\"partitions\": [{\"topic\": \"foo\", \"partition\": 1, \"offset\": 1}], \"version\": 1}",
-    ),
-    switch("version", "Display Kafka version."),
-];
-
 const ABOUT: &str =
     "This tool helps to delete records of the given partitions down to the specified offset.";
 const TIMEOUT_MS: i32 = 60_000;
 
 pub(super) fn start(words: &[String], env: Env) -> Body {
-    if let Some(body) = super::help_or_version(words, ABOUT, OPTIONS) {
-        return body;
-    }
-    let parsed = match super::parse(words, OPTIONS, &[]) {
-        Ok(parsed) => parsed,
-        Err(refusal) => return Said::default().usage(&refusal.to_string(), OPTIONS),
-    };
+    Body::Said(match begin(words, env) {
+        Ok(tool) => return Body::Admin(tool),
+        Err(said) => said,
+    })
+}
+
+fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
+    let refuse = |thrown: Thrown| Said::default().err(&thrown.message).exit(1);
+    let parsed = super::read(words, ABOUT, (OPTIONS, &[]), refuse)?;
     let said = Said::default();
-    for required in ["bootstrap-server", "offset-json-file"] {
-        if !parsed.has(required) {
-            let message = format!("Missing required argument \"[{required}]\"");
-            return said.usage(&message, OPTIONS);
-        }
+    if let Some(message) = parsed.missing(&["bootstrap-server", "offset-json-file"]) {
+        return Err(said.usage(&message, OPTIONS));
     }
-    let file = parsed.last("offset-json-file").unwrap_or_default();
-    let wanted = match env.files.get(file) {
-        Some(bytes) => offsets(bytes),
-        None => Err(format!("Unable to read file {file}")),
+    let built = super::admin(&parsed, &env, "bootstrap-server").and_then(|admin| {
+        let file = parsed.one("offset-json-file")?.unwrap_or_default();
+        let missing = || {
+            let message = format!("Unable to read file {file}");
+            Thrown::new("java.io.IOException", &message).caused_by(&Thrown::no_file(file))
+        };
+        let bytes = env.files.get(file).ok_or_else(missing)?;
+        Ok((admin, offsets(bytes)?))
+    });
+    let (admin, wanted) =
+        built.map_err(|thrown| Said::default().err(&thrown.message).cause(&thrown).exit(1))?;
+    let job = DeleteRecords {
+        results: alloc::vec![None; wanted.len()],
+        wanted,
     };
-    let servers = parsed.last("bootstrap-server").unwrap_or_default();
-    match (super::addresses(servers), wanted) {
-        (Ok(bootstrap), Ok(wanted)) => {
-            let said = said.out("Executing records delete operation");
-            let job = DeleteRecords {
-                results: alloc::vec![None; wanted.len()],
-                wanted,
-            };
-            Body::Admin(AdminTool::new(
-                bootstrap,
-                env,
-                Job::DeleteRecords(job),
-                said,
-            ))
-        }
-        (Err(message), _) | (_, Err(message)) => Body::Said(said.err(&message).exit(1)),
-    }
+    let said = said.out("Executing records delete operation");
+    Ok(AdminTool::new(
+        admin,
+        env.rng,
+        Job::DeleteRecords(job),
+        said,
+    ))
 }
 
 /// One partition of the file and the offset its log is to begin at; -1 is the high watermark.
@@ -92,46 +70,68 @@ struct Wanted {
     offset: i64,
 }
 
+fn operation(message: &str) -> Thrown {
+    Thrown::new("org.apache.kafka.tools.AdminOperationException", message)
+}
+
+fn mapping(message: &str) -> Thrown {
+    let class = "com.fasterxml.jackson.databind.JsonMappingException";
+    Thrown::new(class, message)
+}
+
 /// What the file asks for, in its order.
-fn offsets(json: &[u8]) -> Result<Vec<Wanted>, String> {
-    let invalid = || "The input string is not a valid JSON".to_string();
-    let file: Value = serde_json::from_slice(json).map_err(|_| invalid())?;
-    match file.get("version") {
-        None => {}
-        Some(version) if version.as_i64() == Some(1) => {}
-        Some(version) => return Err(format!("Not supported version field value {version}")),
+fn offsets(json: &[u8]) -> Result<Vec<Wanted>, Thrown> {
+    let file: Value = serde_json::from_slice(json)
+        .map_err(|_| operation("The input string is not a valid JSON"))?;
+    let object = |value: &Value| {
+        let received = || mapping(&format!("Expected JSON object, received {value}"));
+        value.as_object().map(|_| ()).ok_or_else(received)
+    };
+    object(&file)?;
+    if let Some(version) = file.get("version") {
+        let version = number_of(version, "Integer", i64::from(i32::MAX))?;
+        if version != 1 {
+            return Err(operation(&format!(
+                "Not supported version field value {version}"
+            )));
+        }
     }
-    let rows = file.get("partitions").and_then(Value::as_array);
-    let rows = rows.ok_or("Missing partitions field")?;
+    let rows = file.get("partitions");
+    let rows = rows.ok_or_else(|| operation("Missing partitions field"))?;
+    let array = || mapping(&format!("Expected JSON array, received {rows}"));
     let mut wanted: Vec<Wanted> = Vec::new();
-    for row in rows {
+    for row in rows.as_array().ok_or_else(array)? {
+        object(row)?;
+        let topic = field(row, "topic")?;
+        let text = || mapping(&format!("Expected `String` value, received {topic}"));
+        let partition = number_of(field(row, "partition")?, "Integer", i64::from(i32::MAX))?;
         let found = Wanted {
-            topic: text_of(row, "topic")?,
-            partition: i32::try_from(number_of(row, "partition")?).map_err(|_| invalid())?,
-            offset: number_of(row, "offset")?,
+            topic: topic.as_str().ok_or_else(text)?.to_string(),
+            partition: i32::try_from(partition).unwrap_or(i32::MAX),
+            offset: number_of(field(row, "offset")?, "Long", i64::MAX)?,
         };
         let same = |w: &&Wanted| w.topic == found.topic && w.partition == found.partition;
         if wanted.iter().any(|w| same(&w)) {
+            let class = "org.apache.kafka.tools.AdminCommandFailedException";
             let (topic, partition) = (&found.topic, found.partition);
-            return Err(format!(
+            let message = format!(
                 "Offset json file contains duplicate topic partitions: {topic}-{partition}"
-            ));
+            );
+            return Err(Thrown::new(class, &message));
         }
         wanted.push(found);
     }
     Ok(wanted)
 }
 
-fn text_of(row: &Value, field: &str) -> Result<String, String> {
-    let found = row.get(field).and_then(Value::as_str);
-    let missing = || format!("Missing or wrong field '{field}' in a partition of the offset file");
-    found.map(ToString::to_string).ok_or_else(missing)
+fn field<'a>(row: &'a Value, name: &str) -> Result<&'a Value, Thrown> {
+    let missing = || mapping(&format!("No such field exists: `{name}`"));
+    row.get(name).ok_or_else(missing)
 }
 
-fn number_of(row: &Value, field: &str) -> Result<i64, String> {
-    let found = row.get(field).and_then(Value::as_i64);
-    let missing = || format!("Missing or wrong field '{field}' in a partition of the offset file");
-    found.ok_or_else(missing)
+fn number_of(value: &Value, kind: &str, most: i64) -> Result<i64, Thrown> {
+    let received = || mapping(&format!("Expected `{kind}` value, received {value}"));
+    value.as_i64().filter(|&n| n <= most).ok_or_else(received)
 }
 
 /// The work of one command.
@@ -291,15 +291,17 @@ mod tests {
         assert_eq!(offsets(one), Ok(alloc::vec![wanted]));
         let twice = br#"{"partitions":[{"topic":"t","partition":2,"offset":1},{"topic":"t","partition":2,"offset":3}]}"#;
         assert_eq!(
-            offsets(twice).unwrap_err(),
+            offsets(twice).unwrap_err().message,
             "Offset json file contains duplicate topic partitions: t-2"
         );
         assert_eq!(
-            offsets(b"offsets").unwrap_err(),
+            offsets(b"offsets").unwrap_err().message,
             "The input string is not a valid JSON"
         );
         assert_eq!(
-            offsets(br#"{"partitions":[],"version":2}"#).unwrap_err(),
+            offsets(br#"{"partitions":[],"version":2}"#)
+                .unwrap_err()
+                .message,
             "Not supported version field value 2"
         );
     }

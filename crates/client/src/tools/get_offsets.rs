@@ -1,7 +1,8 @@
 //! `kafka-get-offsets`: the offsets of partitions at a moment.
 
-use super::options::{OLD_BROKER_LIST, Opt, Parsed, file, switch, text};
-use super::{AdminTool, Body, Env, Job, Next, Said, Say};
+use super::options::get_offsets::OPTIONS;
+use super::options::{OLD_BROKER_LIST, Parsed};
+use super::{AdminTool, Body, Env, Job, Next, Said, Say, Thrown};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::pattern::Pattern;
 use alloc::format;
@@ -14,66 +15,44 @@ use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListO
 use wire::metadata_request::MetadataRequest;
 use wire::metadata_response::MetadataResponse;
 
-/// The options of `kafka-get-offsets`.
-pub(super) const OPTIONS: &[Opt] = &[
-    text(
-        "bootstrap-server",
-        "HOST1:PORT1,...,HOST3:PORT3",
-        "REQUIRED. The server(s) to connect to in the form HOST1:PORT1,HOST2:PORT2.",
-    ),
-    file(
-        "command-config",
-        "config file",
-        "Property file containing configs to be passed to Admin Client.",
-    ),
-    switch("exclude-internal-topics", "Leave out internal topics."),
-    switch("help", "Print usage information."),
-    text(
-        "partitions",
-        "partition ids",
-        "Numbers of the partitions to ask for, with commas between. Without it, all.",
-    ),
-    text(
-        "time",
-        "<timestamp> / -1 or latest / -2 or earliest / -3 or max-timestamp / -4 or earliest-local / -5 or latest-tiered",
-        "The offset of the first record at or after this timestamp, or one of the special ones. (default: latest)",
-    ),
-    text(
-        "topic",
-        "topic",
-        "The topic to ask for, or a regular expression of topics. Without it, all.",
-    ),
-    text(
-        "topic-partitions",
-        "topic1:1,topic2:0-3,topic3,topic4:5-,topic5:-3",
-        "Topic patterns with partitions to ask for; not together with --topic and --partitions.",
-    ),
-    switch("version", "Display Kafka version."),
-];
-
 const ABOUT: &str = "An interactive shell for getting topic-partition offsets.";
 const LATEST: i64 = -1;
 
 pub(super) fn start(words: &[String], env: Env) -> Body {
-    if let Some(body) = super::help_or_version(words, ABOUT, OPTIONS) {
-        return body;
-    }
-    let failed = |said: Said, message: &str| {
-        Body::Said(said.err(&format!("Error occurred: {message}")).exit(1))
+    Body::Said(match begin(words, env) {
+        Ok(tool) => return Body::Admin(tool),
+        Err(said) => said,
+    })
+}
+
+fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
+    let failed = |said: Said, thrown: &Thrown| {
+        let said = said.err(&format!("Error occurred: {}", thrown.message));
+        said.cause(thrown).exit(1)
     };
-    let parsed = match super::parse(words, OPTIONS, &[OLD_BROKER_LIST]) {
-        Ok(parsed) => parsed,
-        Err(refusal) => return failed(Said::default(), &refusal.to_string()),
+    let refuse = |thrown: Thrown| {
+        Said::default()
+            .err(&format!("Error occurred: {}", thrown.message))
+            .exit(1)
     };
+    let parsed = super::read(words, ABOUT, (OPTIONS, &[OLD_BROKER_LIST]), refuse)?;
     let said = Said::default().notes(&parsed);
-    let Some(servers) = parsed.last("bootstrap-server") else {
-        return said.usage("Missing required argument \"[bootstrap-server]\"", OPTIONS);
-    };
-    match (super::addresses(servers), GetOffsets::new(&parsed)) {
-        (Ok(bootstrap), Ok(job)) => {
-            Body::Admin(AdminTool::new(bootstrap, env, Job::Offsets(job), said))
+    if let Some(message) = parsed.missing(&["bootstrap-server"]) {
+        return Err(said.usage(&message, OPTIONS));
+    }
+    let servers = parsed.one("bootstrap-server");
+    let servers = servers.map_err(|refusal| failed(said.clone(), &refusal.into()))?;
+    if let Some(message) = super::no_address(servers.unwrap_or_default()) {
+        return Err(said.usage(message, OPTIONS));
+    }
+    let job = GetOffsets::new(&parsed);
+    let admin = super::admin(&parsed, &env, "bootstrap-server");
+    match admin.and_then(|admin| Ok((admin, job?))) {
+        Ok((mut admin, job)) => {
+            admin.client_id = "GetOffsetShell".into();
+            Ok(AdminTool::new(admin, env.rng, Job::Offsets(job), said))
         }
-        (Err(message), _) | (_, Err(message)) => failed(said, &message),
+        Err(thrown) => Err(failed(said, &thrown)),
     }
 }
 
@@ -93,17 +72,19 @@ pub(crate) struct GetOffsets {
 }
 
 impl GetOffsets {
-    fn new(parsed: &Parsed) -> Result<GetOffsets, String> {
+    fn new(parsed: &Parsed) -> Result<GetOffsets, Thrown> {
         let given = parsed.has("topic") || parsed.has("partitions");
         if parsed.has("topic-partitions") && given {
-            return Err("--topic-partitions cannot be used with --topic or --partitions".into());
+            let both = "--topic-partitions cannot be used with --topic or --partitions";
+            return Err(terse(both));
         }
-        let filters = match parsed.last("topic-partitions") {
+        let timestamp = timestamp(parsed.one("time")?.unwrap_or("latest"))?;
+        let filters = match parsed.one("topic-partitions")? {
             Some(list) => list.split(',').map(filter).collect::<Result<_, _>>()?,
             None => alloc::vec![Filter {
-                topics: parsed.last("topic").map(pattern).transpose()?,
-                partitions: match parsed.last("partitions") {
-                    Some(list) => list.split(',').map(partition).collect::<Result<_, _>>()?,
+                topics: parsed.one("topic")?.map(pattern).transpose()?,
+                partitions: match parsed.one("partitions")?.filter(|list| !list.is_empty()) {
+                    Some(list) => partitions(list)?,
                     None => alloc::vec![(0, i32::MAX)],
                 },
             }],
@@ -111,7 +92,7 @@ impl GetOffsets {
         Ok(GetOffsets {
             filters,
             exclude_internal: parsed.has("exclude-internal-topics"),
-            timestamp: timestamp(parsed.last("time").unwrap_or("latest"))?,
+            timestamp,
         })
     }
 
@@ -154,8 +135,9 @@ impl GetOffsets {
                                 offsets.insert((name, p.partition_index), p.offset);
                             } else {
                                 say.err(&format!(
-                                    "Skip getting offsets for topic-partition {name}-{} due to error: {}",
+                                    "Skip getting offsets for topic-partition {name}-{} due to error: {}: {}",
                                     p.partition_index,
+                                    crate::errors::exception(code),
                                     crate::errors::message(code)
                                 ));
                             }
@@ -240,30 +222,45 @@ pub(super) fn list_offsets(leader: i32, topics: SortedMap<&str, Vec<i32>>, times
     }
 }
 
-fn pattern(text: &str) -> Result<Pattern, String> {
-    Pattern::topic_filter(text).map_err(|bad| format!("{text} is an invalid regex: {bad}."))
+/// What the tool throws itself.
+fn terse(message: &str) -> Thrown {
+    Thrown::new("org.apache.kafka.tools.TerseException", message)
 }
 
-fn partition(text: &str) -> Result<(i32, i32), String> {
-    let number = text.trim().parse::<i32>();
-    let number = number.map_err(|_| {
-        "--partitions expects a comma separated list of numeric partition ids, but received: "
-            .to_string()
-            + text
-    })?;
-    Ok((number, number.saturating_add(1)))
+fn pattern(text: &str) -> Result<Pattern, Thrown> {
+    let invalid = format!("{text} is an invalid regex.");
+    let bad = |_| Thrown::new("java.lang.RuntimeException", &invalid);
+    Pattern::topic_filter(text).map_err(bad)
+}
+
+/// Numbers with commas between them, each as a range.
+fn partitions(list: &str) -> Result<Vec<(i32, i32)>, Thrown> {
+    let range = |number: i32| (number, number.saturating_add(1));
+    let numbers = list.split(',').map(|text| text.parse().map(range));
+    let numbers: Result<_, core::num::ParseIntError> = numbers.collect();
+    let expected =
+        "--partitions expects a comma separated list of numeric partition ids, but received: ";
+    numbers.map_err(|_| terse(&(expected.to_string() + list)))
 }
 
 /// `topic`, `topic:1`, `topic:1-3`, `topic:1-`, `topic:-3` (the end is not included); no topic is all.
-fn filter(text: &str) -> Result<Filter, String> {
-    let (topic, partitions) = text.rsplit_once(':').unwrap_or((text, ""));
+fn filter(text: &str) -> Result<Filter, Thrown> {
+    let (topic, partitions) = text.split_once(':').unwrap_or((text, ""));
+    let bad = || {
+        let thrown = terse(&format!("Invalid rule specification: {text}"));
+        thrown.within("java.lang.RuntimeException")
+    };
     let number = |text: &str, default: i32| match text {
         "" => Ok(default),
-        text => text.parse().map_err(|_| format!("Invalid rule: {text}")),
+        text if text.bytes().all(|c| c.is_ascii_digit()) => text.parse().map_err(|_| bad()),
+        _ => Err(bad()),
     };
     let range = match partitions.split_once('-') {
         None if partitions.is_empty() => (0, i32::MAX),
-        None => partition(partitions)?,
+        None => {
+            let one = number(partitions, 0)?;
+            (one, one.saturating_add(1))
+        }
         Some((from, below)) => (number(from, 0)?, number(below, i32::MAX)?),
     };
     let topics = if topic.is_empty() {
@@ -277,7 +274,7 @@ fn filter(text: &str) -> Result<Filter, String> {
     })
 }
 
-fn timestamp(text: &str) -> Result<i64, String> {
+fn timestamp(text: &str) -> Result<i64, Thrown> {
     Ok(match text {
         "latest" => LATEST,
         "earliest" => -2,
@@ -288,9 +285,9 @@ fn timestamp(text: &str) -> Result<i64, String> {
         number => match number.parse::<i64>() {
             Ok(number) => number,
             Err(_) => {
-                return Err(format!(
+                return Err(terse(&format!(
                     "Malformed time argument {text}. Please use -1 or latest / -2 or earliest / -3 or max-timestamp / -4 or earliest-local / -5 or latest-tiered / -6 or earliest-pending-upload, or a specified long format timestamp"
-                ));
+                )));
             }
         },
     })

@@ -1,7 +1,8 @@
 //! `kafka-groups`: every group of every kind, with its type and its protocol.
 
-use super::options::{Opt, Parsed, file, switch, text};
-use super::{AdminTool, Body, Env, Job, Next, Said, Say, table};
+use super::options::Parsed;
+use super::options::groups::{OPTIONS, misuse};
+use super::{AdminTool, Body, Env, Job, Next, Said, Say, Thrown, table};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::errors;
 use alloc::format;
@@ -10,55 +11,37 @@ use alloc::vec::Vec;
 use ids::ErrorCode;
 use wire::list_groups_request::ListGroupsRequest;
 
-/// The options of `kafka-groups`.
-pub(super) const OPTIONS: &[Opt] = &[
-    text(
-        "bootstrap-server",
-        "server to connect to",
-        "REQUIRED: The server(s) to connect to.",
-    ),
-    file(
-        "command-config",
-        "command config property file",
-        "A file of properties of the admin client.",
-    ),
-    switch("consumer", "Only groups of consumers, of either type."),
-    text(
-        "group-type",
-        "type",
-        "Only groups of this type: 'classic', 'consumer', 'share' or 'streams'.",
-    ),
-    switch("help", "Print usage information."),
-    switch("list", "List the groups."),
-    text("protocol", "protocol", "Only groups of this protocol."),
-    switch("share", "Only share groups."),
-    switch("streams", "Only streams groups."),
-    switch("version", "Display Kafka version."),
-];
-
 const ABOUT: &str = "This tool helps to list groups of all types.";
 
+const LOGGER: &str = "org.apache.kafka.tools.GroupsCommand";
+
 pub(super) fn start(words: &[String], env: Env) -> Body {
-    if let Some(body) = super::help_or_version(words, ABOUT, OPTIONS) {
-        return body;
-    }
-    let parsed = match super::parse(words, OPTIONS, &[]) {
-        Ok(parsed) => parsed,
-        Err(refusal) => return Said::default().usage(&refusal.to_string(), OPTIONS),
-    };
+    Body::Said(match begin(words, env) {
+        Ok(tool) => return Body::Admin(tool),
+        Err(said) => said,
+    })
+}
+
+fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
+    let refuse = |thrown: Thrown| Said::default().usage(&thrown.message, OPTIONS);
+    let parsed = super::read(words, ABOUT, (OPTIONS, &[]), refuse)?;
     let said = Said::default();
-    if !parsed.has("list") {
-        return said.usage("Command must include exactly one action: --list.", OPTIONS);
+    if let Some(message) = misuse(&parsed) {
+        return Err(said.usage(&message, OPTIONS));
     }
-    let Some(servers) = parsed.last("bootstrap-server") else {
-        return said.usage("Missing required argument \"[bootstrap-server]\"", OPTIONS);
-    };
-    match super::addresses(servers) {
-        Ok(bootstrap) => {
-            let job = Job::AllGroups(AllGroups::new(&parsed));
-            Body::Admin(AdminTool::new(bootstrap, env, job, said))
+    let plain = |thrown: &Thrown| Said::default().err(&thrown.message).exit(1);
+    let servers = parsed.one("bootstrap-server").map(|_| ());
+    servers.map_err(|refusal| plain(&refusal.into()))?;
+    let file = super::file(&parsed, &env, "command-config").map(|_| ());
+    file.map_err(|thrown| plain(&thrown))?;
+    let job = AllGroups::new(&parsed).map_err(|thrown| plain(&thrown))?;
+    match super::admin(&parsed, &env, "bootstrap-server") {
+        Ok(admin) => Ok(AdminTool::new(admin, env.rng, Job::AllGroups(job), said)),
+        Err(thrown) => {
+            let text = format!("Error while executing groups command : {}", thrown.message);
+            let said = said.out(&text).log("ERROR", &format!("{thrown}\n"), LOGGER);
+            Err(said.cause(&thrown).exit(1))
         }
-        Err(message) => Body::Said(said.err(&message).exit(1)),
     }
 }
 
@@ -75,14 +58,21 @@ pub(crate) struct AllGroups {
 type Row = (String, String, String);
 
 impl AllGroups {
-    fn new(parsed: &Parsed) -> AllGroups {
+    fn new(parsed: &Parsed) -> Result<AllGroups, Thrown> {
         let mut named = ["share", "streams"].into_iter();
         let named = named.rfind(|name| parsed.has(name));
-        AllGroups {
-            kind: parsed.last("group-type").or(named).map(str::to_lowercase),
-            protocol: parsed.last("protocol").map(ToString::to_string),
-            consumers: parsed.has("consumer"),
+        let kind = parsed.one("group-type")?.or(named).map(str::to_lowercase);
+        let known =
+            |kind: &String| ["classic", "consumer", "share", "streams"].contains(&kind.as_str());
+        if kind.as_ref().is_some_and(|kind| !known(kind)) {
+            let message = "--group-type must be a valid group type.";
+            return Err(Thrown::new("java.lang.IllegalArgumentException", message));
         }
+        Ok(AllGroups {
+            kind,
+            protocol: parsed.one("protocol")?.map(ToString::to_string),
+            consumers: parsed.has("consumer"),
+        })
     }
 
     /// One round further.
@@ -97,22 +87,18 @@ impl AllGroups {
         let rows = match self.rows(outcomes) {
             Ok(rows) => rows,
             Err(problem) => {
-                say.err(&format!("Error while executing groups command : {problem}"));
+                say.out(&format!("Error while executing groups command : {problem}"));
                 return Next::Exit(1);
             }
         };
-        let width = table::widest(15, rows.iter().map(|row| row.0.as_str()));
-        if !rows.is_empty() {
-            say.out(&table::row(&[
-                ("GROUP", width),
-                ("TYPE", 22),
-                ("PROTOCOL", 22),
-            ]));
-        }
+        let width = table::widest(20, rows.iter().map(|row| row.0.as_str()));
+        let shown = |group: &str, kind: &str, protocol: &str| {
+            table::row(&[(group, width), (kind, width), (protocol, width)])
+        };
+        say.out(&shown("GROUP", "TYPE", "PROTOCOL"));
         for (group, kind, protocol) in &rows {
             // Kafka pads a row by one more than its heading.
-            let protocol = format!("{protocol} ");
-            say.out(&table::row(&[(group, width), (kind, 22), (&protocol, 23)]));
+            say.out(&(shown(group, kind, protocol) + " "));
         }
         Next::Exit(0)
     }

@@ -1,4 +1,4 @@
-//! Columns as Kafka's group tool pads them.
+//! Columns as Kafka's group tool pads them, and the order in which Java lists what it hashes.
 
 use alloc::string::String;
 
@@ -28,6 +28,18 @@ pub(super) fn widest<'a>(least: usize, cells: impl Iterator<Item = &'a str>) -> 
     cells
         .map(|cell| cell.chars().count())
         .fold(least, usize::max)
+}
+
+/// Where a Java `HashMap` with this many keys keeps a key: Kafka prints configs in that order.
+pub(super) fn java_bucket(key: &str, keys: usize) -> u32 {
+    let code = |hash: u32, unit: u16| hash.wrapping_mul(31).wrapping_add(u32::from(unit));
+    let hash = key.encode_utf16().fold(0, code);
+    // Its table begins with 16 places and doubles when more than three quarters of them are taken.
+    let mut places = 16_u32;
+    while usize::try_from(places / 4 * 3).is_ok_and(|most| most < keys) {
+        places = places.saturating_mul(2);
+    }
+    (hash ^ (hash >> 16)) & (places - 1)
 }
 
 #[cfg(test)]

@@ -268,3 +268,51 @@ fn where_there_are_no_files_the_only_name_of_one_is_a_dash() {
         [""; 0]
     );
 }
+
+#[test]
+fn a_consumer_that_is_given_only_zookeeper_says_what_replaced_it_and_ends() {
+    let mut fake = Fake::new(1);
+    let line = "kafka-console-consumer --zookeeper zk:2181 --topic t --from-beginning";
+    assert_eq!(run(line, "", &mut fake), 1);
+    assert!(
+        fake.stderr
+            .starts_with("--zookeeper was replaced by --bootstrap-server"),
+        "{}",
+        fake.stderr
+    );
+    assert_eq!(fake.stderr.lines().count(), 1);
+    assert!(fake.seen.is_empty(), "no broker is asked for anything");
+}
+
+#[test]
+fn bytes_that_are_no_text_come_out_as_they_are() {
+    let record = |value: &'static [u8]| crate::consumer::ConsumedRecord {
+        topic: "t".into(),
+        partition: ids::PartitionIndex(0),
+        offset: ids::Offset(0),
+        leader_epoch: 0,
+        timestamp: 0,
+        log_append_time: false,
+        key: None,
+        value: Some(Bytes::from_static(value)),
+        headers: alloc::vec![(Bytes::from_static(b"h"), Some(Bytes::from_static(b"\xfe")))],
+    };
+    let words = ["--formatter-property", "print.headers=true"].map(String::from);
+    let parsed = options::parse(&words, options::console_consumer::OPTIONS, &[]).unwrap();
+    let formatter = formatter::Formatter::new(&parsed, &Env::new(Rng::new(1))).unwrap();
+    let mut line = Vec::new();
+    formatter
+        .print(&record(b"a\xff\x00\xc3"), &mut line)
+        .unwrap();
+    assert_eq!(line, b"h:\xfe\ta\xff\x00\xc3\n");
+}
+
+#[test]
+fn a_partition_that_there_is_not_is_asked_for_now_and_then_not_all_the_time() {
+    let mut fake = Fake::new(1);
+    let line =
+        "kafka-console-consumer --bootstrap-server l:1 --topic t --partition 7 --timeout-ms 5000";
+    assert_eq!(run(line, "", &mut fake), 0);
+    let metadata = fake.seen.iter().filter(|api| **api == 3).count();
+    assert!(metadata < 20, "{metadata} requests in five seconds");
+}

@@ -1,27 +1,25 @@
 //! `kafka-topics`: create, list, describe, alter and delete topics.
 
-mod flags;
+mod create;
 
-pub(super) use flags::OPTIONS;
-
+use super::options::topics::{OPTIONS, misuse, no_action};
 use super::options::{OLD_BROKER_LIST, OLD_ZOOKEEPER, Parsed};
-use super::{AdminTool, Body, Env, Job, Next, Said, Say};
+use super::table::java_bucket;
+use super::{AdminTool, Body, Env, Job, Next, Said, Say, Thrown};
 use crate::admin::{Call, Failure, Outcome, Request, Response, Target};
 use crate::errors;
 use crate::pattern::Pattern;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use flags::misuse;
-use ids::ErrorCode;
+use create::{by_hand, creatable, topic_id};
+use ids::{ErrorCode, Uuid};
 use sorted::SortedMap;
 use wire::Str;
 use wire::create_partitions_request::{
     CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
 };
-use wire::create_topics_request::{
-    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
-};
+use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
 use wire::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use wire::describe_configs_response::DescribeConfigsResult;
@@ -30,6 +28,7 @@ use wire::describe_topic_partitions_response::{
     DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
 use wire::metadata_request::MetadataRequest;
+use wire::metadata_response::MetadataResponseTopic;
 
 const ABOUT: &str = "This tool helps to create, delete, describe, or change a topic.";
 const INTERNAL: [&str; 3] = [
@@ -44,28 +43,46 @@ const TOPIC_RESOURCE: i8 = 2;
 const TIMEOUT_MS: i32 = 30_000;
 
 pub(super) fn start(words: &[String], env: Env) -> Body {
-    if let Some(body) = super::help_or_version(words, ABOUT, OPTIONS) {
-        return body;
-    }
-    let parsed = match super::parse(words, OPTIONS, &[OLD_ZOOKEEPER, OLD_BROKER_LIST]) {
-        Ok(parsed) => parsed,
-        Err(refusal) => {
-            return Body::Said(Said::default().err(&refusal.to_string()).exit(1));
-        }
+    Body::Said(match begin(words, env) {
+        Ok(tool) => return Body::Admin(tool),
+        Err(said) => said,
+    })
+}
+
+fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
+    let refuse = |thrown: Thrown| Said::default().err(&thrown.message).exit(1);
+    let about = match words {
+        [] => "Create, delete, describe, or change a topic.",
+        _ => ABOUT,
     };
-    let said = Said::default().notes(&parsed);
+    let old = [OLD_ZOOKEEPER, OLD_BROKER_LIST];
+    let parsed = super::read(words, about, (OPTIONS, &old), refuse)?;
+    let mut said = Said::default().notes(&parsed);
+    if let Some(message) = no_action(&parsed) {
+        return Err(said.usage(message, OPTIONS));
+    }
+    if parsed.has("delete-config") {
+        said = said.err("delete-config option is no longer supported and deprecated since version 4.0. The config will be fully removed in future releases.");
+    }
+    if !parsed.has("bootstrap-server") {
+        return Err(said.err("--bootstrap-server must be specified").exit(1));
+    }
     if let Some(message) = misuse(&parsed) {
-        return said.usage(&message, OPTIONS);
+        return Err(said.usage(&message, OPTIONS));
     }
-    let Some(servers) = parsed.last("bootstrap-server") else {
-        return Body::Said(said.err("--bootstrap-server must be specified").exit(1));
-    };
-    let failed = |message: &str| format!("Error while executing topic command : {message}");
-    match (super::addresses(servers), Topics::new(&parsed)) {
-        (Ok(bootstrap), Ok(job)) => {
-            Body::Admin(AdminTool::new(bootstrap, env, Job::Topics(job), said))
+    let two = parsed.has("topic") && parsed.has("topic-id");
+    if two && parsed.has("describe") && parsed.has("if-exists") {
+        said = said.out("Only topic id will be used when both --topic and --topic-id are specified and topicId is not Uuid.ZERO_UUID");
+    }
+    let admin = super::admin(&parsed, &env, "bootstrap-server");
+    let admin = admin.map_err(|thrown| said.clone().err(&thrown.message).cause(&thrown).exit(1))?;
+    match Topics::new(&parsed) {
+        Ok(job) => Ok(AdminTool::new(admin, env.rng, Job::Topics(job), said)),
+        Err(thrown) => {
+            let text = format!("Error while executing topic command : {}", thrown.message);
+            let said = said.out(&text).log("ERROR", &format!("{thrown}\n"), LOGGER);
+            Err(said.exit(1))
         }
-        (Err(message), _) | (_, Err(message)) => Body::Said(said.out(&failed(&message)).exit(1)),
     }
 }
 
@@ -74,12 +91,14 @@ pub(super) fn start(words: &[String], env: Env) -> Body {
 pub(crate) struct Topics {
     action: Action,
     topic: Option<String>,
+    /// The topic with this id, whatever its name; never the id that stands for none.
+    id: Option<(Uuid, String)>,
     if_exists: bool,
     if_not_exists: bool,
     exclude_internal: bool,
     show: Show,
-    /// Topics that match, once known.
-    found: Vec<String>,
+    /// Topics that match, once known, and how many partitions each has.
+    found: Vec<(String, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -87,7 +106,8 @@ enum Action {
     Create(CreatableTopic),
     List,
     Describe,
-    Alter(i32, Option<Vec<CreatePartitionsAssignment>>),
+    /// To so many partitions, all of which may be placed by hand.
+    Alter(i32, Option<Vec<Vec<i32>>>),
     Delete,
     /// The answer to the last round says how it went.
     Finish(Last),
@@ -117,33 +137,28 @@ impl Show {
 }
 
 impl Topics {
-    fn new(parsed: &Parsed) -> Result<Topics, String> {
-        let topic = parsed.one("topic").map_err(|refusal| refusal.to_string())?;
+    fn new(parsed: &Parsed) -> Result<Topics, Thrown> {
+        let topic = parsed.one("topic")?;
         let action = if parsed.has("create") {
             Action::Create(creatable(topic.unwrap_or_default(), parsed)?)
         } else if parsed.has("list") {
             Action::List
         } else if parsed.has("describe") {
+            // One answer holds everything, whatever an answer may hold.
+            parsed.integer("partition-size-limit-per-response")?;
             Action::Describe
         } else if parsed.has("alter") {
-            let assignment = parsed
-                .last("replica-assignment")
-                .map(replica_lists)
-                .transpose()?;
-            let lists = assignment.map(|lists| {
-                let list = |broker_ids| CreatePartitionsAssignment {
-                    broker_ids,
-                    ..Default::default()
-                };
-                lists.into_iter().map(list).collect()
-            });
-            Action::Alter(count(parsed)?.unwrap_or_default(), lists)
+            let count = parsed.integer("partitions")?.unwrap_or_default();
+            Action::Alter(i32::try_from(count).unwrap_or_default(), by_hand(parsed)?)
         } else {
             Action::Delete
         };
+        let id = parsed.one("topic-id")?.filter(|_| parsed.has("describe"));
+        let id = id.map(topic_id).transpose()?.flatten();
         Ok(Topics {
             action,
-            topic: topic.map(String::from),
+            topic: topic.map(String::from).filter(|_| id.is_none()),
+            id,
             if_exists: parsed.has("if-exists"),
             if_not_exists: parsed.has("if-not-exists"),
             exclude_internal: parsed.has("exclude-internal"),
@@ -211,59 +226,69 @@ impl Topics {
         self.act(say)
     }
 
-    /// The names of the topics that the command is about, sorted.
-    fn matching(&self, outcome: Outcome) -> Result<Vec<String>, Problem> {
+    /// The topics that the command is about, sorted by name.
+    fn matching(&self, outcome: Outcome) -> Result<Vec<(String, usize)>, Problem> {
         let Response::Metadata(response) = outcome.map_err(problem)? else {
             return Ok(Vec::new());
         };
         let pattern = self.topic.as_deref().map(Pattern::topic_filter).transpose();
-        let pattern = pattern.map_err(|bad| {
-            (
-                "java.lang.RuntimeException".to_string(),
-                format!(
-                    "{} is an invalid regex: {bad}.",
-                    self.topic.as_deref().unwrap_or_default()
-                ),
-            )
+        let pattern = pattern.map_err(|_| {
+            let topic = self.topic.as_deref().unwrap_or_default();
+            let message = format!("{topic} is an invalid regex.");
+            ("java.lang.RuntimeException".to_string(), message)
         })?;
-        let names = response
-            .topics
-            .iter()
-            .filter_map(|topic| topic.name.as_ref());
-        let fits = |name: &&Str| {
+        let fits = |topic: &&MetadataResponseTopic, name: &str| {
             pattern.as_ref().is_none_or(|pattern| pattern.matches(name))
-                && !(self.exclude_internal && INTERNAL.contains(&name.as_str()))
+                && self.id.as_ref().is_none_or(|id| topic.topic_id == id.0)
+                && !(self.exclude_internal && INTERNAL.contains(&name))
         };
-        let mut names: Vec<String> = names.filter(fits).map(|name| name.to_string()).collect();
-        sorted::sort(&mut names);
+        let mut found = Vec::new();
+        for topic in &response.topics {
+            if let Some(name) = topic.name.as_ref().filter(|name| fits(&topic, name)) {
+                found.push((name.to_string(), topic.partitions.len()));
+            }
+        }
+        sorted::sort(&mut found);
         let must_exist = !matches!(self.action, Action::List) && !self.if_exists;
-        if let (true, true, Some(topic)) = (names.is_empty(), must_exist, &self.topic) {
-            let message = format!("Topic '{topic}' does not exist as expected");
+        let subject = match (&self.id, &self.topic) {
+            (Some((_, id)), _) => Some(format!("TopicId '{id}'")),
+            (None, topic) => topic.as_ref().map(|topic| format!("Topic '{topic}'")),
+        };
+        if let (true, true, Some(subject)) = (found.is_empty(), must_exist, subject) {
+            let message = format!("{subject} does not exist as expected");
             return Err(("java.lang.IllegalArgumentException".into(), message));
         }
-        Ok(names)
+        Ok(found)
     }
 
     fn act(&mut self, say: &mut Say<'_>) -> Result<Next, Problem> {
         if let Action::List = self.action {
-            say.out(&self.found.join("\n"));
+            let names: Vec<&str> = self.found.iter().map(|(name, _)| name.as_str()).collect();
+            say.out(&names.join("\n"));
             return Ok(Next::Exit(0));
         }
         if self.found.is_empty() {
             return Ok(Next::Exit(0));
         }
-        let names = self.found.iter().map(|name| Str::from(name.as_str()));
+        let names = self.found.iter().map(|(name, _)| Str::from(name.as_str()));
         match core::mem::replace(&mut self.action, Action::List) {
-            Action::Alter(count, assignments) => {
+            Action::Alter(count, by_hand) => {
                 self.action = Action::Finish(Last::Alter);
-                let topic = |name| CreatePartitionsTopic {
-                    name,
+                let list = |brokers: &Vec<i32>| CreatePartitionsAssignment {
+                    broker_ids: brokers.clone(),
+                    ..Default::default()
+                };
+                let topic = |(name, there): &(String, usize)| CreatePartitionsTopic {
+                    name: Str::from(name.as_str()),
                     count,
-                    assignments: assignments.clone(),
+                    // The lists begin with the partitions that there are.
+                    assignments: by_hand
+                        .as_ref()
+                        .map(|lists| lists.iter().skip(*there).map(list).collect()),
                     ..Default::default()
                 };
                 let request = CreatePartitionsRequest {
-                    topics: names.map(topic).collect(),
+                    topics: self.found.iter().map(topic).collect(),
                     timeout_ms: TIMEOUT_MS,
                     ..Default::default()
                 };
@@ -296,7 +321,7 @@ impl Topics {
     }
 
     fn describe_calls(&self) -> Vec<Call> {
-        let names = || self.found.iter().map(|name| Str::from(name.as_str()));
+        let names = || self.found.iter().map(|(name, _)| Str::from(name.as_str()));
         let topic = |name| TopicRequest {
             name,
             ..Default::default()
@@ -496,79 +521,4 @@ fn partition_line(topic: &str, p: &DescribeTopicPartitionsResponsePartition) -> 
         maybe(&p.eligible_leader_replicas),
         maybe(&p.last_known_elr),
     )
-}
-
-fn count(parsed: &Parsed) -> Result<Option<i32>, String> {
-    let count = parsed.number("partitions");
-    if count.is_some_and(|count| count < 1) {
-        return Err("The partitions must be greater than 0".into());
-    }
-    Ok(count.and_then(|count| i32::try_from(count).ok()))
-}
-
-fn creatable(name: &str, parsed: &Parsed) -> Result<CreatableTopic, String> {
-    let replicas = parsed.number("replication-factor");
-    if replicas.is_some_and(|replicas| !(1..=i64::from(i16::MAX)).contains(&replicas)) {
-        return Err("The replication factor must be between 1 and 32767 inclusive".into());
-    }
-    let mut topic = CreatableTopic {
-        name: Str::from(name),
-        num_partitions: count(parsed)?.unwrap_or(-1),
-        replication_factor: replicas.and_then(|r| i16::try_from(r).ok()).unwrap_or(-1),
-        ..Default::default()
-    };
-    if let Some(text) = parsed.last("replica-assignment") {
-        for (index, broker_ids) in (0..).zip(replica_lists(text)?) {
-            topic.assignments.push(CreatableReplicaAssignment {
-                partition_index: index,
-                broker_ids,
-                ..Default::default()
-            });
-        }
-        topic.num_partitions = -1;
-        topic.replication_factor = -1;
-    }
-    for pair in parsed.all("config") {
-        let Some((name, value)) = pair.split_once('=') else {
-            return Err("requirement failed: Invalid topic config: all configs to be added must be in the format \"key=val\".".into());
-        };
-        topic.configs.push(CreatableTopicConfig {
-            name: Str::from(name.trim()),
-            value: Some(Str::from(value.trim())),
-            ..Default::default()
-        });
-    }
-    Ok(topic)
-}
-
-/// `1:2,2:3` as lists of brokers, one for each partition.
-fn replica_lists(text: &str) -> Result<Vec<Vec<i32>>, String> {
-    let list = |part: &str| -> Result<Vec<i32>, String> {
-        let id = |id: &str| {
-            id.trim()
-                .parse()
-                .map_err(|_| format!("For input string: \"{id}\""))
-        };
-        let ids: Vec<i32> = part.split(':').map(id).collect::<Result<_, _>>()?;
-        let mut sorted = ids.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        if sorted.len() < ids.len() {
-            return Err("Partition replica lists may not contain duplicate entries: ".into());
-        }
-        Ok(ids)
-    };
-    text.split(',').map(list).collect()
-}
-
-/// Where a Java `HashMap` with this many keys keeps a key: Kafka prints configs in that order.
-fn java_bucket(key: &str, keys: usize) -> u32 {
-    let code = |hash: u32, unit: u16| hash.wrapping_mul(31).wrapping_add(u32::from(unit));
-    let hash = key.encode_utf16().fold(0, code);
-    // Its table begins with 16 places and doubles when more than three quarters of them are taken.
-    let mut places = 16_u32;
-    while usize::try_from(places / 4 * 3).is_ok_and(|most| most < keys) {
-        places = places.saturating_mul(2);
-    }
-    (hash ^ (hash >> 16)) & (places - 1)
 }

@@ -2,9 +2,9 @@
 
 use super::super::get_offsets::list_offsets;
 use super::super::options::Parsed;
-use super::super::{Next, Say, table};
+use super::super::{Next, Say, Thrown, table};
 use super::reset::offset_fetch;
-use super::{Leaders, failure_problem, metadata_call, sizes};
+use super::{EXECUTION, Leaders, failure_problem, metadata_call, sizes};
 use crate::admin::{Call, Outcome, Request, Response, Target};
 use crate::consumer::protocol;
 use crate::errors;
@@ -86,7 +86,7 @@ impl Describe {
         names: &SortedSet<String>,
         outcomes: Vec<Outcome>,
         say: &mut Say<'_>,
-    ) -> Result<Next, String> {
+    ) -> Result<Next, Thrown> {
         if outcomes.is_empty() {
             let mut calls = alloc::vec![metadata_call()];
             names.iter().for_each(|name| calls.extend(ask_about(name)));
@@ -121,7 +121,7 @@ impl Describe {
         &mut self,
         names: &SortedSet<String>,
         outcomes: Vec<Outcome>,
-    ) -> Result<Leaders, String> {
+    ) -> Result<Leaders, Thrown> {
         let mut outcomes = outcomes.into_iter();
         let leaders = match outcomes.next() {
             Some(Ok(Response::Metadata(metadata))) => sizes(&metadata),
@@ -134,18 +134,12 @@ impl Describe {
                 name: name.clone(),
                 ..Default::default()
             };
-            let modern = match answers.first() {
-                Some(Ok(Response::DescribeConsumerGroups(response))) => response
-                    .groups
-                    .first()
-                    .filter(|group| group.error_code == 0),
-                _ => None,
-            };
-            match (modern, answers.get(1)) {
+            match (modern(answers.first())?, answers.get(1)) {
                 (Some(modern), _) => group.take_modern(modern),
                 (None, Some(Ok(Response::DescribeGroups(response)))) => {
                     let classic = response.groups.first();
-                    group.take_classic(classic.ok_or("the broker's answer is empty")?)?;
+                    let empty = || Thrown::new(EXECUTION, "the broker's answer is empty");
+                    group.take_classic(classic.ok_or_else(empty)?)?;
                 }
                 (None, Some(Err(failure))) => return Err(failure_problem(failure)),
                 _ => {}
@@ -184,7 +178,7 @@ impl Describe {
     fn print(&self, ends: &SortedMap<(String, i32), i64>, say: &mut Say<'_>) -> Next {
         for group in &self.groups {
             match group.state.as_str() {
-                "Empty" if self.what != What::State => {
+                "Empty" => {
                     say.err(&format!(
                         "\nConsumer group '{}' has no active members.",
                         group.name
@@ -208,6 +202,20 @@ impl Describe {
         }
         Next::Exit(0)
     }
+}
+
+/// The group, if it is one of the new protocol.
+fn modern(answer: Option<&Outcome>) -> Result<Option<&ConsumerGroup>, Thrown> {
+    let Some(Ok(Response::DescribeConsumerGroups(response))) = answer else {
+        return Ok(None);
+    };
+    let found = response.groups.first();
+    let code = ErrorCode(found.map_or(0, |group| group.error_code));
+    if code == ErrorCode::INVALID_GROUP_ID {
+        let thrown = Thrown::new(&errors::exception(code), "The group id is invalid.");
+        return Err(thrown.within(EXECUTION));
+    }
+    Ok(found.filter(|_| code.is_ok()))
 }
 
 fn ask_about(name: &str) -> [Call; CALLS] {
@@ -253,7 +261,7 @@ impl Group {
         sorted::sort_by(&mut self.members, |a, b| a.id.cmp(&b.id));
     }
 
-    fn take_classic(&mut self, found: &DescribedGroup) -> Result<(), String> {
+    fn take_classic(&mut self, found: &DescribedGroup) -> Result<(), Thrown> {
         let code = ErrorCode(found.error_code);
         if !code.is_ok() || found.group_state == "Dead" {
             let code = if code.is_ok() {
@@ -267,10 +275,13 @@ impl Group {
                 ErrorCode::GROUP_ID_NOT_FOUND => said.unwrap_or_else(not_found),
                 code => said.unwrap_or_else(|| errors::message(code).into()),
             };
-            return Err(format!("{}: {said}", errors::exception(code)));
+            return Err(Thrown::new(&errors::exception(code), &said).within(EXECUTION));
         }
         self.state = found.group_state.to_string();
-        self.strategy = found.protocol_data.to_string();
+        self.strategy = match found.protocol_data.as_str() {
+            "" => "-".to_string(),
+            strategy => strategy.to_string(),
+        };
         let member = |m: &DescribedGroupMember| {
             let topics = protocol::assigned(&m.member_assignment).into_iter();
             let mut partitions: Vec<(String, i32)> = topics
@@ -323,6 +334,7 @@ impl Group {
         let groups = table::widest(15, [self.name.as_str()].into_iter());
         let topics = table::widest(15, partitions.iter().map(|(topic, _)| topic.as_str()));
         let ids = table::widest(15, self.members.iter().map(|member| member.id.as_str()));
+        let hosts = table::widest(15, self.members.iter().map(|member| member.host.as_str()));
         let row = |topic: &str, p: &str, numbers: [&str; 4], who: [&str; 3]| {
             let group = if topic == "TOPIC" {
                 "GROUP"
@@ -334,7 +346,7 @@ impl Group {
                 cells.push((numbers[0], 15));
             }
             cells.extend(numbers[1..].iter().map(|number| (*number, 15)));
-            cells.extend([(who[0], ids), (who[1], 15), (who[2], 0)]);
+            cells.extend([(who[0], ids), (who[1], hosts), (who[2], 0)]);
             table::row(&cells)
         };
         let titles = ["LEADER-EPOCH", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"];
@@ -371,10 +383,12 @@ impl Group {
         let groups = table::widest(15, [self.name.as_str()].into_iter());
         let ids = table::widest(15, self.members.iter().map(|member| member.id.as_str()));
         let rows: Vec<[String; 8]> = self.members.iter().map(Member::cells).collect();
+        let hosts = table::widest(15, rows.iter().map(|row| row[1].as_str()));
+        let clients = table::widest(15, rows.iter().map(|row| row[2].as_str()));
         let current = table::widest(20, rows.iter().map(|row| row[5].as_str()));
         let target = table::widest(20, rows.iter().map(|row| row[7].as_str()));
         let row = |group: &str, cells: [&str; 8]| {
-            let widths = [ids, 15, 15, 15, 15, current, 15, target];
+            let widths = [ids, hosts, clients, 15, 15, current, 15, target];
             let shown = if verbose { 8 } else { 4 };
             let mut all = alloc::vec![(group, groups)];
             all.extend(cells.into_iter().zip(widths).take(shown));

@@ -1,11 +1,16 @@
 //! `--reset-offsets`.
 
 use super::super::get_offsets::list_offsets;
-use super::super::log::days;
+use super::super::moments::{duration, moment};
 use super::super::options::Parsed;
-use super::super::{Env, Next, Say, table};
-use super::{Leaders, failure_problem, metadata_call, scope, sizes};
+use super::super::{Env, Next, Say, Thrown, table};
+use super::csv::{Plan, plan};
+use super::{
+    EXECUTION, Leaders, Named, failure_problem, illegal, incomplete_reset, metadata_call,
+    partitions_of, sizes, topics_named,
+};
 use crate::admin::{Call, Outcome, Request, Response, Target};
+use crate::errors;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -33,7 +38,10 @@ enum To {
     Moment(i64),
     /// So many milliseconds before now.
     Before(i64),
-    File(SortedMap<(String, i32), i64>),
+    /// Where a file says, for each group.
+    File(Plan),
+    /// Nowhere: what is missing is said once the groups are known.
+    Incomplete(String),
 }
 
 type Offsets = SortedMap<(String, i32), i64>;
@@ -45,6 +53,8 @@ pub(super) struct Reset {
     pub(super) execute: bool,
     export: bool,
     all_topics: bool,
+    /// One group was named: an export leaves its name out.
+    single: bool,
     stage: Stage,
     leaders: Leaders,
     /// Groups that may be reset, and what they have stored.
@@ -63,20 +73,22 @@ enum Stage {
 }
 
 impl Reset {
-    pub(super) fn new(parsed: &Parsed, env: &Env) -> Result<Reset, String> {
-        let number = |name| parsed.number(name);
-        let to = if let Some(offset) = number("to-offset") {
+    pub(super) fn new(parsed: &Parsed, env: &Env) -> Result<Reset, Thrown> {
+        let to = if let Some(offset) = parsed.long("to-offset")? {
             To::Offset(offset)
-        } else if let Some(by) = number("shift-by") {
+        } else if let Some(by) = parsed.long("shift-by")? {
             To::Shift(by)
-        } else if let Some(text) = parsed.last("to-datetime") {
+        } else if let Some(text) = parsed.one("to-datetime")? {
             To::Moment(moment(text)?)
-        } else if let Some(text) = parsed.last("by-duration") {
+        } else if let Some(text) = parsed.one("by-duration")? {
             To::Before(duration(text)?)
-        } else if let Some(file) = parsed.last("from-file") {
-            let text = env.files.get(file);
-            let missing = || format!("java.nio.file.NoSuchFileException: {file}");
-            To::File(csv(&String::from_utf8_lossy(text.ok_or_else(missing)?))?)
+        } else if let Some(file) = parsed.one("from-file")? {
+            let missing = || {
+                let unable = format!("Unable to read file {file}");
+                Thrown::new("java.io.IOException", &unable).within("java.lang.RuntimeException")
+            };
+            let bytes = env.files.get(file).ok_or_else(missing)?;
+            To::File(plan(&String::from_utf8_lossy(bytes), parsed.all("group"))?)
         } else if parsed.has("to-earliest") {
             To::Earliest
         } else if parsed.has("to-current") {
@@ -84,11 +96,14 @@ impl Reset {
         } else {
             To::Latest
         };
+        let to = incomplete_reset(parsed).map_or(to, To::Incomplete);
+        topics_named(parsed.all("topic"))?;
         Ok(Reset {
             to,
             execute: parsed.has("execute"),
             export: parsed.has("export"),
             all_topics: parsed.has("all-topics"),
+            single: parsed.all("group").len() == 1,
             stage: Stage::Begin,
             leaders: Leaders::new(),
             committed: SortedMap::new(),
@@ -103,7 +118,7 @@ impl Reset {
         topics: &[String],
         outcomes: Vec<Outcome>,
         say: &mut Say<'_>,
-    ) -> Result<Next, String> {
+    ) -> Result<Next, Thrown> {
         match self.stage {
             Stage::Begin => {
                 self.stage = Stage::States;
@@ -113,13 +128,16 @@ impl Reset {
             }
             Stage::States => {
                 self.keep_inactive(groups, outcomes, say)?;
+                if let To::Incomplete(message) = &self.to {
+                    return Err(illegal(message));
+                }
                 self.stage = Stage::Known;
                 let mut calls = alloc::vec![metadata_call()];
                 calls.extend(self.committed.keys().map(|group| offset_fetch(group)));
                 Ok(Next::Ask(calls))
             }
             Stage::Known => {
-                self.know(topics, outcomes)?;
+                self.know(topics, outcomes, say)?;
                 self.stage = Stage::Looked;
                 let calls = self.look_ups(say);
                 if calls.is_empty() {
@@ -136,7 +154,9 @@ impl Reset {
                         let all = response.topics.iter().flat_map(|topic| &topic.partitions);
                         let mut codes = all.map(|p| ErrorCode(p.error_code));
                         if let Some(code) = codes.find(|code| !code.is_ok()) {
-                            return Err(super::code_problem(code).unwrap_or_default());
+                            let thrown =
+                                Thrown::new(&errors::exception(code), errors::message(code));
+                            return Err(thrown.within(EXECUTION));
                         }
                     }
                 }
@@ -152,7 +172,7 @@ impl Reset {
         groups: &SortedSet<String>,
         outcomes: Vec<Outcome>,
         say: &mut Say<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Thrown> {
         for (name, outcome) in groups.iter().zip(outcomes) {
             let response = outcome.map_err(|failure| failure_problem(&failure))?;
             let Response::DescribeGroups(response) = response else {
@@ -169,7 +189,12 @@ impl Reset {
         Ok(())
     }
 
-    fn know(&mut self, topics: &[String], outcomes: Vec<Outcome>) -> Result<(), String> {
+    fn know(
+        &mut self,
+        topics: &[String],
+        outcomes: Vec<Outcome>,
+        say: &mut Say<'_>,
+    ) -> Result<(), Thrown> {
         let mut answers = Vec::new();
         for outcome in outcomes {
             match outcome.map_err(|failure| failure_problem(&failure))? {
@@ -182,10 +207,21 @@ impl Reset {
                 *offsets = stored(&response);
             }
         }
-        let wanted = scope(topics, &self.leaders)?;
+        let named = topics_named(topics)?;
+        let by_file = matches!(self.to, To::File(_));
+        if !by_file && !self.all_topics {
+            all_there(&named, &self.leaders)?;
+        }
+        let wanted = partitions_of(&named, &self.leaders);
         for (group, offsets) in &self.committed {
             let scope: SortedSet<(String, i32)> = match &self.to {
-                To::File(file) => file.keys().cloned().collect(),
+                To::File(plan) => match plan.get(group) {
+                    Some(offsets) => offsets.keys().cloned().collect(),
+                    None => {
+                        say.out(&format!("\nError: No reset plan for group {group} found"));
+                        SortedSet::new()
+                    }
+                },
                 _ if self.all_topics => offsets.keys().cloned().collect(),
                 _ => {
                     let all = wanted.iter();
@@ -193,6 +229,9 @@ impl Reset {
                         .collect()
                 }
             };
+            if by_file {
+                file_there(&scope, &self.leaders)?;
+            }
             self.scopes.insert(group.clone(), scope);
         }
         Ok(())
@@ -224,12 +263,12 @@ impl Reset {
     fn moment(&self, say: &Say<'_>) -> Option<i64> {
         match self.to {
             To::Moment(at) => Some(at),
-            To::Before(ms) => Some(say.now.millis().saturating_sub(ms).max(0)),
+            To::Before(ms) => Some(say.now.millis().saturating_sub(ms)),
             _ => None,
         }
     }
 
-    fn decide(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Result<Next, String> {
+    fn decide(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Result<Next, Thrown> {
         let rounds = if self.moment(say).is_some() { 3 } else { 2 };
         let each = outcomes.len() / rounds;
         let mut found: Vec<Offsets> = alloc::vec![Offsets::new(); 3];
@@ -259,18 +298,25 @@ impl Reset {
                     To::Shift(by) => match current {
                         Some(current) => clamp(current.saturating_add(*by), say),
                         None => {
-                            return Err(format!(
-                                "java.lang.IllegalArgumentException: Cannot shift offset for partition {}-{} since there is no current committed offset",
+                            return Err(illegal(&format!(
+                                "Cannot shift offset for partition {}-{} since there is no current committed offset",
                                 key.0, key.1
-                            ));
+                            )));
                         }
                     },
-                    To::Moment(_) | To::Before(_) => found[2]
-                        .get(key)
-                        .copied()
-                        .filter(|&at| at >= 0)
-                        .unwrap_or(end),
-                    To::File(file) => clamp(file.get(key).copied().unwrap_or(end), say),
+                    To::Moment(_) | To::Before(_) => {
+                        let at = found[2].get(key).copied().filter(|&at| at >= 0);
+                        at.unwrap_or_else(|| {
+                            let (topic, partition) = key;
+                            say.out(&format!("\nWarn: Partition {partition} from topic {topic} is empty. Falling back to latest known offset."));
+                            end
+                        })
+                    }
+                    To::File(plan) => {
+                        let planned = plan.get(group).and_then(|plan| plan.get(key));
+                        clamp(planned.copied().unwrap_or(end), say)
+                    }
+                    To::Incomplete(message) => return Err(illegal(message)),
                 };
                 self.new.push((group.clone(), key.0.clone(), key.1, offset));
             }
@@ -322,13 +368,11 @@ impl Reset {
 
     fn print(&self, say: &mut Say<'_>) {
         if self.export {
-            let many = self.scopes.len() > 1;
             let line = |(group, topic, partition, offset): &(String, String, i32, i64)| {
                 let line = format!("{topic},{partition},{offset}");
-                if many {
-                    format!("{group},{line}")
-                } else {
-                    line
+                match self.single {
+                    true => line,
+                    false => format!("{group},{line}"),
                 }
             };
             let lines: Vec<String> = self.new.iter().map(line).collect();
@@ -356,6 +400,60 @@ impl Reset {
             ));
         }
     }
+}
+
+fn unknown(message: &str) -> Thrown {
+    let class = errors::exception(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    Thrown::new(&class, message)
+}
+
+/// Whether there are all the topics and partitions that were named.
+fn all_there(named: &[Named], leaders: &Leaders) -> Result<(), Thrown> {
+    let not_hosted = || unknown(errors::message(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    let mut missing: Vec<String> = Vec::new();
+    for (topic, partitions) in named {
+        let there = match (leaders.get(topic), partitions) {
+            (Some(leaders), _) => i32::try_from(leaders.len()).unwrap_or(i32::MAX),
+            (None, None) => return Err(not_hosted()),
+            (None, Some(_)) => {
+                let failed = not_hosted().within(EXECUTION);
+                return Err(failed.within("java.lang.RuntimeException"));
+            }
+        };
+        let gone = partitions
+            .iter()
+            .flatten()
+            .filter(|p| !(0..there).contains(*p));
+        missing.extend(gone.map(|partition| format!("{topic}-{partition}")));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join(",");
+    Err(unknown(&format!(
+        "The partitions \"{missing}\" do not exist"
+    )))
+}
+
+/// Whether there are all the topics that a file names. Kafka's tool asks for a partition that there is not for
+/// half a minute; here that is said at once.
+fn file_there(scope: &SortedSet<(String, i32)>, leaders: &Leaders) -> Result<(), Thrown> {
+    for (topic, partition) in scope {
+        let Some(there) = leaders.get(topic) else {
+            let message = format!(
+                "Failed to fetch metadata for partition {topic}-{partition} because metadata for topic `{topic}` could not be found"
+            );
+            return Err(unknown(&message)
+                .within(EXECUTION)
+                .within("java.lang.RuntimeException"));
+        };
+        let index = usize::try_from(*partition).unwrap_or(usize::MAX);
+        if index >= there.len() {
+            let missing = format!("The partitions \"{topic}-{partition}\" do not exist");
+            return Err(unknown(&missing));
+        }
+    }
+    Ok(())
 }
 
 /// The offset within what the partition holds, with a warning when it is not.
@@ -411,116 +509,4 @@ pub(super) fn stored(response: &wire::offset_fetch_response::OffsetFetchResponse
         }
     }
     offsets
-}
-
-/// Milliseconds since 1970 of `YYYY-MM-DDThh:mm:ss[.sss][Z|+hh:mm]`; without a zone it is UTC.
-fn moment(text: &str) -> Result<i64, String> {
-    let Some((date, time)) = text.split_once('T') else {
-        return Err("java.text.ParseException: Error parsing timestamp. It does not contain a 'T' according to ISO8601 format".into());
-    };
-    let bad = || format!("java.text.ParseException: Unparseable date: \"{text}\"");
-    let (time, zone) = match time.find(['Z', '+', '-']) {
-        Some(at) => time.split_at(at),
-        None => (time, "Z"),
-    };
-    let number = |text: &str| text.parse::<i64>().ok().filter(|n| (0..10_000).contains(n));
-    let parts = |text: &str, by: char| text.split(by).map(number).collect::<Option<Vec<i64>>>();
-    let (clock, millis) = time.split_once('.').unwrap_or((time, "0"));
-    let date = parts(date, '-').ok_or_else(bad)?;
-    let clock = parts(clock, ':').ok_or_else(bad)?;
-    let thousandths: String = format!("{millis:0<3}").chars().take(3).collect();
-    let millis = number(&thousandths).ok_or_else(bad)?;
-    let ([year, month, day], [hour, minute, second]) = (date.as_slice(), clock.as_slice()) else {
-        return Err(bad());
-    };
-    let offset_minutes = match zone.split_at(zone.len().min(1)) {
-        ("Z", _) => 0,
-        (sign, rest) => {
-            let digits: String = rest.chars().filter(|&c| c != ':').collect();
-            let value = number(&digits).ok_or_else(bad)?;
-            let minutes = value / 100 * 60 + value % 100;
-            if sign == "-" { -minutes } else { minutes }
-        }
-    };
-    let seconds = ((hour * 60 + minute) - offset_minutes) * 60 + second;
-    Ok((days(*year, *month, *day) * 86_400 + seconds) * 1000 + millis)
-}
-
-/// Milliseconds of an ISO 8601 duration `PnDTnHnMnS`.
-fn duration(text: &str) -> Result<i64, String> {
-    let bad = || {
-        "java.time.format.DateTimeParseException: Text cannot be parsed to a Duration".to_string()
-    };
-    let rest = text.strip_prefix(['P', 'p']).ok_or_else(bad)?;
-    let mut millis: i64 = 0;
-    let mut number = String::new();
-    let mut any = false;
-    for c in rest.chars() {
-        let unit: i64 = match c.to_ascii_uppercase() {
-            'T' if number.is_empty() => continue,
-            'D' => 86_400_000,
-            'H' => 3_600_000,
-            'M' => 60_000,
-            'S' => 1000,
-            c if c.is_ascii_digit() || c == '-' => {
-                number.push(c);
-                continue;
-            }
-            _ => return Err(bad()),
-        };
-        let value: i64 = number.parse().map_err(|_| bad())?;
-        millis = millis.saturating_add(value.saturating_mul(unit));
-        number.clear();
-        any = true;
-    }
-    if any && number.is_empty() {
-        Ok(millis)
-    } else {
-        Err(bad())
-    }
-}
-
-/// `topic,partition,offset` lines; names may be quoted.
-fn csv(text: &str) -> Result<Offsets, String> {
-    let mut offsets = Offsets::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        let fields: Vec<&str> = line
-            .split(',')
-            .map(|field| field.trim().trim_matches('"'))
-            .collect();
-        let bad =
-            || format!("java.lang.IllegalArgumentException: Invalid line in the CSV file: {line}");
-        // With a group in front, as the export of several groups writes it, the group is passed over.
-        let [.., topic, partition, offset] = fields.as_slice() else {
-            return Err(bad());
-        };
-        let partition = partition.parse().map_err(|_| bad())?;
-        offsets.insert(
-            (topic.to_string(), partition),
-            offset.parse().map_err(|_| bad())?,
-        );
-    }
-    Ok(offsets)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_and_durations_are_read_as_iso_8601() {
-        assert_eq!(moment("2020-01-01T00:00:00.000"), Ok(1_577_836_800_000));
-        assert_eq!(moment("2020-01-01T01:00:00.5+01:00"), Ok(1_577_836_800_500));
-        assert!(moment("yesterday").is_err());
-        assert_eq!(duration("PT1H"), Ok(3_600_000));
-        assert_eq!(duration("P1DT2M3S"), Ok(86_523_000));
-        assert!(duration("1H").is_err());
-    }
-
-    #[test]
-    fn a_csv_file_names_topic_partition_and_offset() {
-        let read = csv("\"quickstart-events\",0,1\n").unwrap();
-        assert_eq!(read.get(&("quickstart-events".into(), 0)), Some(&1));
-        assert!(csv("x").is_err());
-    }
 }

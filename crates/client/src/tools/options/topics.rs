@@ -1,7 +1,6 @@
-//! The flags of `kafka-topics`, and which of them go together.
+//! The options of `kafka-topics`, and which of them go together.
 
-use super::super::options::{Opt, Parsed, file, integer, switch, text};
-use alloc::format;
+use super::{HELP, Opt, Parsed, VERSION, file, integer, switch, text};
 use alloc::string::String;
 
 /// The options of `kafka-topics`.
@@ -31,12 +30,17 @@ pub(in super::super) const OPTIONS: &[Opt] = &[
     ),
     switch("create", "Create a new topic."),
     switch("delete", "Delete a topic."),
+    text(
+        "delete-config",
+        "name",
+        "Does nothing any more: kafka-configs unsets a topic's config.",
+    ),
     switch("describe", "List details for the given topics."),
     switch(
         "exclude-internal",
         "Leave out internal topics when listing or describing.",
     ),
-    switch("help", "Print usage information."),
+    HELP,
     switch(
         "if-exists",
         "If set when altering, deleting or describing topics, the action is only done if the topic exists.",
@@ -88,43 +92,68 @@ pub(in super::super) const OPTIONS: &[Opt] = &[
         "under-replicated-partitions",
         "If set when describing topics, only show under-replicated partitions.",
     ),
-    switch("version", "Display Kafka version."),
+    VERSION,
 ];
 
+/// The options that say what to do, of which a line has one.
+const ACTIONS: [&str; 5] = ["list", "describe", "create", "alter", "delete"];
+/// Options that only describe understands, and each only without `topics-with-overrides`.
+const REPORTS: [&str; 4] = [
+    "under-replicated-partitions",
+    "under-min-isr-partitions",
+    "at-min-isr-partitions",
+    "unavailable-partitions",
+];
+
+/// What is wrong with the number of actions.
+pub(in super::super) fn no_action(parsed: &Parsed) -> Option<&'static str> {
+    let given = ACTIONS.iter().filter(|action| parsed.has(action)).count();
+    (given != 1).then_some("Command must include exactly one action: --list, --describe, --create, --alter or --delete")
+}
+
 /// What is wrong with the combination of options.
-pub(super) fn misuse(parsed: &Parsed) -> Option<String> {
-    let actions = ["list", "describe", "create", "alter", "delete"];
-    let given = actions.iter().filter(|action| parsed.has(action)).count();
-    if given != 1 {
-        return Some("Command must include exactly one action: --list, --describe, --create, --alter or --delete".into());
+pub(in super::super) fn misuse(parsed: &Parsed) -> Option<String> {
+    let has = |name: &str| parsed.has(name);
+    let subject = has("topic") || has("topic-id");
+    if has("describe") && has("if-exists") && !subject {
+        return Some("--topic or --topic-id is required to describe a topic".into());
     }
-    if !parsed.has("bootstrap-server") {
-        return None; // Said in other words.
+    if !has("list") && !has("describe") && !has("topic") {
+        return parsed.missing(&["topic"]);
     }
-    if !parsed.has("list") && !parsed.has("describe") && !parsed.has("topic") {
-        return Some("Missing required argument \"[topic]\"".into());
+    if has("alter") && has("config") {
+        return Some("Option combination \"[[config], [bootstrap-server]]\" can't be used with option \"[alter]\" (To alter topic configurations, the kafka-configs tool can be used.)".into());
     }
-    if parsed.has("alter") && parsed.has("config") {
-        return Some("Option combination \"[[bootstrap-server], [config]]\" can't be used with option \"[alter]\" (To alter topic configurations, the kafka-configs tool can be used.)".into());
+    if has("alter") && !has("partitions") {
+        return parsed.missing(&["partitions"]);
     }
-    if parsed.has("alter") && !parsed.has("partitions") {
-        return Some("Missing required argument \"[partitions]\"".into());
-    }
-    let not_with = |option: &str, actions: &[&str]| {
-        let wrong = parsed.has(option) && actions.iter().any(|action| parsed.has(action));
-        wrong.then(|| {
-            format!(
-                "Option \"[{option}]\" can't be used with option \"[{}]\"",
-                actions.iter().find(|a| parsed.has(a)).unwrap_or(&"")
-            )
+    let for_create_and_alter = ["config", "partitions"].iter();
+    let not = |option: &str, others: &[&str]| parsed.both(option, others);
+    let wrong = for_create_and_alter
+        .filter_map(|option| not(option, &["list", "describe", "delete"]))
+        .next();
+    wrong
+        .or_else(|| {
+            let others = &["alter", "list", "describe", "delete"];
+            not("replication-factor", others)
         })
-    };
-    not_with(
-        "replication-factor",
-        &["alter", "list", "describe", "delete"],
-    )
-    .or_else(|| not_with("partitions", &["list", "describe", "delete"]))
-    .or_else(|| not_with("config", &["list", "describe", "delete"]))
-    .or_else(|| not_with("if-not-exists", &["alter", "list", "describe", "delete"]))
-    .or_else(|| not_with("if-exists", &["create", "list"]))
+        .or_else(|| not("replica-assignment", &["list", "describe", "delete"]))
+        .or_else(|| {
+            let counts = &["partitions", "replication-factor"];
+            not("replica-assignment", counts).filter(|_| has("create"))
+        })
+        .or_else(|| misused_report(parsed))
+        .or_else(|| not("if-exists", &["create", "list"]))
+        .or_else(|| not("if-not-exists", &["alter", "list", "describe", "delete"]))
+        .or_else(|| not("exclude-internal", &["create", "alter", "delete"]))
+}
+
+fn misused_report(parsed: &Parsed) -> Option<String> {
+    let actions = ["create", "alter", "list", "delete"];
+    let with_overrides = ["create", "alter", "list", "delete", "topics-with-overrides"];
+    let mut wrong = REPORTS
+        .iter()
+        .filter_map(|report| parsed.both(report, &with_overrides));
+    let report = wrong.next();
+    report.or_else(|| parsed.both("topics-with-overrides", &actions))
 }

@@ -1,0 +1,66 @@
+//! `cargo xtask conformance --tools`: Kafka's console tools, run by a real Kafka and by Brooklet, side by side.
+//!
+//! Java 17 and Maven are needed, which fetches Apache Kafka; no test does.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::process::{command, find, must_run, scratch, target};
+use crate::root;
+use crate::steps::{step, when_changed};
+use crate::trouble::{Outcome, Trouble};
+
+/// Prints where the two differ; `--record` renews what the tests read, and tools can be named.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let Some((_, rest)) = arguments
+        .split_first()
+        .filter(|(first, _)| *first == "--tools")
+    else {
+        let why = "conformance wants --tools, then perhaps --record and names of tools.";
+        return Err(Trouble::Usage(why.to_owned()));
+    };
+    let libs = kafka()?;
+    step("Brooklet", || {
+        let build = ["build", "--locked", "-p", "brooklet"];
+        must_run("brooklet", &mut command("cargo", &build))?;
+        Ok(crate::steps::Did::Work)
+    })?;
+    let mut play = command(
+        "cargo",
+        &["run", "--quiet", "--locked", "-p", "brooklet-tests"],
+    );
+    play.args(["--bin", "conformance", "--", "--libs"])
+        .arg(libs)
+        .arg("--brooklet")
+        .arg(target().join("debug/brooklet"))
+        .args(rest);
+    match play.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Trouble::Failed("the two sides differ.".to_owned())),
+        Err(error) => Err(Trouble::Failed(format!("could not run cargo: {error}."))),
+    }
+}
+
+/// The folder with the jars of Apache Kafka.
+fn kafka() -> Outcome<PathBuf> {
+    for (program, package) in [("java", "a Java 17"), ("mvn", "Maven")] {
+        if find(program).is_none() {
+            let why = format!("{program} was not found; install {package}.");
+            return Err(Trouble::Missing(why));
+        }
+    }
+    let libs = scratch()?.join("kafka");
+    let pom = root().join("tests/conformance/pom.xml");
+    step("Apache Kafka", || {
+        when_changed("kafka", std::slice::from_ref(&pom), &libs, || {
+            let mut maven = Command::new("mvn");
+            maven
+                .args(["-q", "-B", "-f"])
+                .arg(&pom)
+                .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
+                .arg(format!("-DoutputDirectory={}", libs.display()));
+            must_run("maven", &mut maven)
+        })
+    })?;
+    Ok(libs)
+}
