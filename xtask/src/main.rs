@@ -17,6 +17,7 @@ mod split;
 mod steps;
 mod test;
 mod trouble;
+mod versus;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ usage: cargo xtask <command>
                                 run the options of Kafka's console tools by a real Kafka and by Brooklet, and
                                 say where they differ; needs Java 17 and Maven
   bench-page                    measure the world in WebAssembly, and the stage's frames
+  versus-kafka [--only LINE] [--rounds N] [--warm N] [--scale X] [--binary FILE]
+                                measure the server beside an Apache Kafka
   first-load                    renew the profile of a first visit, which splits the core in two
   codegen                       renew crates/wire/src/generated from its schema, web/engine/generated from Rust
   codegen-check                 say whether that is up to date
@@ -71,6 +74,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         "build" => build::everything().map(|()| ExitCode::SUCCESS),
         "bench-page" => bench_page::run().map(|()| ExitCode::SUCCESS),
         "conformance" => conformance::run(rest).map(|()| ExitCode::SUCCESS),
+        "versus-kafka" => versus::run(rest).map(|()| ExitCode::SUCCESS),
         "first-load" => first_load::run().map(|()| ExitCode::SUCCESS),
         "codegen" => done(codegen::run()),
         "codegen-check" => done(codegen::check()),

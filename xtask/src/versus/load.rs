@@ -1,0 +1,124 @@
+//! librdkafka's load generator: what it is told, and what it says.
+
+use super::brokers::{Broker, CLIENT_CORE, pinned};
+use super::tools::Tools;
+use crate::trouble::{Outcome, Trouble};
+use std::path::Path;
+use std::process::{Child, Output, Stdio};
+
+/// One run of a producer or a consumer.
+#[derive(Clone, Copy)]
+pub(crate) struct Figures {
+    /// Records a second of broker's processor time.
+    pub(crate) per_cpu: f64,
+    /// Records a second, as the client tells it.
+    pub(crate) per_second: f64,
+}
+
+/// What is produced.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) bytes: u32,
+    pub(crate) acks: &'static str,
+    pub(crate) codec: &'static str,
+    pub(crate) partitions: u32,
+}
+
+/// Produces to a topic of its own, which is deleted again.
+pub(crate) fn produce(
+    broker: &mut Broker,
+    tools: &Tools,
+    topic: &str,
+    shape: Shape,
+    records: u64,
+) -> Outcome<Figures> {
+    broker.create(topic, shape.partitions)?;
+    let found = fill(broker, tools, topic, shape, records)?;
+    broker.delete(topic)?;
+    Ok(found)
+}
+
+/// Produces to a topic that is there.
+pub(crate) fn fill(
+    broker: &Broker,
+    tools: &Tools,
+    topic: &str,
+    shape: Shape,
+    records: u64,
+) -> Outcome<Figures> {
+    let (size, count) = (shape.bytes.to_string(), records.to_string());
+    let mut arguments = vec![
+        "-P", "-t", topic, "-s", &size, "-c", &count, "-a", shape.acks,
+    ];
+    arguments.extend(["-X", "linger.ms=5", "-z", shape.codec]);
+    measured(broker, tools, &arguments, records)
+}
+
+/// Consumes a whole topic as the only member of a new group.
+pub(crate) fn consume(
+    broker: &Broker,
+    tools: &Tools,
+    topic: &str,
+    group: &str,
+    records: u64,
+) -> Outcome<Figures> {
+    let count = records.to_string();
+    let arguments = ["-G", group, "-t", topic, "-c", &count];
+    let earliest = ["-X", "auto.offset.reset=earliest"];
+    measured(
+        broker,
+        tools,
+        &[&arguments[..], &earliest].concat(),
+        records,
+    )
+}
+
+fn measured(broker: &Broker, tools: &Tools, arguments: &[&str], records: u64) -> Outcome<Figures> {
+    let before = broker.spent()?;
+    let child = start(broker, tools, arguments)?;
+    let output = child
+        .wait_with_output()
+        .map_err(|e| Trouble::Failed(format!("rdkafka_performance cannot be waited for: {e}.")))?;
+    let spent = broker.spent()? - before;
+    let per_second = rate(&output).ok_or_else(|| {
+        Trouble::Failed(format!(
+            "{}: rdkafka_performance {} ended with {}:\n{}{}",
+            broker.name,
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ))
+    })?;
+    Ok(Figures {
+        per_cpu: records as f64 / spent.max(0.01),
+        per_second,
+    })
+}
+
+/// Starts a client on its core; the first argument says whether it produces or consumes.
+pub(crate) fn start(broker: &Broker, tools: &Tools, arguments: &[&str]) -> Outcome<Child> {
+    let mut command = pinned(&tools.performance.to_string_lossy(), CLIENT_CORE);
+    command
+        .args(arguments)
+        .args(["-b", &broker.address, "-i", "600000"]);
+    let libraries = tools.performance.parent().and_then(Path::parent);
+    if let Some(libraries) = libraries {
+        command.env("LD_LIBRARY_PATH", libraries.join("src"));
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+        .spawn()
+        .map_err(|e| Trouble::Failed(format!("could not start rdkafka_performance: {e}.")))
+}
+
+/// The records a second of the last line that tells them: `…: 2170000 msgs/s and …`.
+fn rate(output: &Output) -> Option<f64> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().rfind(|line| line.contains(" msgs/s"))?;
+    let before = line.split(" msgs/s").next()?;
+    before.rsplit([' ', ':']).next()?.parse().ok()
+}
