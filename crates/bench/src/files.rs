@@ -7,7 +7,7 @@ use crate::report::{Row, Work};
 use bytes::{Bytes, BytesMut};
 use cluster::Event;
 use ids::{ConnId, Time};
-use server::{Console, Driver, Fsync, Identity, Out, RealFiles, open_dir};
+use server::{Console, Driver, Fsync, Identity, Out, Piece, RealFiles, open_dir};
 use sorted::SortedMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -180,9 +180,11 @@ impl OnDisk {
             return Err("a produce request got no answer".to_owned());
         };
         let mut answer = BytesMut::new();
-        pieces
-            .iter()
-            .for_each(|piece| answer.extend_from_slice(piece));
+        for piece in pieces {
+            if let Piece::Bytes(bytes) = piece {
+                answer.extend_from_slice(bytes);
+            }
+        }
         crate::produce::refusal(answer.freeze())
     }
 }

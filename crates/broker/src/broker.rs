@@ -88,6 +88,8 @@ pub struct Broker {
     pub(crate) volume: Volume,
     /// Whether it has been told to start.
     pub(crate) begun: bool,
+    /// Whether the shell sends bytes from the logs' files, so that they need not be in memory.
+    pub(crate) sends_files: bool,
     /// Connections that may have a frame to handle.
     ready: VecDeque<ConnId>,
     tokens: u64,
@@ -175,6 +177,7 @@ impl Broker {
                 .collect(),
             ready: VecDeque::new(),
             volume: Volume::UNKNOWN,
+            sends_files: false,
             begun: false,
             tokens: 0,
             wall_ahead: 0,
@@ -198,6 +201,12 @@ impl Broker {
         }
         self.run_ready(now, out);
         self.expire(now, out);
+    }
+
+    /// From now on slices of replies may name bytes that are not in memory: the shell sends them from
+    /// the logs' files.
+    pub fn send_from_files(&mut self) {
+        self.sends_files = true;
     }
 
     /// Takes up the replicas that the metadata gives it, and registers.

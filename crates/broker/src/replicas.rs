@@ -320,18 +320,17 @@ impl Broker {
 
     /// Lets the logs drop bytes from memory until at most `max_bytes` stay.
     pub fn evict(&mut self, max_bytes: u64) {
-        // Each log gives up what exceeds its even share; a log below it leaves room unused,
-        // which keeps the rule simple and the bound kept.
-        let (mut count, mut hot) = (0, 0);
-        for (_, replica) in self.replicas.iter() {
-            count += 1;
-            hot += replica.log.hot_bytes();
+        let mut sizes: Vec<u64> = self
+            .replicas
+            .iter()
+            .map(|(_, it)| it.log.hot_bytes())
+            .collect();
+        if sizes.iter().sum::<u64>() <= max_bytes {
+            return;
         }
-        let share = max_bytes / count.max(1_u64);
-        if hot > max_bytes {
-            for replica in self.replicas.iter_mut() {
-                replica.log.evict(share);
-            }
+        let share = fair_share(&mut sizes, max_bytes);
+        for replica in self.replicas.iter_mut() {
+            replica.log.evict(share);
         }
     }
 
@@ -498,6 +497,10 @@ impl Broker {
             return;
         };
         replica.failed = !replica.log.install(&slice, bytes);
+        if !replica.failed && !replica.loads.is_empty() {
+            // Whoever waits asked for several chunks, and looks again when all are there.
+            return;
+        }
         let readers: Vec<WaitId> = replica.readers.iter().copied().collect();
         for reader in readers {
             self.retry_fetch(now, reader, out);
@@ -553,6 +556,22 @@ pub(crate) fn epoch_refusal(asked: LeaderEpoch, own: LeaderEpoch) -> Option<Erro
     }
 }
 
+/// The most that each may keep, so that all keep at most `max` together: who has less than an even
+/// share leaves the rest to the others.
+fn fair_share(sizes: &mut [u64], max: u64) -> u64 {
+    sizes.sort_unstable();
+    let (mut left, mut count) = (max, sizes.len() as u64);
+    for size in sizes {
+        let share = left / count.max(1);
+        if *size > share {
+            return share;
+        }
+        left -= *size;
+        count -= 1;
+    }
+    max
+}
+
 fn drain_below(queue: &mut VecDeque<(Offset, Awaiter)>, end: Offset, done: &mut Vec<Awaiter>) {
     while let Some(&(needed, awaiter)) = queue.front() {
         if needed > end {
@@ -570,5 +589,19 @@ fn drain_above(queue: &mut VecDeque<(Offset, Awaiter)>, end: Offset, lost: &mut 
         }
         queue.pop_back();
         lost.push(awaiter);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fair_share;
+
+    #[test]
+    fn what_small_logs_leave_of_their_share_is_the_large_ones() {
+        assert_eq!(fair_share(&mut [1000, 0, 0, 0], 600), 600);
+        assert_eq!(fair_share(&mut [1000, 100, 1000], 600), 250);
+        assert_eq!(fair_share(&mut [200, 200, 200], 600), 600);
+        assert_eq!(fair_share(&mut [201, 200, 200], 600), 200);
+        assert_eq!(fair_share(&mut [], 600), 600);
     }
 }

@@ -107,6 +107,12 @@ impl Node {
         self.broker.limit_producers(max_bytes);
     }
 
+    /// From now on slices of replies may name bytes that are not in memory: the shell sends them from
+    /// the logs' files.
+    pub fn send_from_files(&mut self) {
+        self.broker.send_from_files();
+    }
+
     /// A log of this node.
     #[must_use]
     pub fn log(&self, log: LogId) -> Option<&Log> {

@@ -63,6 +63,11 @@ impl Chunk {
         self.stamp == NEVER_HOT
     }
 
+    /// Whether its first batch is known to begin with this offset.
+    pub(crate) fn begins_with(&self, offset: Offset) -> bool {
+        self.base_offset == offset && !self.is_estimate()
+    }
+
     /// Puts what its bytes say in place of what an index has said; `None` when that was not true.
     pub(crate) fn measure(&mut self, data: &[u8]) -> Option<()> {
         let promised = self.base_offset;

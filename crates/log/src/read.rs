@@ -1,5 +1,6 @@
 //! Reading: from an offset to a slice of the log, and from a slice to bytes.
 
+use crate::chunk::CHUNK_BYTES;
 use crate::log::Log;
 use crate::segment::{Located, Segment};
 use alloc::vec::Vec;
@@ -115,6 +116,63 @@ impl Log {
         }
         let end = self.active.slice(self.active.size, 0);
         Ok(Read::Slice(end))
+    }
+
+    /// Like [`Log::read`], for a shell that can send bytes from the log's files: finds whole chunks
+    /// from `offset` on, some of which are not in memory, as long as they end within `max_bytes`
+    /// and below `upper_bound`. With `min_one_batch` a first batch that is larger is given whole.
+    ///
+    /// `None` when all of them are in memory, or when one must look into a chunk to find the batch
+    /// or the end: then [`Log::read`] says what to do. Who reads on from where such a slice ends is
+    /// at the beginning of a chunk, and need not look into it.
+    #[must_use]
+    pub fn read_through(
+        &self,
+        offset: Offset,
+        max_bytes: u32,
+        upper_bound: Offset,
+        min_one_batch: bool,
+    ) -> Option<LogSlice> {
+        if offset < self.start || offset >= upper_bound {
+            return None;
+        }
+        let segment = self.segment(self.segment_index(offset));
+        let at = segment.chunk_of(offset);
+        let chunk = segment.chunks.get(at)?;
+        let limit = chunk.end().saturating_add(max_bytes);
+        segment.first_cold(at, limit)?;
+        let (at, position) = match segment.locate(offset) {
+            Located::At {
+                chunk, position, ..
+            } => (chunk, position),
+            Located::Cold(_) if chunk.hot.is_none() && chunk.begins_with(offset) => {
+                (at, chunk.position)
+            }
+            Located::Cold(_) | Located::End => return None,
+        };
+        // A chunk of more than its usual size is a single batch, which may be given whole.
+        let chunk = segment.chunks.get(at)?;
+        let whole = min_one_batch && chunk.length > CHUNK_BYTES;
+        let least = if whole { chunk.length } else { 0 };
+        let limit = position.saturating_add(max_bytes.max(least));
+        let ends = (at..segment.chunks.len())
+            .filter_map(|at| Some((segment.chunks.get(at)?.end(), segment.chunk_end(at))));
+        let fitting = ends.take_while(|(end, after)| *end <= limit && *after <= upper_bound);
+        let (end, _) = fitting.last()?;
+        Some(segment.slice(position, end - position))
+    }
+
+    /// The chunks that are not in memory from `first` on, which [`Read::Cold`] has named: those
+    /// that hold its next `max_bytes`, the first in any case.
+    pub fn cold_chunks(&self, first: &LogSlice, max_bytes: u32) -> impl Iterator<Item = LogSlice> {
+        let segment = self.segment(self.segment_index(first.segment));
+        let there = segment.base == first.segment;
+        let end = first.position.saturating_add(max_bytes.max(1));
+        (segment.chunk_at(first.position)..segment.chunks.len())
+            .map_while(|at| segment.chunks.get(at))
+            .take_while(move |chunk| there && chunk.position < end)
+            .filter(|chunk| chunk.hot.is_none())
+            .map(|chunk| segment.slice(chunk.position, chunk.length))
     }
 
     /// The bytes of a slice, chunk by chunk, borrowed.

@@ -236,6 +236,15 @@ impl Segment {
         (self.chunks.at_offset(offset, self.base, tail)).unwrap_or(0)
     }
 
+    /// An offset that all batches of the chunk with this number are below.
+    pub(crate) fn chunk_end(&self, at: usize) -> Offset {
+        match self.chunks.get(at + 1) {
+            Some(next) => next.base_offset,
+            None if self.tail.length() > 0 => self.tail.base_offset,
+            None => self.end,
+        }
+    }
+
     /// The base offset of the batch at `position`, when it is in memory.
     pub(crate) fn base_at(&self, position: u32) -> Option<Offset> {
         let (begin, bytes) = self.chunk_bytes(self.chunk_at(position))?;

@@ -157,6 +157,44 @@ impl Subject {
         assert_eq!(found.len() >= first && first > 0, first_fits);
     }
 
+    /// Reads on and on as a consumer does whose broker sends from files; gives how often it did.
+    fn read_on(&mut self, rng: &mut Rng) -> usize {
+        let (mut next, end) = (self.model.start, Offset(self.model.end));
+        let (mut bytes, mut through) = (Vec::new(), 0);
+        while next < self.model.end {
+            let max = 100_000 + rng.below(200_000) as u32;
+            let slice = match self.log.read_through(Offset(next), max, end, true) {
+                Some(slice) => {
+                    assert!(slice.length <= max.max(300_000) && slice.length > 0);
+                    through += 1;
+                    slice
+                }
+                None => match self.log.read(Offset(next), max, end, true).unwrap() {
+                    Read::Slice(slice) => slice,
+                    Read::Cold(slice) => {
+                        self.load(slice);
+                        continue;
+                    }
+                },
+            };
+            let file = &self.dir.0[&LogFile::Log(slice.segment).name()];
+            let from = slice.position as usize;
+            let found = &file[from..from + slice.length as usize];
+            let mut batches = records::Batches::new(found);
+            let last = batches
+                .by_ref()
+                .last()
+                .map(|(_, batch)| batch.next_offset());
+            bytes.extend_from_slice(&found[..batches.position() as usize]);
+            next = last.unwrap().0;
+        }
+        let all = self.model.batches.iter();
+        let readable = all.filter(|batch| batch.last >= self.model.start);
+        let expected: Vec<u8> = readable.flat_map(|batch| batch.bytes.clone()).collect();
+        assert!(bytes == expected, "what is read on and on is the log");
+        through
+    }
+
     fn look_up(&mut self, rng: &mut Rng) {
         let offset = rng.below(self.model.end as u64 + 2) as i64;
         let first = self.log.segment_sizes().next().unwrap().0.0;
@@ -354,6 +392,7 @@ fn run(seed: u64, steps: u32) -> usize {
             88..93 => {
                 let limit = rng.below(600_000);
                 subject.log.evict(limit);
+                subject.read_on(&mut rng);
             }
             93..95 => subject.cut_start(&mut rng),
             95..97 => subject.recover(&mut rng),
@@ -401,5 +440,17 @@ fn evicting_keeps_to_the_limit_what_is_stored_and_not_growing() {
     subject.log.evict(0);
     assert!(subject.log.hot_bytes() <= u64::from(log::CHUNK_BYTES));
     subject.check_all_bytes();
+    assert_eq!(subject.log.hot_bytes(), before);
+}
+
+#[test]
+fn who_reads_on_through_files_makes_nothing_come_into_memory() {
+    let mut rng = Rng::new(2);
+    let mut subject = Subject::new();
+    (0..600).for_each(|_| subject.append(&mut rng));
+    subject.log.stored(subject.log.log_end());
+    subject.log.evict(0);
+    let before = subject.log.hot_bytes();
+    assert!(subject.read_on(&mut rng) > 10);
     assert_eq!(subject.log.hot_bytes(), before);
 }

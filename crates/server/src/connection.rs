@@ -1,15 +1,19 @@
 //! One client's connection: a socket, what has come in, what is to go out.
 
+use crate::buffers::Buffers;
 use crate::frames::{FrameError, Frames};
-use crate::outgoing::{Outgoing, Unsent};
+use crate::outgoing::{Outgoing, Piece, Unsent};
 use bytes::Bytes;
 use ids::Time;
 use mio::net::TcpStream;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, IoSliceMut, Read};
 use std::net::SocketAddr;
 
 /// Bytes that may wait to be sent before no further request of the connection is handled.
 const UNSENT_MAX: u64 = 1 << 20;
+
+/// Bytes read behind a large frame, into the buffer that all connections share: they are copied.
+const BEHIND_BYTES: usize = 8 << 10;
 
 /// What reading a socket once has brought.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub(crate) struct Connection {
     outgoing: Outgoing,
     /// The socket may have bytes to read.
     pub(crate) readable: bool,
+    /// The other side has ended its stream: it is read to the end.
+    pub(crate) ended: bool,
     /// It is in the queue of connections to be served.
     pub(crate) queued: bool,
     /// The last time something was read or written.
@@ -42,16 +48,17 @@ impl Connection {
     pub(crate) fn new(
         stream: TcpStream,
         peer: SocketAddr,
-        max_frame: u32,
+        frames: Frames,
         now: Time,
         unsent: Unsent,
     ) -> Connection {
         Connection {
             stream,
             peer,
-            frames: Frames::new(max_frame),
+            frames,
             outgoing: Outgoing::counted_in(unsent),
             readable: true,
+            ended: false,
             queued: false,
             active: now,
             waiting: None,
@@ -63,11 +70,25 @@ impl Connection {
         if !self.readable {
             return Received::Drained;
         }
-        match self.stream.read(scratch) {
+        let room = self.frames.room();
+        let (room_bytes, behind) = (room.len(), room.len().min(1) * BEHIND_BYTES);
+        let behind = match behind {
+            0 => scratch,
+            bytes => scratch.get_mut(..bytes).unwrap_or_default(),
+        };
+        let asked = room_bytes + behind.len();
+        let mut both = [IoSliceMut::new(room), IoSliceMut::new(behind)];
+        let both = both.get_mut(usize::from(room_bytes == 0)..);
+        match self.stream.read_vectored(both.unwrap_or_default()) {
             Ok(0) => Received::Gone,
             Ok(read) => {
                 self.active = now;
-                self.frames.extend(scratch.get(..read).unwrap_or_default());
+                self.frames.filled(read.min(room_bytes));
+                let behind = behind.get(..read.saturating_sub(room_bytes));
+                self.frames.extend(behind.unwrap_or_default());
+                // A short read has taken all there was: the poll tells of more, but tells of the
+                // stream's end only once.
+                self.readable = read == asked || self.ended;
                 Received::More
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -88,7 +109,7 @@ impl Connection {
         self.outgoing.left() > UNSENT_MAX
     }
 
-    pub(crate) fn push(&mut self, pieces: Vec<Bytes>) {
+    pub(crate) fn push(&mut self, pieces: Vec<Piece>) {
         self.outgoing.push(pieces);
     }
 
@@ -98,9 +119,9 @@ impl Connection {
     }
 
     /// Sends what the socket takes; `false` when the connection is broken.
-    pub(crate) fn send(&mut self, now: Time) -> bool {
+    pub(crate) fn send(&mut self, now: Time, buffers: &Buffers) -> bool {
         let before = self.outgoing.left();
-        let sent = self.outgoing.write_to(&mut self.stream);
+        let sent = self.outgoing.write_to(&mut self.stream, buffers);
         if self.outgoing.left() < before {
             self.active = now;
         }

@@ -2,6 +2,7 @@
 
 use crate::checkpoints::{self, Checkpoints, dir_name, join, key, put, renamed_dir, replace};
 use crate::files::Files;
+use crate::outgoing::Piece;
 use crate::place::{Found, Place};
 use bytes::Bytes;
 use cluster::{Cluster, LogId, ReplicaName};
@@ -258,6 +259,22 @@ impl DiskStore {
         match bytes.len() == slice.length as usize {
             true => Ok(bytes),
             false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Bytes of a log as its file has them, to be read when they are sent.
+    pub(crate) fn piece(&mut self, id: LogId, slice: &LogSlice) -> io::Result<Piece> {
+        let Some(place) = self.logs.get(&id) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let path = join(&place.dir, &LogFile::Log(slice.segment).name());
+        match self.files.source(&path)? {
+            Some(file) => Ok(Piece::File {
+                file,
+                at: u64::from(slice.position),
+                length: slice.length as usize,
+            }),
+            None => self.load(id, slice).map(Piece::Bytes),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The shell without its sockets: tells the cluster what happens and carries out its orders.
 
 use crate::console::Console;
-use crate::outgoing::Unsent;
+use crate::outgoing::{Piece, Unsent};
 use crate::store::Store;
 use bytes::Bytes;
 use cluster::{Closing, Cluster, Effect, Event, LogId, Note, Reply, Volume};
@@ -29,7 +29,7 @@ pub enum Out {
         /// The connection.
         conn: ConnId,
         /// Its pieces in order.
-        pieces: Vec<Bytes>,
+        pieces: Vec<Piece>,
     },
     /// The connection is to be closed.
     Close {
@@ -62,13 +62,19 @@ pub struct Driver {
     /// When the room for logs was last looked at.
     measured: Option<Time>,
     out: Vec<Out>,
+    /// What the node is told and what it orders, within one step; kept for their room.
+    events: VecDeque<Event>,
+    effects: Vec<Effect>,
 }
 
 impl Driver {
     /// A driver of one node; `cache_bytes` of its logs stay in memory where a store holds them.
     #[must_use]
     pub fn new(node: cluster::Node, store: Store, cache_bytes: u64, console: Console) -> Driver {
-        let id = node.id();
+        let (id, mut node) = (node.id(), node);
+        if store.keeps_bytes() {
+            node.send_from_files();
+        }
         let mut cluster = Cluster::new();
         cluster.insert(node);
         Driver {
@@ -85,6 +91,8 @@ impl Driver {
             names: BTreeMap::from([(LogId::Metadata, "__cluster_metadata-0".to_owned())]),
             measured: None,
             out: Vec::new(),
+            events: VecDeque::new(),
+            effects: Vec::new(),
         }
     }
 
@@ -142,8 +150,9 @@ impl Driver {
         if matches!(&event, Event::Request { frame, .. } if frame.starts_with(&DESCRIBE_LOG_DIRS)) {
             self.measure(now);
         }
-        let mut events = VecDeque::from([event]);
-        let mut effects = Vec::new();
+        let mut events = std::mem::take(&mut self.events);
+        let mut effects = std::mem::take(&mut self.effects);
+        events.push_back(event);
         while let Some(event) = events.pop_front() {
             if let Event::StoreFailed { log, .. } = &event {
                 self.refused.remove(log);
@@ -153,6 +162,7 @@ impl Driver {
                 self.carry_out(effect, &mut events);
             }
         }
+        (self.events, self.effects) = (events, effects);
     }
 
     /// Tells the node how much room there is, just before it is asked for.
@@ -358,7 +368,8 @@ impl Driver {
 
     fn reply(&mut self, conn: ConnId, reply: &Reply) {
         let Some(pieces) = self.resolve(reply) else {
-            // The records were deleted in the step that answered with them: the client asks again.
+            // The records were deleted in the step that answered with them, or their file cannot be
+            // opened: the client asks again.
             let why = Closing::UnacknowledgedFailure;
             self.out.push(Out::Close { conn, why });
             return;
@@ -367,22 +378,23 @@ impl Driver {
     }
 
     /// A reply's pieces: its own bytes and the logs', neither copied where they are sealed.
-    fn resolve(&self, reply: &Reply) -> Option<Vec<Bytes>> {
+    fn resolve(&mut self, reply: &Reply) -> Option<Vec<Piece>> {
         let mut pieces = Vec::with_capacity(1 + 2 * reply.slices.len());
         let mut at = 0;
         for slice in &reply.slices {
             let to = slice.at as usize;
-            pieces.push(
-                reply
-                    .bytes
-                    .get(at..to)
-                    .map(|part| reply.bytes.slice_ref(part))?,
-            );
+            let own = reply.bytes.get(at..to)?;
+            pieces.push(Piece::Bytes(reply.bytes.slice_ref(own)));
             at = to;
-            let log = self.cluster.log(self.node, LogId::Replica(slice.replica))?;
-            pieces.extend(log.slice_pieces(&slice.slice)?);
+            let id = LogId::Replica(slice.replica);
+            let log = self.cluster.log(self.node, id)?;
+            match log.slice_pieces(&slice.slice) {
+                Some(found) => pieces.extend(found.into_iter().map(Piece::Bytes)),
+                None => pieces.push(self.store.piece(id, &slice.slice).ok()?),
+            }
         }
-        pieces.push(reply.bytes.slice(at.min(reply.bytes.len())..));
+        let rest = reply.bytes.slice(at.min(reply.bytes.len())..);
+        pieces.push(Piece::Bytes(rest));
         Some(pieces)
     }
 

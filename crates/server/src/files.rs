@@ -10,6 +10,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Files that are kept open at most.
 const OPEN_MAX: usize = 256;
@@ -30,6 +31,12 @@ pub trait Files: Send {
     fn files(&mut self, dir: &str) -> io::Result<Vec<(String, u64)>>;
     /// Reads at most `length` bytes from a position on; fewer only at the end of the file.
     fn read(&mut self, path: &str, at: u64, length: usize) -> io::Result<Bytes>;
+    /// A file to be read from at any time, whatever becomes of its name; `None` where there are
+    /// no such things.
+    fn source(&mut self, path: &str) -> io::Result<Option<Arc<File>>> {
+        let _ = path;
+        Ok(None)
+    }
     /// Makes a directory; it is no error that it is there.
     fn create_dir(&mut self, dir: &str) -> io::Result<()>;
     /// Gives a file or directory another name, in place of a file that has it.
@@ -75,7 +82,7 @@ pub struct RealFiles {
 
 #[derive(Debug)]
 struct Open {
-    file: File,
+    file: Arc<File>,
     used: u64,
 }
 
@@ -109,7 +116,7 @@ impl RealFiles {
         })
     }
 
-    fn handle(&mut self, path: &str, create: bool) -> io::Result<&File> {
+    fn handle(&mut self, path: &str, create: bool) -> io::Result<&Arc<File>> {
         self.uses += 1;
         if !self.open.contains_key(path) {
             self.make_room();
@@ -120,6 +127,7 @@ impl RealFiles {
                 .truncate(false)
                 .open(self.root.join(path))?;
             let used = self.uses;
+            let file = Arc::new(file);
             self.open.insert(path.to_owned(), Open { file, used });
         }
         match self.open.get_mut(path) {
@@ -209,6 +217,10 @@ impl Files for RealFiles {
         }
         bytes.truncate(filled);
         Ok(Bytes::from(bytes))
+    }
+
+    fn source(&mut self, path: &str) -> io::Result<Option<Arc<File>>> {
+        self.handle(path, false).map(|file| Some(file.clone()))
     }
 
     fn create_dir(&mut self, dir: &str) -> io::Result<()> {

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod buffers;
 mod checkpoints;
 mod clock;
 mod connection;
@@ -28,6 +29,7 @@ mod settings;
 mod store;
 mod volume;
 
+pub use buffers::Buffers;
 pub use checkpoints::Checkpoints;
 pub use clock::{Clock, Steady};
 pub use console::Console;
@@ -37,6 +39,7 @@ pub use files::{Files, RealFiles};
 pub use flusher::{Flush, Flushed};
 pub use frames::{FrameError, Frames};
 pub use open::{Identity, Opened, open_dir, open_memory};
+pub use outgoing::Piece;
 pub use server::{Server, Stopper};
 pub use settings::{Refusal, Settings, Storage};
 pub use store::Store;

@@ -2,12 +2,14 @@
 
 mod slow;
 
+use crate::buffers::Buffers;
 use crate::clock::Steady;
 use crate::connection::{Connection, Received};
 use crate::console::Console;
 use crate::disk::Fsync;
 use crate::driver::{Driver, Out};
 use crate::files::RealFiles;
+use crate::frames::Frames;
 use crate::open::{Identity, open_dir, open_memory};
 use crate::settings::{Refusal, Settings, Storage};
 use cluster::{Closing, Event};
@@ -28,7 +30,7 @@ const STOP: Token = Token(1);
 const FIRST_CONNECTION: u64 = 2;
 
 /// Bytes read from a socket at once.
-const SCRATCH_BYTES: usize = 256 << 10;
+const SCRATCH_BYTES: usize = 32 << 10;
 /// Requests of one connection that are handled before the next one's turn.
 const FRAMES_AT_ONCE: usize = 32;
 /// Connections there are at most, if `max.connections` does not say otherwise.
@@ -62,6 +64,10 @@ pub struct Server {
     /// Connections whose next request waits for an earlier one, or for the client to read.
     held: BTreeSet<ConnId>,
     scratch: Vec<u8>,
+    /// What large frames are received in.
+    receiving: Buffers,
+    /// What files are sent through.
+    sending: Buffers,
     max_frame: u32,
     max_connections: usize,
     idle_ms: u64,
@@ -127,6 +133,8 @@ impl Server {
             runnable: VecDeque::new(),
             held: BTreeSet::new(),
             scratch: vec![0; SCRATCH_BYTES],
+            receiving: Buffers::default(),
+            sending: Buffers::default(),
             max_frame: u32::try_from(settings.number("socket.request.max.bytes", 100 << 20))
                 .unwrap_or(i32::MAX as u32),
             max_connections: usize::try_from(settings.number("max.connections", CONNECTIONS_MAX))
@@ -305,13 +313,9 @@ impl Server {
             return;
         }
         self.next_connection += 1;
-        let connection = Connection::new(
-            stream,
-            peer,
-            self.max_frame,
-            now,
-            self.driver.unsent.clone(),
-        );
+        let frames = Frames::with_buffers(self.max_frame, self.receiving.clone());
+        let unsent = self.driver.unsent.clone();
+        let connection = Connection::new(stream, peer, frames, now, unsent);
         self.connections.insert(conn, connection);
         let host = Arc::from(peer.ip().to_string());
         self.driver.tell(now, Event::Connected { conn, host });
@@ -321,6 +325,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
         };
+        connection.ended |= event.is_read_closed() || event.is_error();
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             connection.readable = true;
         }
@@ -342,7 +347,7 @@ impl Server {
             return;
         };
         connection.queued = false;
-        if !connection.send(now) {
+        if !connection.send(now, &self.sending) {
             return self.drop_connection(now, conn);
         }
         for _ in 0..FRAMES_AT_ONCE {
@@ -385,7 +390,7 @@ impl Server {
             let sent = self
                 .connections
                 .get_mut(&conn)
-                .map(|connection| connection.send(now));
+                .map(|connection| connection.send(now, &self.sending));
             if sent == Some(false) {
                 self.drop_connection(now, conn);
             }

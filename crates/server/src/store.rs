@@ -2,6 +2,7 @@
 
 use crate::disk::DiskStore;
 use crate::memory::MemoryStore;
+use crate::outgoing::Piece;
 use bytes::Bytes;
 use cluster::{LogId, ReplicaName, Volume};
 use log::{Log, LogSlice, StoreOp};
@@ -65,6 +66,14 @@ impl Store {
         match self {
             Store::Memory(memory) => Some(memory.volume()),
             Store::Disk(disk) => disk.volume(),
+        }
+    }
+
+    /// Bytes of a log that are not in memory, to be read when they are sent.
+    pub(crate) fn piece(&mut self, id: LogId, slice: &LogSlice) -> io::Result<Piece> {
+        match self {
+            Store::Memory(_) => Err(ErrorKind::NotFound.into()),
+            Store::Disk(disk) => disk.piece(id, slice),
         }
     }
 

@@ -186,8 +186,12 @@ impl Broker {
         };
         let mut left = i64::from(ask.max_bytes).max(0);
         for wanted in &*ask.wanted {
+            let cold_before = look.cold.len();
             let data = self.look_at(ask, wanted, version, left, &mut look);
-            left -= i64::from(data.records.len());
+            let cold = look.cold.get(cold_before..).unwrap_or_default();
+            // What is loaded is meant for this answer, so that a request loads no more than it may get.
+            let loading: i64 = cold.iter().map(|(_, slice)| i64::from(slice.length)).sum();
+            left -= i64::from(data.records.len()) + loading;
             look.bytes += u64::from(data.records.len());
             look.urgent |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
             add_row(&mut look.topics, wanted, version, data);
@@ -236,7 +240,14 @@ impl Broker {
         if room == 0 && !first {
             return data;
         }
-        match log.read(wanted.offset, room, bound, first) {
+        let through = self
+            .sends_files
+            .then(|| log.read_through(wanted.offset, room, bound, first));
+        let read = match through.flatten() {
+            Some(slice) => Ok(Read::Slice(slice)),
+            None => log.read(wanted.offset, room, bound, first),
+        };
+        match read {
             Ok(Read::Slice(slice)) => {
                 if slice.length > 0 {
                     data.records = Records::Slice {
@@ -248,7 +259,8 @@ impl Broker {
                 data
             }
             Ok(Read::Cold(slice)) => {
-                look.cold.push((id, slice));
+                let chunks = log.cold_chunks(&slice, room);
+                look.cold.extend(chunks.map(|chunk| (id, chunk)));
                 data
             }
             Err(_) => refusal(index, ErrorCode::OFFSET_OUT_OF_RANGE, None),

@@ -89,9 +89,12 @@ impl Node {
             panic!("no answer");
         };
         let mut frame = BytesMut::new();
-        pieces
-            .iter()
-            .for_each(|piece| frame.extend_from_slice(piece));
+        for piece in pieces {
+            match piece {
+                brooklet_server::Piece::Bytes(bytes) => frame.extend_from_slice(bytes),
+                brooklet_server::Piece::File { .. } => panic!("these files are not the machine's"),
+            }
+        }
         let (_, answer) = wire::decode_response(Bytes::from(frame), version).unwrap();
         answer
     }
