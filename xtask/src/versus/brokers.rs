@@ -23,6 +23,8 @@ const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 pub(crate) struct Broker {
     pub(crate) name: &'static str,
     pub(crate) address: String,
+    /// Where its logs are.
+    data: PathBuf,
     /// The command that makes topics, ours for both.
     binary: PathBuf,
     child: Child,
@@ -80,16 +82,17 @@ impl Broker {
         java.args([&configured, "-cp", &tools.jars, "kafka.Kafka"]);
         java.arg(&properties);
         let address = format!("127.0.0.1:{port}");
-        Broker::start("Kafka", java, address, binary, folder)
+        Broker::start("Kafka", java, address, binary, (folder, data))
     }
 
     pub(crate) fn ours(binary: &Path, folder: &Path) -> Outcome<Broker> {
         let address = format!("127.0.0.1:{}", free_port()?);
         let mut serve = pinned(&binary.to_string_lossy(), BROKER_CORE);
+        let data = folder.join("brooklet");
         serve.args(["serve", "--listen", &address, "--data"]);
-        serve.arg(folder.join("brooklet"));
+        serve.arg(&data);
         serve.args(["--override", "group.initial.rebalance.delay.ms=0"]);
-        Broker::start("Brooklet", serve, address, binary, folder)
+        Broker::start("Brooklet", serve, address, binary, (folder, data))
     }
 
     fn start(
@@ -97,7 +100,7 @@ impl Broker {
         mut program: Command,
         address: String,
         binary: &Path,
-        folder: &Path,
+        (folder, data): (&Path, PathBuf),
     ) -> Outcome<Broker> {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).map_err(|e| Trouble::io("create", &log, e))?;
@@ -109,6 +112,7 @@ impl Broker {
         let mut broker = Broker {
             name,
             address,
+            data,
             binary: binary.to_path_buf(),
             child,
         };
@@ -144,6 +148,29 @@ impl Broker {
 
     pub(crate) fn delete(&mut self, topic: &str) -> Outcome {
         self.topics(&["--delete", "--topic", topic])
+    }
+
+    /// Makes the system forget what it has in memory of a topic's segments.
+    pub(crate) fn chill(&self, topic: &str) -> Outcome {
+        let folders = fs::read_dir(&self.data).map_err(|e| Trouble::io("read", &self.data, e))?;
+        for folder in folders.flatten().map(|entry| entry.path()) {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            if !name.starts_with(&format!("{topic}-")) {
+                continue;
+            }
+            let files = fs::read_dir(&folder).map_err(|e| Trouble::io("read", &folder, e))?;
+            let logs = files.flatten().map(|entry| entry.path());
+            for log in logs.filter(|path| path.extension().is_some_and(|end| end == "log")) {
+                // As dd's manual has it: nothing is copied, the cache of the whole file goes.
+                let mut dd = command(
+                    "dd",
+                    &["oflag=nocache", "conv=notrunc,fdatasync", "count=0"],
+                );
+                dd.arg(format!("of={}", log.display()));
+                crate::process::must_run("versus-chill", &mut dd)?;
+            }
+        }
+        Ok(())
     }
 
     fn topics(&mut self, arguments: &[&str]) -> Outcome {

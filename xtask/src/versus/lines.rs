@@ -1,9 +1,13 @@
 //! What is compared.
 
 use super::Round;
+use super::brokers::Broker;
 use super::load::{self, Figures, Shape};
+use super::peer;
 use super::report::{Measure, Sides, Unit};
+use super::tools::Tools;
 use crate::trouble::Outcome;
+use std::time::Duration;
 
 /// One line of the comparison.
 pub(crate) struct Line {
@@ -48,7 +52,90 @@ pub(crate) const LINES: &[Line] = &[
         name: "consume 1 KiB, one group",
         run: |round| consume(round, shape(1024, "1"), 1_000),
     },
+    Line {
+        name: "latency at 50,000 records/s",
+        run: |round| {
+            let name = topic(round.name);
+            let sides = round.alternate(|broker, tools, number| {
+                load::latency(broker, tools, &format!("{name}.{number}"), LATENCY_SECONDS)
+            })?;
+            Ok(vec![
+                sides.map("p50", Unit::Millis, |found| found.p50),
+                sides.map("p99", Unit::Millis, |found| found.p99),
+            ])
+        },
+    },
+    Line {
+        name: "5,000 connections, a record a second each",
+        run: |round| {
+            let name = topic(round.name);
+            let sides = round.alternate(|broker, _, number| {
+                let name = format!("{name}.{number}");
+                broker.create(&name, 6)?;
+                let spent = peer::many(broker, &name, CONNECTIONS, CONNECTIONS_SECONDS)?;
+                broker.delete(&name)?;
+                Ok(spent)
+            })?;
+            Ok(vec![sides.map("broker CPU", Unit::Plain, |spent| *spent)])
+        },
+    },
+    Line {
+        name: "longest wait while 1 GB of segments is deleted",
+        run: |round| stall(round, 6, 1_000, |broker, _, name| broker.delete(name)),
+    },
+    Line {
+        name: "longest wait while 1,000 partitions are deleted",
+        run: |round| stall(round, 1000, 10, |broker, _, name| broker.delete(name)),
+    },
+    Line {
+        name: "longest wait while 1 GB is read from the disk",
+        run: |round| {
+            stall(round, 6, 1_000, |broker, tools, name| {
+                broker.chill(name)?;
+                load::consume(broker, tools, name, name, 1_000_000)?;
+                broker.delete(name)
+            })
+        },
+    },
 ];
+
+/// Seconds that a latency is measured in.
+const LATENCY_SECONDS: u64 = 5;
+const CONNECTIONS: usize = 5_000;
+const CONNECTIONS_SECONDS: u64 = 5;
+
+/// The longest wait of a small produce request while something happens to a topic of so many
+/// partitions and thousands of records of 1 KiB.
+fn stall(
+    round: &mut Round<'_>,
+    partitions: u32,
+    thousands: u64,
+    busy: fn(&mut Broker, &Tools, &str) -> Outcome,
+) -> Outcome<Vec<Measure>> {
+    let name = topic(round.name);
+    for broker in &mut round.brokers {
+        broker.create(&name, 1)?;
+    }
+    let probed = name.clone();
+    let sides = round.alternate(|broker, tools, number| {
+        let name = format!("{name}.{number}");
+        let large = Shape {
+            partitions,
+            ..shape(1024, "1")
+        };
+        broker.create(&name, partitions)?;
+        load::fill(broker, tools, &name, large, thousands * 1000)?;
+        peer::stall(broker, &probed, Duration::from_millis(1500), |broker| {
+            busy(broker, tools, &name)
+        })
+    })?;
+    for broker in &mut round.brokers {
+        broker.delete(&probed)?;
+    }
+    Ok(vec![
+        sides.map("milliseconds", Unit::Millis, |longest| *longest),
+    ])
+}
 
 fn shape(bytes: u32, acks: &'static str) -> Shape {
     Shape {

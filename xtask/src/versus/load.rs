@@ -2,9 +2,14 @@
 
 use super::brokers::{Broker, CLIENT_CORE, pinned};
 use super::tools::Tools;
+use crate::process::{command, must_run, scratch};
 use crate::trouble::{Outcome, Trouble};
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
+use std::time::Duration;
+
+/// Records a second that a latency is measured at; those of the first second do not count.
+const RATE: u64 = 50_000;
 
 /// One run of a producer or a consumer.
 #[derive(Clone, Copy)]
@@ -71,6 +76,66 @@ pub(crate) fn consume(
         &[&arguments[..], &earliest].concat(),
         records,
     )
+}
+
+/// How long records take from their producer to their consumer, in milliseconds.
+pub(crate) struct Latency {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+}
+
+/// Produces 50,000 records a second with their time in them, beside a consumer that reads it.
+pub(crate) fn latency(
+    broker: &mut Broker,
+    tools: &Tools,
+    topic: &str,
+    seconds: u64,
+) -> Outcome<Latency> {
+    broker.create(topic, 6)?;
+    let file = scratch()?.join("versus-latency.txt");
+    let count = (RATE * seconds).to_string();
+    let rate = RATE.to_string();
+    let waits = file.to_string_lossy().into_owned();
+    let consumer = [
+        "-G",
+        topic,
+        "-t",
+        topic,
+        "-l",
+        "-A",
+        &waits,
+        "-X",
+        "auto.offset.reset=earliest",
+    ];
+    let consumer = start(broker, tools, &consumer)?;
+    std::thread::sleep(Duration::from_secs(2));
+    let mut producer = vec!["-P", "-t", topic, "-s", "100", "-c", &count, "-a", "1"];
+    producer.extend(["-l", "-r", &rate, "-X", "linger.ms=1"]);
+    measured(broker, tools, &producer, RATE * seconds)?;
+    std::thread::sleep(Duration::from_secs(1));
+    // It writes what it holds when it is asked to end.
+    must_run(
+        "versus-end",
+        &mut command("kill", &["-INT", &consumer.id().to_string()]),
+    )?;
+    let ended = consumer.wait_with_output();
+    ended.map_err(|e| Trouble::Failed(format!("the consumer cannot be waited for: {e}.")))?;
+    broker.delete(topic)?;
+    let text = std::fs::read_to_string(&file).map_err(|e| Trouble::io("read", &file, e))?;
+    let waits = text.lines().filter_map(|line| line.parse::<f64>().ok());
+    let mut waits: Vec<f64> = waits.skip(RATE as usize).collect();
+    waits.sort_by(f64::total_cmp);
+    let at = |share: f64| waits.get((waits.len() as f64 * share) as usize).copied();
+    match (at(0.5), at(0.99)) {
+        (Some(p50), Some(p99)) => Ok(Latency {
+            p50: p50 / 1000.0,
+            p99: p99 / 1000.0,
+        }),
+        _ => Err(Trouble::Failed(format!(
+            "{}: the consumer got too little.",
+            broker.name
+        ))),
+    }
 }
 
 fn measured(broker: &Broker, tools: &Tools, arguments: &[&str], records: u64) -> Outcome<Figures> {
