@@ -65,7 +65,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         print!("{USAGE}");
         return Ok(ExitCode::SUCCESS);
     }
-    if !["play", "test", "conformance"].contains(&command) {
+    if !["play", "test", "conformance", "versus-kafka"].contains(&command) {
         options::read(command, rest, &[])?;
     }
     match command {

@@ -29,7 +29,7 @@ struct Options {
     only: Option<String>,
     rounds: usize,
     warm: usize,
-    /// Thousands of records of the throughput lines.
+    /// How many of its records a throughput line sends.
     scale: f64,
     binary: Option<String>,
 }
@@ -122,22 +122,18 @@ fn parse(arguments: &[String]) -> Outcome<Options> {
         scale: 1.0,
         binary: None,
     };
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        let value = words
-            .next()
-            .ok_or_else(|| Trouble::Usage(format!("{word} needs a value.")))?;
-        let number = |text: &str| {
-            let found = text.parse::<f64>().ok().filter(|number| *number >= 0.0);
-            found.ok_or_else(|| Trouble::Usage(format!("{word} {text} is no number.")))
+    let known = ["--only=", "--rounds=", "--warm=", "--scale=", "--binary="];
+    for (name, value) in crate::options::read("versus-kafka", arguments, &known)? {
+        let number = || {
+            let found = value.parse::<f64>().ok().filter(|number| *number >= 0.0);
+            found.ok_or_else(|| Trouble::Usage(format!("{name} {value} is no number.")))
         };
-        match word.as_str() {
-            "--only" => options.only = Some(value.clone()),
-            "--rounds" => options.rounds = (number(value)? as usize).max(1),
-            "--warm" => options.warm = number(value)? as usize,
-            "--scale" => options.scale = number(value)?,
-            "--binary" => options.binary = Some(value.clone()),
-            other => return Err(Trouble::Usage(format!("there is no option `{other}`."))),
+        match name.as_str() {
+            "--only" => options.only = Some(value),
+            "--rounds" => options.rounds = (number()? as usize).max(1),
+            "--warm" => options.warm = number()? as usize,
+            "--scale" => options.scale = number()?,
+            _ => options.binary = Some(value),
         }
     }
     Ok(options)
