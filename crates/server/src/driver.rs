@@ -357,13 +357,17 @@ impl Driver {
     fn load(&mut self, id: LogId, slice: &LogSlice) -> Bytes {
         self.grown += u64::from(slice.length);
         self.store.load(id, slice).unwrap_or_else(|error| {
-            let name = self.names.get(&id).map_or("?", String::as_str);
-            self.console.say(format!(
-                "{name}: {} bytes at {} of the segment {} cannot be read: {error}",
-                slice.length, slice.position, slice.segment
-            ));
+            self.say_unreadable(id, slice, &error);
             Bytes::new()
         })
+    }
+
+    fn say_unreadable(&self, id: LogId, slice: &LogSlice, error: &io::Error) {
+        let name = self.names.get(&id).map_or("?", String::as_str);
+        self.console.say(format!(
+            "{name}: {} bytes at {} of the segment {} cannot be read: {error}",
+            slice.length, slice.position, slice.segment
+        ));
     }
 
     fn reply(&mut self, conn: ConnId, reply: &Reply) {
@@ -390,7 +394,13 @@ impl Driver {
             let log = self.cluster.log(self.node, id)?;
             match log.slice_pieces(&slice.slice) {
                 Some(found) => pieces.extend(found.into_iter().map(Piece::Bytes)),
-                None => pieces.push(self.store.piece(id, &slice.slice).ok()?),
+                None => match self.store.piece(id, &slice.slice) {
+                    Ok(piece) => pieces.push(piece),
+                    Err(error) => {
+                        self.say_unreadable(id, &slice.slice, &error);
+                        return None;
+                    }
+                },
             }
         }
         let rest = reply.bytes.slice(at.min(reply.bytes.len())..);

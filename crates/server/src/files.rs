@@ -1,6 +1,7 @@
 //! The file layer: everything the server does to its data directory goes through [`Files`].
 
 use crate::flusher::{Flush, Flushed, Flusher};
+use crate::remover::{Doomed, Remover};
 use crate::volume;
 use bytes::Bytes;
 use cluster::Volume;
@@ -12,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Files that are kept open at most.
+/// Files that are kept open at most where the system does not say what it allows.
 const OPEN_MAX: usize = 256;
 
 /// What can be done to a data directory. Paths are relative to it, with `/` between directory
@@ -74,8 +75,10 @@ pub struct RealFiles {
     root: PathBuf,
     open: BTreeMap<String, Open>,
     uses: u64,
+    open_max: usize,
     /// Begun with the first flush.
     flusher: Option<Flusher>,
+    remover: Remover,
     /// Held while the server runs; the operating system frees it with the process.
     _lock: File,
 }
@@ -111,7 +114,9 @@ impl RealFiles {
             root: root.to_path_buf(),
             open: BTreeMap::new(),
             uses: 0,
+            open_max: open_max(),
             flusher: None,
+            remover: Remover::start()?,
             _lock: lock,
         })
     }
@@ -139,23 +144,30 @@ impl RealFiles {
         }
     }
 
-    /// Closes the file that has not been used for longest, when there are too many.
+    /// Closes those files that have not been used for longest, when there are too many: an eighth
+    /// at a time, so that looking for them costs little for each.
     fn make_room(&mut self) {
-        if self.open.len() < OPEN_MAX {
+        if self.open.len() < self.open_max {
             return;
         }
-        let oldest = self.open.iter().min_by_key(|(_, open)| open.used);
-        if let Some(path) = oldest.map(|(path, _)| path.clone()) {
-            self.open.remove(&path);
-        }
+        let mut uses: Vec<u64> = self.open.values().map(|open| open.used).collect();
+        uses.sort_unstable();
+        let last = uses.get(uses.len() / 8).copied().unwrap_or(0);
+        self.open.retain(|_, open| open.used > last);
     }
 
     fn close_below(&mut self, path: &str) {
-        let below = |name: &str| {
-            name.strip_prefix(path)
-                .is_some_and(|rest| rest.starts_with('/'))
-        };
-        self.open.retain(|name, _| name != path && !below(name));
+        self.open.remove(path);
+        // `0` comes right after `/`.
+        let below = format!("{path}/")..format!("{path}0");
+        let names: Vec<String> = self
+            .open
+            .range(below)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in names {
+            self.open.remove(&name);
+        }
     }
 
     fn listed(&self, dir: &str) -> io::Result<Vec<(String, fs::Metadata)>> {
@@ -240,7 +252,9 @@ impl Files for RealFiles {
         self.close_below(dir);
         let path = self.root.join(dir);
         if !path.is_symlink() {
-            return fs::remove_dir_all(path);
+            fs::metadata(&path)?;
+            self.remover.order(Doomed::Directory(path));
+            return Ok(());
         }
         // Nothing goes but what a log is made of: a link may lead to more than that.
         for (name, _) in self.files(dir)? {
@@ -268,8 +282,18 @@ impl Files for RealFiles {
     }
 
     fn remove(&mut self, path: &str) -> io::Result<()> {
-        self.open.remove(path);
-        match fs::remove_file(self.root.join(path)) {
+        let held = self.open.remove(path).map(|open| open.file);
+        let whole = self.root.join(path);
+        // As long as somebody has it open, a file loses its name only, which takes no time.
+        let held = match held {
+            None if path.ends_with(".log") => File::open(&whole).ok().map(Arc::new),
+            held => held,
+        };
+        let removed = fs::remove_file(whole);
+        if let Some(file) = held {
+            self.remover.order(Doomed::File(file));
+        }
+        match removed {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             removed => removed,
         }
@@ -329,11 +353,66 @@ fn is_of_a_log(name: &str) -> bool {
     LogFile::parse(name).is_some() || LogFile::parse(stem).is_some()
 }
 
+/// Half of the files that this process may have open; the other half is for connections.
+fn open_max() -> usize {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().nth(3));
+    let soft = soft.and_then(|soft| soft.parse::<usize>().ok());
+    soft.map_or(OPEN_MAX, |soft| (soft / 2).clamp(64, 1 << 16))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_held;
+    use super::{Files, RealFiles, is_held};
     use std::fs;
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{FileExt, MetadataExt};
+
+    #[test]
+    fn what_is_removed_is_gone_at_once_but_for_those_who_still_read_it() {
+        let root = std::env::temp_dir().join(format!("brooklet-files-{}", std::process::id()));
+        let mut files = RealFiles::open(&root).unwrap();
+        files.create_dir("t-0").unwrap();
+        files.write("t-0/1.log", 0, b"some").unwrap();
+        files.write("t-0/2.log", 0, b"more").unwrap();
+        let read = files.source("t-0/1.log").unwrap().unwrap();
+        files.remove("t-0/1.log").unwrap();
+        files.remove("t-0/1.log").unwrap();
+        let left = files.files("t-0").unwrap();
+        assert_eq!(left, [("2.log".to_owned(), 4)]);
+        files.rename("t-0", "t-0.x-delete").unwrap();
+        files.remove_dir("t-0.x-delete").unwrap();
+        files.create_dir("t-0").unwrap();
+        assert_eq!(files.files("t-0").unwrap(), []);
+        // A server that stops has removed all there was to remove.
+        drop(files);
+        assert!(!root.join("t-0.x-delete").exists() && root.join("t-0").exists());
+        let mut bytes = [0; 4];
+        read.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"some");
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn however_many_files_there_are_few_are_open() {
+        let root = std::env::temp_dir().join(format!("brooklet-open-{}", std::process::id()));
+        let mut files = RealFiles::open(&root).unwrap();
+        files.open_max = 16;
+        for number in 0..200_u64 {
+            let path = format!("{number}");
+            files.write(&path, 0, &number.to_be_bytes()).unwrap();
+            files.write("always", number, b"x").unwrap();
+            assert!(files.open.len() <= 16);
+            assert!(files.open.contains_key("always"));
+        }
+        for number in 0..200_u64 {
+            let bytes = files.read(&format!("{number}"), 0, 8).unwrap();
+            assert_eq!(bytes, number.to_be_bytes()[..]);
+        }
+        std::fs::remove_dir_all(root).unwrap();
+    }
 
     #[test]
     fn a_lock_as_kafka_takes_it_is_seen() {

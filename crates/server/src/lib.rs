@@ -24,6 +24,7 @@ mod old_format;
 mod open;
 mod outgoing;
 mod place;
+mod remover;
 mod server;
 mod settings;
 mod store;

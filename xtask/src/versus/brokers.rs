@@ -52,7 +52,8 @@ impl Broker {
              log.dirs={}\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor=1\n\
-             share.coordinator.state.topic.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n",
+             share.coordinator.state.topic.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n\
+             log.segment.delete.delay.ms=300\n",
             data.display()
         );
         fs::write(&properties, text).map_err(|e| Trouble::io("write", &properties, e))?;
