@@ -1,13 +1,14 @@
 //! One client's connection: a socket, what has come in, what is to go out.
 
 use crate::buffers::Buffers;
-use crate::frames::{FrameError, Frames};
+use crate::frames::Frames;
 use crate::outgoing::{Outgoing, Piece, Unsent};
 use bytes::Bytes;
 use ids::Time;
 use mio::net::TcpStream;
 use std::io::{ErrorKind, IoSliceMut, Read};
 use std::net::SocketAddr;
+use wire::FrameError;
 
 /// Bytes that may wait to be sent before no further request of the connection is handled.
 const UNSENT_MAX: u64 = 1 << 20;

@@ -38,7 +38,7 @@ pub use disk::{DiskStore, Fsync};
 pub use driver::{Driver, Out};
 pub use files::{Files, RealFiles};
 pub use flusher::{Flush, Flushed};
-pub use frames::{FrameError, Frames};
+pub use frames::Frames;
 pub use open::{Identity, Opened, open_dir, open_memory};
 pub use outgoing::Piece;
 pub use server::{Server, Stopper};

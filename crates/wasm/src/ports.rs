@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use js_sys::{ArrayBuffer, Uint8Array};
 use sorted::SortedMap;
 use wasm_bindgen::prelude::*;
@@ -13,7 +13,7 @@ use crate::browser::{Alarm, MessageChannel, MessagePort};
 use crate::store::sys::property;
 
 /// The longest frame taken, as `socket.request.max.bytes` has it.
-const FRAME_MAX: usize = 100 << 20;
+const FRAME_MAX: u32 = 100 << 20;
 
 /// What came in over the ports and has not been looked at.
 type Inbox = Rc<RefCell<VecDeque<(u32, Option<Vec<u8>>)>>>;
@@ -115,20 +115,13 @@ impl Drop for Ports {
 
 /// Cuts whole frames off the front; `false` when a length is none.
 fn take_frames(received: &mut BytesMut, mut each: impl FnMut(Bytes)) -> bool {
-    while let Some(length) = received.first_chunk::<4>() {
-        let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
-            return false;
-        };
-        if length > FRAME_MAX {
-            return false;
+    loop {
+        match wire::cut_frame(received, FRAME_MAX) {
+            Ok(Some(frame)) => each(frame),
+            Ok(None) => return true,
+            Err(_) => return false,
         }
-        if received.len() - 4 < length {
-            return true;
-        }
-        received.advance(4);
-        each(received.split_to(length).freeze());
     }
-    true
 }
 
 /// Bytes from a message; anything else is the client's farewell.

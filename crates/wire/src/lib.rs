@@ -2,7 +2,7 @@
 //!
 //! One module per message of the protocol, generated from `schema/*.json` by `cargo xtask codegen`:
 //! [`produce_request::ProduceRequest`], [`partition_record::PartitionRecord`] and so on, in every version
-//! the schema calls valid. Around them: framing ([`decode_request_header`], [`encode_response`]), the
+//! the schema calls valid. Around them: framing ([`cut_frame`], [`decode_request_header`], [`encode_response`]), the
 //! table of APIs ([`api_table`]) and a decoder that says which byte is what ([`spans`]).
 //!
 //! Decoding never panics, never allocates by a claimed length, and keeps what it does not know (tagged
@@ -17,6 +17,7 @@ extern crate std;
 
 pub mod api_table;
 mod error;
+mod framing;
 mod generated;
 mod message;
 mod reader;
@@ -29,6 +30,7 @@ mod tags;
 mod writer;
 
 pub use error::{Malformed, Unencodable};
+pub use framing::{FrameError, cut_frame, frame_length};
 pub use generated::*;
 pub use message::{Fields, Message};
 pub use reader::Reader;

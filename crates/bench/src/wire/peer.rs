@@ -123,12 +123,8 @@ impl Peer {
         let mut read = || {
             let mut four = [0; 4];
             self.reader.read_exact(&mut four)?;
-            let length = u32::from_be_bytes(four);
-            if length > ANSWER_BYTES {
-                return Err(std::io::Error::other(format!(
-                    "{length} bytes are announced"
-                )));
-            }
+            let length = ::wire::frame_length(four, ANSWER_BYTES)
+                .map_err(|error| std::io::Error::other(error.to_string()))?;
             let mut answer = vec![0; length as usize];
             self.reader.read_exact(&mut answer)?;
             Ok::<_, std::io::Error>(Bytes::from(answer))
