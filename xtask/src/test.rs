@@ -59,7 +59,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         name: "mutants",
-        about: "random lives, planted bugs",
+        about: "worst frames, random lives, bugs",
         by_default: true,
         run: rust::mutants,
     },

@@ -79,7 +79,7 @@ pub(crate) fn tests() -> Outcome<Tally> {
     Ok(libtest(&ended.output).judged(&ended))
 }
 
-/// Lives of [`LIVES`] seeds, and the bugs that can be planted (`crates/ids/src/mutants.rs`), each of which
+/// The worst frames at their full length, lives of [`LIVES`] seeds, and the bugs that can be planted (`crates/ids/src/mutants.rs`), each of which
 /// the same check must find. A build of its own, a little optimised: it lives ten times as fast.
 pub(crate) fn mutants() -> Outcome<Tally> {
     let arguments = [
@@ -89,6 +89,8 @@ pub(crate) fn mutants() -> Outcome<Tally> {
         "brooklet-tests",
         "--test",
         "simulation",
+        "--test",
+        "bounded",
     ];
     let mut run = command("cargo", &arguments);
     run.args(["--", "--nocapture", "--test-threads=1"]);
