@@ -34,9 +34,9 @@ test("a consumer that reads 500 records a second does not hold up the page, and 
   console.log(`flood: Ctrl+C took ${Date.now() - pressed} ms`);
 });
 
-test("a command whose output a script does not read is held back, and nothing of it is lost", async ({
-  page,
-}) => {
+test("a command whose output a script does not read is held back, and nothing of it is lost", {
+  tag: ALONE,
+}, async ({ page }) => {
   test.setTimeout(120_000);
   await open(page);
   const lines = 60_000;

@@ -119,6 +119,9 @@ test("a worker that is gone is noticed, and another one goes on from the logs", 
       document.title = `ended with ${code}`;
     });
   });
+  await eventually(page, (s) => s.groups.some(({ groupId }) => groupId.startsWith("console-consumer"))).toBe(
+    true,
+  );
   const [worker] = page.workers();
   // As when the browser takes its memory: it says nothing any more.
   await worker?.evaluate(() => (globalThis as unknown as { close(): void }).close());

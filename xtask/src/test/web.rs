@@ -15,7 +15,7 @@ use crate::setup;
 use crate::trouble::{Outcome, Trouble};
 
 /// How often a test kills Chromium in the middle of a produce. By hand a few are enough.
-const KILLS: &str = "15";
+const KILLS: &str = "10";
 
 pub(crate) fn lint() -> Outcome<Tally> {
     setup::npm_packages()?;
