@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -50,6 +51,11 @@ pub(crate) fn core_quietly() -> Outcome {
 }
 
 fn compile() -> Outcome<Did> {
+    // Cargo knows best whether anything changed.
+    must_run("core", &mut core_build()).map(|()| Did::Work)
+}
+
+fn core_build() -> Command {
     let arguments = [
         "build",
         "--locked",
@@ -62,8 +68,7 @@ fn compile() -> Outcome<Did> {
     let mut cargo = command("cargo", &arguments);
     // Names that tell the instances of a generic function apart: the profile goes by them.
     cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Csymbol-mangling-version=v0");
-    // Cargo knows best whether anything changed.
-    must_run("core", &mut cargo).map(|()| Did::Work)
+    cargo
 }
 
 /// Whether the core is built soon rather than small: for who changes it and looks at the page again and
@@ -131,16 +136,13 @@ fn write(path: &Path, bytes: &[u8]) -> Outcome {
     fs::write(path, bytes).map_err(|e| Trouble::io("write", path, e))
 }
 
-/// The core with what only the store's browser tests call, and its bindings: the folder of both.
+/// The core with what only the store's browser tests call, and its bindings: the folder of both. All but the last
+/// crate is what the page's core is made of. The next build of that puts it back in its place.
 pub(crate) fn store_test() -> Outcome<PathBuf> {
-    let package = ["-p", "brooklet-wasm", "--features", "store-test"];
-    let mut cargo = command("cargo", &["build", "--locked", "--target", BROWSER_TARGET]);
-    must_run("store-test", cargo.args(package))?;
-    let module = target()
-        .join(BROWSER_TARGET)
-        .join("debug/brooklet_wasm.wasm");
+    let mut cargo = core_build();
+    must_run("store-test", cargo.args(["--features", "store-test"]))?;
     let folder = target().join("store-test");
-    generate(&module, &folder, Names::Removed).map(|()| folder)
+    generate(&built(), &folder, Names::Removed).map(|()| folder)
 }
 
 /// What happens to the names of functions in a bound core.
