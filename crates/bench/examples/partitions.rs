@@ -18,7 +18,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
     let asked = std::env::args().nth(1);
-    let partitions: i32 = asked.map_or(Ok(10_000), |text| text.parse())?;
+    let partitions: i32 = asked.map_or(Ok(9_999), |text| text.parse())?;
     let dir = std::env::temp_dir().join(format!("brooklet-partitions-{}", std::process::id()));
     let settings = Settings {
         port: 0,
@@ -34,10 +34,13 @@ fn measure(settings: &Settings, partitions: i32) -> Outcome<()> {
     let running = Running::start(settings)?;
     let began = Instant::now();
     let error_code = create(running.address, partitions)?;
-    println!(
-        "{partitions} partitions made in {:?}, error code {error_code}",
-        began.elapsed()
-    );
+    if error_code != 0 {
+        return Err(format!(
+            "{partitions} partitions are refused with the error code {error_code}"
+        )
+        .into());
+    }
+    println!("{partitions} partitions made in {:?}", began.elapsed());
     println!("stopped in {:?}", running.stop()?);
     let began = Instant::now();
     let running = Running::start(settings)?;
