@@ -53,7 +53,7 @@ use ConfigKind::{Boolean, Double, Int, List, Long};
 
 const MAX: &str = "9223372036854775807";
 
-const fn key(
+pub(crate) const fn key(
     name: &'static str,
     default: &'static str,
     kind: ConfigKind,

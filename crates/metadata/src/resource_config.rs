@@ -2,7 +2,7 @@
 //! group or client here acts on them yet.
 
 use crate::config::ConfigKind::{Boolean, Int, List, String as Text};
-use crate::config::{ConfigError, ConfigKey, ConfigKind, check_value};
+use crate::config::{ConfigError, ConfigKey, check_value, key};
 use crate::view::ConfigView;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -14,53 +14,36 @@ pub const CLIENT_METRICS: i8 = 16;
 /// Resource type of a group's configs.
 pub const GROUP: i8 = 32;
 
-const fn group(
-    name: &'static str,
-    default: &'static str,
-    kind: ConfigKind,
-    broker_name: Option<&'static str>,
-    min: Option<i64>,
-) -> ConfigKey {
-    ConfigKey {
-        name,
-        default,
-        kind,
-        broker_name,
-        min,
-        choices: &[],
-    }
-}
-
 /// Every config that a group can have in Kafka 4.3, in name order.
 #[rustfmt::skip]
 pub const GROUP_CONFIGS: &[ConfigKey] = &[
-    group("consumer.assignment.interval.ms", "1000", Int, Some("group.consumer.assignment.interval.ms"), Some(0)),
-    group("consumer.heartbeat.interval.ms", "5000", Int, Some("group.consumer.heartbeat.interval.ms"), Some(1)),
-    group("consumer.session.timeout.ms", "45000", Int, Some("group.consumer.session.timeout.ms"), Some(1)),
-    group("share.assignment.interval.ms", "1000", Int, Some("group.share.assignment.interval.ms"), Some(0)),
-    group("share.auto.offset.reset", "latest", Text, None, None),
-    group("share.delivery.count.limit", "5", Int, Some("group.share.delivery.count.limit"), Some(2)),
-    group("share.heartbeat.interval.ms", "5000", Int, Some("group.share.heartbeat.interval.ms"), Some(1)),
+    key("consumer.assignment.interval.ms", "1000", Int, Some("group.consumer.assignment.interval.ms"), Some(0)),
+    key("consumer.heartbeat.interval.ms", "5000", Int, Some("group.consumer.heartbeat.interval.ms"), Some(1)),
+    key("consumer.session.timeout.ms", "45000", Int, Some("group.consumer.session.timeout.ms"), Some(1)),
+    key("share.assignment.interval.ms", "1000", Int, Some("group.share.assignment.interval.ms"), Some(0)),
+    key("share.auto.offset.reset", "latest", Text, None, None),
+    key("share.delivery.count.limit", "5", Int, Some("group.share.delivery.count.limit"), Some(2)),
+    key("share.heartbeat.interval.ms", "5000", Int, Some("group.share.heartbeat.interval.ms"), Some(1)),
     ConfigKey {
         choices: &["read_committed", "read_uncommitted"],
-        ..group("share.isolation.level", "read_uncommitted", Text, None, None)
+        ..key("share.isolation.level", "read_uncommitted", Text, None, None)
     },
-    group("share.partition.max.record.locks", "2000", Int, Some("group.share.partition.max.record.locks"), Some(100)),
-    group("share.record.lock.duration.ms", "30000", Int, Some("group.share.record.lock.duration.ms"), Some(1000)),
-    group("share.renew.acknowledge.enable", "true", Boolean, None, None),
-    group("share.session.timeout.ms", "45000", Int, Some("group.share.session.timeout.ms"), Some(1)),
-    group("streams.assignment.interval.ms", "1000", Int, Some("group.streams.assignment.interval.ms"), Some(0)),
-    group("streams.heartbeat.interval.ms", "5000", Int, Some("group.streams.heartbeat.interval.ms"), Some(1)),
-    group("streams.initial.rebalance.delay.ms", "3000", Int, Some("group.streams.initial.rebalance.delay.ms"), Some(0)),
-    group("streams.num.standby.replicas", "0", Int, Some("group.streams.num.standby.replicas"), Some(0)),
-    group("streams.session.timeout.ms", "45000", Int, Some("group.streams.session.timeout.ms"), Some(1)),
+    key("share.partition.max.record.locks", "2000", Int, Some("group.share.partition.max.record.locks"), Some(100)),
+    key("share.record.lock.duration.ms", "30000", Int, Some("group.share.record.lock.duration.ms"), Some(1000)),
+    key("share.renew.acknowledge.enable", "true", Boolean, None, None),
+    key("share.session.timeout.ms", "45000", Int, Some("group.share.session.timeout.ms"), Some(1)),
+    key("streams.assignment.interval.ms", "1000", Int, Some("group.streams.assignment.interval.ms"), Some(0)),
+    key("streams.heartbeat.interval.ms", "5000", Int, Some("group.streams.heartbeat.interval.ms"), Some(1)),
+    key("streams.initial.rebalance.delay.ms", "3000", Int, Some("group.streams.initial.rebalance.delay.ms"), Some(0)),
+    key("streams.num.standby.replicas", "0", Int, Some("group.streams.num.standby.replicas"), Some(0)),
+    key("streams.session.timeout.ms", "45000", Int, Some("group.streams.session.timeout.ms"), Some(1)),
 ];
 
 /// Every config of a subscription to clients' metrics, in name order.
 pub const CLIENT_METRICS_CONFIGS: &[ConfigKey] = &[
-    group("interval.ms", "300000", Int, None, None),
-    group("match", "", List, None, None),
-    group("metrics", "", List, None, None),
+    key("interval.ms", "300000", Int, None, None),
+    key("match", "", List, None, None),
+    key("metrics", "", List, None, None),
 ];
 
 /// What brokers allow their groups: the end of a config's name, the least, the most.

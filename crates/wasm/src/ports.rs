@@ -78,14 +78,20 @@ impl Ports {
             let Some(port) = self.open.get_mut(&id) else {
                 continue;
             };
-            let sound = bytes.is_some_and(|bytes| {
-                port.received.extend_from_slice(&bytes);
-                take_frames(&mut port.received, |frame| {
-                    arrived.push(Arrived::Frame(id, frame));
-                })
-            });
-            if !sound {
+            let Some(bytes) = bytes else {
                 arrived.push(Arrived::Gone(id));
+                continue;
+            };
+            port.received.extend_from_slice(&bytes);
+            loop {
+                match wire::cut_frame(&mut port.received, FRAME_MAX) {
+                    Ok(Some(frame)) => arrived.push(Arrived::Frame(id, frame)),
+                    Ok(None) => break,
+                    Err(_) => {
+                        arrived.push(Arrived::Gone(id));
+                        break;
+                    }
+                }
             }
         }
         arrived
@@ -113,44 +119,10 @@ impl Drop for Ports {
     }
 }
 
-/// Cuts whole frames off the front; `false` when a length is none.
-fn take_frames(received: &mut BytesMut, mut each: impl FnMut(Bytes)) -> bool {
-    loop {
-        match wire::cut_frame(received, FRAME_MAX) {
-            Ok(Some(frame)) => each(frame),
-            Ok(None) => return true,
-            Err(_) => return false,
-        }
-    }
-}
-
 /// Bytes from a message; anything else is the client's farewell.
 fn bytes_of(data: &JsValue) -> Option<Vec<u8>> {
     if let Some(buffer) = data.dyn_ref::<ArrayBuffer>() {
         return Some(Uint8Array::new(buffer).to_vec());
     }
     data.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_come_whole_however_they_were_cut() {
-        let wire = [0, 0, 0, 2, 7, 8, 0, 0, 0, 0, 0, 0, 0, 1, 9];
-        for cut in 0..wire.len() {
-            let mut received = BytesMut::new();
-            let mut frames = Vec::new();
-            for part in [&wire[..cut], &wire[cut..]] {
-                received.extend_from_slice(part);
-                assert!(take_frames(&mut received, |frame| frames.push(frame)));
-            }
-            assert_eq!(frames, [&[7, 8][..], &[], &[9]]);
-        }
-        assert!(!take_frames(
-            &mut BytesMut::from(&[255, 0, 0, 0][..]),
-            |_| {}
-        ));
-    }
 }
