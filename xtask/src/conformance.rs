@@ -2,12 +2,9 @@
 //!
 //! Java 17 and Maven are needed, which fetches Apache Kafka; no test does.
 
-use std::path::PathBuf;
-use std::process::Command;
-
-use crate::process::{command, find, must_run, scratch, target};
-use crate::root;
-use crate::steps::{step, when_changed};
+use crate::kafka;
+use crate::process::{command, must_run, target};
+use crate::steps::step;
 use crate::trouble::{Outcome, Trouble};
 
 /// Prints where the two differ; `--record` renews what the tests read, and tools can be named.
@@ -19,7 +16,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         let why = "conformance wants --tools, then perhaps --record and names of tools.";
         return Err(Trouble::Usage(why.to_owned()));
     };
-    let libs = kafka()?;
+    let libs = kafka::jars()?;
     step("Brooklet", || {
         let build = ["build", "--locked", "-p", "brooklet"];
         must_run("brooklet", &mut command("cargo", &build))?;
@@ -39,28 +36,4 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         Ok(_) => Err(Trouble::Failed("the two sides differ.".to_owned())),
         Err(error) => Err(Trouble::Failed(format!("could not run cargo: {error}."))),
     }
-}
-
-/// The folder with the jars of Apache Kafka.
-fn kafka() -> Outcome<PathBuf> {
-    for (program, package) in [("java", "a Java 17"), ("mvn", "Maven")] {
-        if find(program).is_none() {
-            let why = format!("{program} was not found; install {package}.");
-            return Err(Trouble::Missing(why));
-        }
-    }
-    let libs = scratch()?.join("kafka");
-    let pom = root().join("tests/conformance/pom.xml");
-    step("Apache Kafka", || {
-        when_changed("kafka", std::slice::from_ref(&pom), &libs, || {
-            let mut maven = Command::new("mvn");
-            maven
-                .args(["-q", "-B", "-f"])
-                .arg(&pom)
-                .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
-                .arg(format!("-DoutputDirectory={}", libs.display()));
-            must_run("maven", &mut maven)
-        })
-    })?;
-    Ok(libs)
 }

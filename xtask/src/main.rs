@@ -8,6 +8,7 @@ mod build;
 mod codegen;
 mod conformance;
 mod first_load;
+mod kafka;
 mod options;
 mod play;
 mod process;
