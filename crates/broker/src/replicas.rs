@@ -1,5 +1,7 @@
 //! The replicas of this broker: their logs, and who waits for them.
 
+mod memory;
+
 use crate::ascending::Ascending;
 use crate::broker::Broker;
 use crate::by_id::ById;
@@ -118,8 +120,6 @@ pub(crate) struct TopicSlot(usize);
 /// Time between two looks for producers that have been silent for too long (Kafka's
 /// `producer.id.expiration.check.interval.ms`, which is internal there).
 const EXPIRATION_CHECK_MS: u64 = 600_000;
-/// About how many bytes a log remembers of a producer.
-const PRODUCER_BYTES: u64 = 256;
 
 /// Time from the first replica to the first look at retention (Kafka's initial delay).
 const FIRST_RETENTION_MS: u64 = 30_000;
@@ -315,48 +315,6 @@ impl Broker {
         match self.image.partition(topic, partition) {
             Some(_) => ErrorCode::NOT_LEADER_OR_FOLLOWER,
             None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-        }
-    }
-
-    /// Lets the logs drop bytes from memory until at most `max_bytes` stay.
-    pub fn evict(&mut self, max_bytes: u64) {
-        let mut sizes: Vec<u64> = self
-            .replicas
-            .iter()
-            .map(|(_, it)| it.log.hot_bytes())
-            .collect();
-        if sizes.iter().sum::<u64>() <= max_bytes {
-            return;
-        }
-        let share = fair_share(&mut sizes, max_bytes);
-        for replica in self.replicas.iter_mut() {
-            replica.log.evict(share);
-        }
-    }
-
-    /// Lets the logs remember no more of producers than fits in `max_bytes`: earlier states go first, then
-    /// the producers that have been silent for longest, each log's as large a part of them. Unlike
-    /// [`Broker::evict`] this is not without consequence: a retry of a forgotten producer is appended.
-    pub fn limit_producers(&mut self, max_bytes: u64) {
-        let most = max_bytes / PRODUCER_BYTES;
-        let states = |replica: &Replica| replica.log.producer_states() as u64;
-        let sum = |replicas: &Replicas, of: fn(&Replica) -> u64| -> u64 {
-            replicas.iter().map(|(_, replica)| of(replica)).sum()
-        };
-        if sum(&self.replicas, states) <= most {
-            return;
-        }
-        for replica in self.replicas.iter_mut() {
-            replica.log.drop_producer_states();
-        }
-        let all = sum(&self.replicas, states);
-        if all <= most {
-            return;
-        }
-        for replica in self.replicas.iter_mut() {
-            // Each of what it knows and of the state that is left.
-            let part = states(replica).saturating_mul(most) / all / 2;
-            (replica.log).limit_producers(usize::try_from(part).unwrap_or(usize::MAX));
         }
     }
 
@@ -556,22 +514,6 @@ pub(crate) fn epoch_refusal(asked: LeaderEpoch, own: LeaderEpoch) -> Option<Erro
     }
 }
 
-/// The most that each may keep, so that all keep at most `max` together: who has less than an even
-/// share leaves the rest to the others.
-fn fair_share(sizes: &mut [u64], max: u64) -> u64 {
-    sizes.sort_unstable();
-    let (mut left, mut count) = (max, sizes.len() as u64);
-    for size in sizes {
-        let share = left / count.max(1);
-        if *size > share {
-            return share;
-        }
-        left -= *size;
-        count -= 1;
-    }
-    max
-}
-
 fn drain_below(queue: &mut VecDeque<(Offset, Awaiter)>, end: Offset, done: &mut Vec<Awaiter>) {
     while let Some(&(needed, awaiter)) = queue.front() {
         if needed > end {
@@ -589,19 +531,5 @@ fn drain_above(queue: &mut VecDeque<(Offset, Awaiter)>, end: Offset, lost: &mut 
         }
         queue.pop_back();
         lost.push(awaiter);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fair_share;
-
-    #[test]
-    fn what_small_logs_leave_of_their_share_is_the_large_ones() {
-        assert_eq!(fair_share(&mut [1000, 0, 0, 0], 600), 600);
-        assert_eq!(fair_share(&mut [1000, 100, 1000], 600), 250);
-        assert_eq!(fair_share(&mut [200, 200, 200], 600), 600);
-        assert_eq!(fair_share(&mut [201, 200, 200], 600), 200);
-        assert_eq!(fair_share(&mut [], 600), 600);
     }
 }
