@@ -11,6 +11,8 @@ use log::Log;
 use sorted::SortedMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use wire::create_topics_response::CreateTopicsResponse;
 use wire::{Message, RequestHeader};
 
 /// The node's id.
@@ -224,6 +226,22 @@ impl Direct {
     pub fn ask<Q: Message, A: Message>(&mut self, conn: ConnId, version: i16, request: &Q) -> A {
         self.tell(conn, version, request);
         self.answer(conn, version)
+    }
+
+    /// Makes a topic of so many partitions, which must not be refused.
+    pub fn create_topic(&mut self, conn: ConnId, name: &str, partitions: i32) {
+        let topic = CreatableTopic {
+            name: wire::Str::from(name),
+            num_partitions: partitions,
+            replication_factor: 1,
+            ..CreatableTopic::default()
+        };
+        let request = CreateTopicsRequest {
+            topics: vec![topic],
+            ..CreateTopicsRequest::default()
+        };
+        let answer: CreateTopicsResponse = self.ask(conn, 7, &request);
+        assert_eq!(answer.topics[0].error_code, 0, "{name} is refused");
     }
 }
 

@@ -18,8 +18,6 @@ use ids::ConnId;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use tests::direct::Direct;
-use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
-use wire::create_topics_response::CreateTopicsResponse;
 use wire::find_coordinator_request::FindCoordinatorRequest;
 use wire::find_coordinator_response::FindCoordinatorResponse;
 use wire::offset_commit_request::{
@@ -107,18 +105,7 @@ fn frame<Q: Message>(version: i16, request: &Q) -> Bytes {
 fn node() -> (Direct, ConnId) {
     let mut direct = Direct::new(&[]);
     let conn = direct.connect();
-    let topic = CreatableTopic {
-        name: Str::from(TOPIC),
-        num_partitions: 200,
-        replication_factor: 1,
-        ..CreatableTopic::default()
-    };
-    let request = CreateTopicsRequest {
-        topics: vec![topic],
-        ..CreateTopicsRequest::default()
-    };
-    let answer: CreateTopicsResponse = direct.ask(conn, 7, &request);
-    assert_eq!(answer.topics[0].error_code, 0);
+    direct.create_topic(conn, TOPIC, 200);
     let request = FindCoordinatorRequest {
         coordinator_keys: vec![Str::from(GROUP)],
         ..FindCoordinatorRequest::default()

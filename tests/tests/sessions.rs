@@ -4,8 +4,6 @@ use bytes::Bytes;
 use ids::{ConnId, ProducerEpoch, ProducerId};
 use records::{BatchBuilder, BatchOptions};
 use tests::direct::{Direct, NODE};
-use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
-use wire::create_topics_response::CreateTopicsResponse;
 use wire::describe_producers_request::{DescribeProducersRequest, TopicRequest};
 use wire::describe_producers_response::DescribeProducersResponse;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
@@ -22,18 +20,7 @@ const EVICTION_MS: u64 = 120_000;
 fn node(properties: &[(&str, &str)]) -> (Direct, ConnId) {
     let mut direct = Direct::new(properties);
     let conn = direct.connect();
-    let topic = CreatableTopic {
-        name: Str::from(TOPIC),
-        num_partitions: PARTITIONS,
-        replication_factor: 1,
-        ..CreatableTopic::default()
-    };
-    let request = CreateTopicsRequest {
-        topics: vec![topic],
-        ..CreateTopicsRequest::default()
-    };
-    let answer: CreateTopicsResponse = direct.ask(conn, 7, &request);
-    assert_eq!(answer.topics[0].error_code, 0);
+    direct.create_topic(conn, TOPIC, PARTITIONS);
     (direct, conn)
 }
 
