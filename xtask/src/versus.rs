@@ -99,7 +99,8 @@ impl Round<'_> {
             // Whoever is first may find the machine in another state.
             for turn in 0..2 {
                 let side = (round + turn) % 2;
-                let found = one(self.brokers[side], self.tools, round)?;
+                let found = one(self.brokers[side], self.tools, round);
+                let found = found.inspect_err(|_| eprintln!())?;
                 eprint!("\r{}: round {}     ", self.name, round + 1);
                 if round >= self.options.warm {
                     match side {

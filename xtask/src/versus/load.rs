@@ -68,15 +68,19 @@ pub(crate) fn consume(
     records: u64,
 ) -> Outcome<Figures> {
     let count = records.to_string();
-    let arguments = ["-G", group, "-t", topic, "-c", &count];
-    let earliest = ["-X", "auto.offset.reset=earliest"];
-    measured(
-        broker,
-        tools,
-        &[&arguments[..], &earliest].concat(),
-        records,
-    )
+    let mut arguments = vec!["-G", group, "-t", topic, "-c", &count];
+    arguments.extend(READING);
+    measured(broker, tools, &arguments, records)
 }
+
+/// How a consumer reads. Whenever librdkafka has 64 MiB in its queue it asks for nothing for a second,
+/// and the quicker the broker the more such seconds there are: its wait is cut to 10 ms for both.
+const READING: [&str; 4] = [
+    "-X",
+    "auto.offset.reset=earliest",
+    "-X",
+    "fetch.queue.backoff.ms=10",
+];
 
 /// How long records take from their producer to their consumer, in milliseconds.
 pub(crate) struct Latency {
@@ -96,18 +100,10 @@ pub(crate) fn latency(
     let count = (RATE * seconds).to_string();
     let rate = RATE.to_string();
     let waits = file.to_string_lossy().into_owned();
-    let consumer = [
-        "-G",
-        topic,
-        "-t",
-        topic,
-        "-l",
-        "-A",
-        &waits,
-        "-X",
-        "auto.offset.reset=earliest",
-    ];
-    let consumer = start(broker, tools, &consumer)?;
+    let mut consumer = vec!["-G", topic, "-t", topic, "-l", "-A", &waits];
+    consumer.extend(READING);
+    // It tells of each end that it reaches, which nobody reads: a full pipe would hold it up.
+    let consumer = start(broker, tools, &consumer, Stdio::null)?;
     std::thread::sleep(Duration::from_secs(2));
     let mut producer = vec!["-P", "-t", topic, "-s", "100", "-c", &count, "-a", "1"];
     producer.extend(["-l", "-r", &rate, "-X", "linger.ms=1"]);
@@ -140,7 +136,7 @@ pub(crate) fn latency(
 
 fn measured(broker: &Broker, tools: &Tools, arguments: &[&str], records: u64) -> Outcome<Figures> {
     let before = broker.spent()?;
-    let child = start(broker, tools, arguments)?;
+    let child = start(broker, tools, arguments, Stdio::piped)?;
     let output = child
         .wait_with_output()
         .map_err(|e| Trouble::Failed(format!("rdkafka_performance cannot be waited for: {e}.")))?;
@@ -162,7 +158,12 @@ fn measured(broker: &Broker, tools: &Tools, arguments: &[&str], records: u64) ->
 }
 
 /// Starts a client on its core; the first argument says whether it produces or consumes.
-pub(crate) fn start(broker: &Broker, tools: &Tools, arguments: &[&str]) -> Outcome<Child> {
+fn start(
+    broker: &Broker,
+    tools: &Tools,
+    arguments: &[&str],
+    output: fn() -> Stdio,
+) -> Outcome<Child> {
     let mut command = pinned(&tools.performance.to_string_lossy(), CLIENT_CORE);
     command
         .args(arguments)
@@ -173,8 +174,8 @@ pub(crate) fn start(broker: &Broker, tools: &Tools, arguments: &[&str]) -> Outco
     }
     command
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stdout(output())
+        .stderr(output());
     command
         .spawn()
         .map_err(|e| Trouble::Failed(format!("could not start rdkafka_performance: {e}.")))
