@@ -20,7 +20,7 @@ brooklet serve [OPTIONS] [server.properties]
     --memory                keeps them in memory, which is also what happens without --data
     --override KEY=VALUE    sets one property of server.properties
     --fsync always          forces every write to the disk before it is acknowledged
-    --cache-mb N            memory for logs that are in files (256)
+    --cache-mb N            memory for logs that are in files (32)
     --memory-max-mb N       memory for logs that are only there (4096)
 
   For those who start it from their tests:

@@ -1,8 +1,8 @@
 //! One client's connection: a socket, what has come in, what is to go out.
 
-use crate::buffers::Buffers;
 use crate::frames::Frames;
-use crate::outgoing::{Outgoing, Piece, Unsent};
+use crate::outgoing::{Outgoing, Piece, Sent, Unsent};
+use crate::reader::Stretch;
 use bytes::Bytes;
 use ids::Time;
 use mio::net::TcpStream;
@@ -43,6 +43,19 @@ pub(crate) struct Connection {
     pub(crate) active: Time,
     /// Since when there has been something to send.
     waiting: Option<Time>,
+    /// What it sends next is being read from the disk.
+    cold: bool,
+}
+
+/// What sending has come to.
+#[derive(Debug)]
+pub(crate) enum Sending {
+    /// As much is sent as the client takes.
+    Done,
+    /// Nothing more can be sent before these bytes have been read.
+    Cold(Stretch),
+    /// The connection is broken.
+    Broken,
 }
 
 impl Connection {
@@ -63,6 +76,7 @@ impl Connection {
             queued: false,
             active: now,
             waiting: None,
+            cold: false,
         }
     }
 
@@ -119,10 +133,13 @@ impl Connection {
         self.waiting
     }
 
-    /// Sends what the socket takes; `false` when the connection is broken.
-    pub(crate) fn send(&mut self, now: Time, buffers: &Buffers) -> bool {
+    /// Sends what the socket takes.
+    pub(crate) fn send(&mut self, now: Time) -> Sending {
+        if self.cold {
+            return Sending::Done;
+        }
         let before = self.outgoing.left();
-        let sent = self.outgoing.write_to(&mut self.stream, buffers);
+        let sent = self.outgoing.write_to(&mut self.stream);
         if self.outgoing.left() < before {
             self.active = now;
         }
@@ -130,6 +147,18 @@ impl Connection {
             0 => self.waiting = None,
             _ => _ = self.waiting.get_or_insert(now),
         }
-        sent.is_ok()
+        match sent {
+            Ok(Sent::All | Sent::Some) => Sending::Done,
+            Ok(Sent::Cold(stretch)) => {
+                self.cold = true;
+                Sending::Cold(stretch)
+            }
+            Err(_) => Sending::Broken,
+        }
+    }
+
+    /// What it sends next has been read.
+    pub(crate) fn warmed(&mut self) {
+        self.cold = false;
     }
 }

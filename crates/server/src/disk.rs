@@ -2,8 +2,9 @@
 
 use crate::checkpoints::{self, Checkpoints, dir_name, join, key, put, renamed_dir, replace};
 use crate::files::Files;
-use crate::outgoing::Piece;
 use crate::place::{Found, Place};
+use crate::reader::Stretch;
+use crate::syncer::Written;
 use bytes::Bytes;
 use cluster::{Cluster, LogId, ReplicaName};
 use ids::{NodeId, PartitionIndex, Uuid};
@@ -81,6 +82,11 @@ impl DiskStore {
         }
     }
 
+    /// When bytes are forced to the disk.
+    pub(crate) fn fsync(&self) -> Fsync {
+        self.fsync
+    }
+
     /// How much room the volume has.
     pub(crate) fn volume(&self) -> Option<cluster::Volume> {
         self.files.volume()
@@ -141,9 +147,9 @@ impl DiskStore {
         Ok(())
     }
 
-    /// Whether there are directories to be made.
-    pub(crate) fn has_unborn(&self) -> bool {
-        !self.unborn.is_empty()
+    /// Whether there are no directories to be made.
+    pub(crate) fn is_laid_out(&self) -> bool {
+        self.unborn.is_empty()
     }
 
     /// Whether there is a directory of this name with records that nobody could make out.
@@ -248,6 +254,23 @@ impl DiskStore {
         failed
     }
 
+    /// The files that `commit` would fsync, for someone else to do so; `None` where there are no handles
+    /// to give away.
+    pub(crate) fn take_dirty(&mut self) -> io::Result<Option<Written>> {
+        let mut written = Vec::with_capacity(self.dirty.len());
+        for id in &self.dirty {
+            let Some(place) = self.logs.get(id) else {
+                continue;
+            };
+            match self.files.source(&place.active.path)? {
+                Some(file) => written.push((*id, file)),
+                None => return Ok(None),
+            }
+        }
+        self.dirty.clear();
+        Ok(Some(written))
+    }
+
     pub(crate) fn load(&mut self, id: LogId, slice: &LogSlice) -> io::Result<Bytes> {
         let Some(place) = self.logs.get(&id) else {
             return Err(io::ErrorKind::NotFound.into());
@@ -262,20 +285,18 @@ impl DiskStore {
         }
     }
 
-    /// Bytes of a log as its file has them, to be read when they are sent.
-    pub(crate) fn piece(&mut self, id: LogId, slice: &LogSlice) -> io::Result<Piece> {
+    /// Bytes of a log as its file has them; `None` where files can only be read at once.
+    pub(crate) fn stretch(&mut self, id: LogId, slice: &LogSlice) -> io::Result<Option<Stretch>> {
         let Some(place) = self.logs.get(&id) else {
             return Err(io::ErrorKind::NotFound.into());
         };
         let path = join(&place.dir, &LogFile::Log(slice.segment).name());
-        match self.files.source(&path)? {
-            Some(file) => Ok(Piece::File {
-                file,
-                at: u64::from(slice.position),
-                length: slice.length as usize,
-            }),
-            None => self.load(id, slice).map(Piece::Bytes),
-        }
+        let stretch = |file| Stretch {
+            file,
+            at: u64::from(slice.position),
+            length: slice.length as usize,
+        };
+        Ok(self.files.source(&path)?.map(stretch))
     }
 
     /// Takes in which flushes have ended, all of them with `wait`. Gives those that failed, with

@@ -1,8 +1,11 @@
 //! The shell without its sockets: tells the cluster what happens and carries out its orders.
 
 use crate::console::Console;
+use crate::disk::Fsync;
 use crate::outgoing::{Piece, Unsent};
+use crate::reader::{self, Reader, Stretch, Wanted};
 use crate::store::Store;
+use crate::syncer::{self, Failed, Syncer};
 use bytes::Bytes;
 use cluster::{Closing, Cluster, Effect, Event, LogId, Note, Reply, Volume};
 use ids::{ConnId, NodeId, Time, Token};
@@ -14,8 +17,11 @@ use std::io;
 const DESCRIBE_LOG_DIRS: [u8; 2] = [0, 35];
 /// The room for logs is looked at no more often, in milliseconds.
 const VOLUME_MS: u64 = 1000;
-/// What logs remember of their producers may take this part of the cache's size, beside it.
-const PRODUCERS_PART: u64 = 4;
+/// Bytes that logs may need to remember their producers.
+const PRODUCERS_BYTES: u64 = 64 << 20;
+/// Slices from this size on are sent from their files, whether they are in memory or not: from the page
+/// cache to a socket they pass through no memory of ours.
+const FROM_FILE_BYTES: u32 = 16 << 10;
 /// Bytes that come into memory between two looks at the cache's bound.
 const LOOK_BYTES: u64 = 4 << 20;
 /// Directories that are made between two looks at the sockets.
@@ -54,11 +60,16 @@ pub struct Driver {
     grown: u64,
     /// Orders that are written; `commit` confirms them.
     written: Vec<(LogId, Token)>,
+    /// Orders that are being made durable by the syncer.
+    syncing: Vec<(LogId, Token)>,
+    syncer: Option<Syncer>,
     /// Logs of which the node has not heard yet that a write failed: nothing more is written.
     refused: BTreeSet<LogId>,
     /// Logs whose last write failed, so that it is said once.
     failing: BTreeSet<LogId>,
     names: BTreeMap<LogId, String>,
+    /// Reads what is not in the system's page cache; without it everything is read at once.
+    reader: Option<Reader>,
     /// When the room for logs was last looked at.
     measured: Option<Time>,
     out: Vec<Out>,
@@ -86,9 +97,12 @@ impl Driver {
             unsent: Unsent::default(),
             grown: 0,
             written: Vec::new(),
+            syncing: Vec::new(),
+            syncer: None,
             refused: BTreeSet::new(),
             failing: BTreeSet::new(),
             names: BTreeMap::from([(LogId::Metadata, "__cluster_metadata-0".to_owned())]),
+            reader: None,
             measured: None,
             out: Vec::new(),
             events: VecDeque::new(),
@@ -183,20 +197,60 @@ impl Driver {
     pub fn commit(&mut self, now: Time) {
         while !self.written.is_empty() {
             let failed = self.store.commit();
-            for (log, error) in &failed {
-                self.say_refused(*log, error);
-            }
-            let mut told = BTreeSet::new();
-            for (log, token) in std::mem::take(&mut self.written) {
-                if !failed.iter().any(|(bad, _)| *bad == log) {
-                    self.tell(now, Event::Stored { log, token });
-                } else if told.insert(log) {
-                    // The first failure takes back all later orders of that log.
-                    self.tell(now, Event::StoreFailed { log, token });
+            let written = std::mem::take(&mut self.written);
+            self.confirm(now, written, &failed);
+        }
+        self.keep_bound();
+    }
+
+    /// Like [`Driver::commit`], but where that would wait for the disk a thread does; what is written
+    /// until it comes back shares its next round.
+    pub fn commit_aside(&mut self, now: Time) {
+        let Some(syncer) = &self.syncer else {
+            return self.commit(now);
+        };
+        let ended: Vec<Failed> = syncer.done().collect();
+        for failed in ended {
+            let synced = std::mem::take(&mut self.syncing);
+            self.confirm(now, synced, &failed);
+        }
+        while self.syncing.is_empty() && !self.written.is_empty() {
+            let written = std::mem::take(&mut self.written);
+            match (self.store.take_dirty(), &self.syncer) {
+                (Ok(Some(dirty)), Some(syncer)) if !dirty.is_empty() => {
+                    syncer.order(dirty);
+                    self.syncing = written;
+                }
+                // Nothing to wait for, or nothing that another thread could do.
+                _ => {
+                    let failed = self.store.commit();
+                    self.confirm(now, written, &failed);
                 }
             }
         }
         self.keep_bound();
+    }
+
+    fn confirm(&mut self, now: Time, written: Vec<(LogId, Token)>, failed: &Failed) {
+        for (log, error) in failed {
+            self.say_refused(*log, error);
+        }
+        let mut told = BTreeSet::new();
+        for (log, token) in written {
+            if !failed.iter().any(|(bad, _)| *bad == log) {
+                self.tell(now, Event::Stored { log, token });
+            } else if told.insert(log) {
+                // The first failure takes back all later orders of that log.
+                self.forget_written(log);
+                self.tell(now, Event::StoreFailed { log, token });
+            }
+        }
+    }
+
+    /// Orders of a log that will not be confirmed.
+    fn forget_written(&mut self, id: LogId) {
+        self.written.retain(|(log, _)| *log != id);
+        self.syncing.retain(|(log, _)| *log != id);
     }
 
     /// Directories of partitions that the metadata does not know.
@@ -238,11 +292,11 @@ impl Driver {
         }
     }
 
-    /// Whether [`Driver::lay_out`] has something to do.
+    /// Whether [`Driver::lay_out`] has nothing to do.
     #[must_use]
     pub fn is_laid_out(&self) -> bool {
         match &self.store {
-            Store::Disk(disk) => !disk.has_unborn(),
+            Store::Disk(disk) => disk.is_laid_out(),
             Store::Memory(_) => true,
         }
     }
@@ -295,8 +349,10 @@ impl Driver {
             Effect::Remove { replica } => self.remove(LogId::Replica(replica)),
             Effect::Store { log, token, ops } => self.write(log, token, &ops, events),
             Effect::Load { log, token, slice } => {
-                let bytes = self.load(log, &slice);
-                events.push_back(Event::Loaded { token, bytes });
+                if !self.read_aside(log, token, &slice) {
+                    let bytes = self.store.load(log, &slice);
+                    events.push_back(self.loaded(log, token, &slice, bytes));
+                }
             }
             // There is one node; it talks to itself inside the cluster.
             Effect::Send { .. } => {}
@@ -327,7 +383,7 @@ impl Driver {
             Err(error) => {
                 self.say_refused(id, &error);
                 self.refused.insert(id);
-                self.written.retain(|(log, _)| *log != id);
+                self.forget_written(id);
                 events.push_front(Event::StoreFailed { log: id, token });
             }
         }
@@ -344,7 +400,7 @@ impl Driver {
     }
 
     fn remove(&mut self, id: LogId) {
-        self.written.retain(|(log, _)| *log != id);
+        self.forget_written(id);
         self.failing.remove(&id);
         let name = self.names.remove(&id);
         if let Err(error) = self.store.remove(id) {
@@ -354,12 +410,73 @@ impl Driver {
         }
     }
 
-    fn load(&mut self, id: LogId, slice: &LogSlice) -> Bytes {
+    /// From now on threads wait for the disk, and call `wake` when something has come of it.
+    ///
+    /// # Errors
+    /// The system has no room for a thread.
+    pub fn work_aside(&mut self, wake: impl Fn() + Clone + Send + 'static) -> io::Result<()> {
+        let Store::Disk(disk) = &self.store else {
+            return Ok(());
+        };
+        if disk.fsync() == Fsync::Always {
+            self.syncer = Some(syncer::start(wake.clone())?);
+        }
+        self.reader = Some(reader::start(wake)?);
+        Ok(())
+    }
+
+    /// Has a thread read what a connection sends next.
+    pub(crate) fn warm(&self, conn: ConnId, stretch: Stretch) {
+        if let Some(reader) = &self.reader {
+            reader.order((Wanted::By(conn), stretch));
+        }
+    }
+
+    /// Tells the node what has been read; gives the connections that can go on sending.
+    pub(crate) fn take_read(&mut self, now: Time) -> Vec<ConnId> {
+        let reader = self.reader.as_ref();
+        let done: Vec<_> = reader.into_iter().flat_map(Reader::done).collect();
+        let mut warmed = Vec::new();
+        for done in done {
+            match done.wanted {
+                Wanted::By(conn) => warmed.push(conn),
+                Wanted::Load { log, token, slice } => {
+                    let event = self.loaded(log, token, &slice, done.bytes);
+                    self.tell(now, event);
+                }
+            }
+        }
+        warmed
+    }
+
+    /// Has a thread load bytes of a log, if that would wait for the disk.
+    fn read_aside(&mut self, log: LogId, token: Token, slice: &LogSlice) -> bool {
+        let Some(reader) = &self.reader else {
+            return false;
+        };
+        match self.store.stretch(log, slice) {
+            Ok(Some(stretch)) if !stretch.is_warm() => {
+                let slice = *slice;
+                reader.order((Wanted::Load { log, token, slice }, stretch));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn loaded(
+        &mut self,
+        log: LogId,
+        token: Token,
+        slice: &LogSlice,
+        bytes: io::Result<Bytes>,
+    ) -> Event {
         self.grown += u64::from(slice.length);
-        self.store.load(id, slice).unwrap_or_else(|error| {
-            self.say_unreadable(id, slice, &error);
+        let bytes = bytes.unwrap_or_else(|error| {
+            self.say_unreadable(log, slice, &error);
             Bytes::new()
-        })
+        });
+        Event::Loaded { token, bytes }
     }
 
     fn say_unreadable(&self, id: LogId, slice: &LogSlice, error: &io::Error) {
@@ -391,21 +508,37 @@ impl Driver {
             pieces.push(Piece::Bytes(reply.bytes.slice_ref(own)));
             at = to;
             let id = LogId::Replica(slice.replica);
-            let log = self.cluster.log(self.node, id)?;
-            match log.slice_pieces(&slice.slice) {
-                Some(found) => pieces.extend(found.into_iter().map(Piece::Bytes)),
-                None => match self.store.piece(id, &slice.slice) {
-                    Ok(piece) => pieces.push(piece),
-                    Err(error) => {
-                        self.say_unreadable(id, &slice.slice, &error);
-                        return None;
-                    }
-                },
-            }
+            self.resolve_slice(id, &slice.slice, &mut pieces)?;
         }
         let rest = reply.bytes.slice(at.min(reply.bytes.len())..);
         pieces.push(Piece::Bytes(rest));
         Some(pieces)
+    }
+
+    /// A slice's bytes: small ones that are in memory from there, others from the log's file.
+    fn resolve_slice(&mut self, id: LogId, slice: &LogSlice, to: &mut Vec<Piece>) -> Option<()> {
+        let log = self.cluster.log(self.node, id)?;
+        let is_small = slice.length < FROM_FILE_BYTES;
+        if let Some(found) = is_small.then(|| log.slice_pieces(slice)).flatten() {
+            to.extend(found.into_iter().map(Piece::Bytes));
+            return Some(());
+        }
+        let found = match self.store.stretch(id, slice) {
+            Ok(Some(stretch)) => Ok(vec![Piece::File(stretch)]),
+            Ok(None) => match log.slice_pieces(slice) {
+                Some(found) => Ok(found.into_iter().map(Piece::Bytes).collect()),
+                None => (self.store.load(id, slice)).map(|bytes| vec![Piece::Bytes(bytes)]),
+            },
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(found) => to.extend(found),
+            Err(error) => {
+                self.say_unreadable(id, slice, &error);
+                return None;
+            }
+        }
+        Some(())
     }
 
     fn note(&mut self, note: &Note) {
@@ -426,12 +559,10 @@ impl Driver {
             return;
         }
         self.grown = 0;
-        // What waits to be sent is in memory as well, whether a log still has it or not.
-        let taken = self.unsent.bytes().min(self.cache_bytes / 2);
         if let Some(node) = self.cluster.node_mut(self.node) {
-            node.limit_producers(self.cache_bytes / PRODUCERS_PART);
+            node.limit_producers(PRODUCERS_BYTES);
             if self.store.keeps_bytes() {
-                node.evict(self.cache_bytes - taken);
+                node.evict(self.cache_bytes);
             }
         }
     }

@@ -156,18 +156,17 @@ impl RealFiles {
         self.open.retain(|_, open| open.used > last);
     }
 
-    fn close_below(&mut self, path: &str) {
+    /// Forgets the handles of a directory's files; gives them with the files' names.
+    fn close_below(&mut self, path: &str) -> Vec<(String, Arc<File>)> {
         self.open.remove(path);
         // `0` comes right after `/`.
         let below = format!("{path}/")..format!("{path}0");
-        let names: Vec<String> = self
-            .open
-            .range(below)
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in names {
-            self.open.remove(&name);
-        }
+        let paths = self.open.range(below).map(|(name, _)| name.clone());
+        let paths: Vec<String> = paths.collect();
+        let name = |whole: &str| whole.rsplit('/').next().unwrap_or_default().to_owned();
+        let closed = paths.iter();
+        let closed = closed.filter_map(|whole| Some((name(whole), self.open.remove(whole)?.file)));
+        closed.collect()
     }
 
     fn listed(&self, dir: &str) -> io::Result<Vec<(String, fs::Metadata)>> {
@@ -243,17 +242,25 @@ impl Files for RealFiles {
     }
 
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
-        self.close_below(from);
         self.close_below(to);
-        fs::rename(self.root.join(from), self.root.join(to))
+        let moved = self.close_below(from);
+        fs::rename(self.root.join(from), self.root.join(to))?;
+        self.uses += 1;
+        // Whoever reads them goes on, and whoever removes them sees that.
+        for (name, file) in moved {
+            let used = self.uses;
+            self.open
+                .insert(format!("{to}/{name}"), Open { file, used });
+        }
+        Ok(())
     }
 
     fn remove_dir(&mut self, dir: &str) -> io::Result<()> {
-        self.close_below(dir);
+        let open = self.close_below(dir);
         let path = self.root.join(dir);
         if !path.is_symlink() {
             fs::metadata(&path)?;
-            self.remover.order(Doomed::Directory(path));
+            self.remover.order(Doomed::Directory(path, open));
             return Ok(());
         }
         // Nothing goes but what a log is made of: a link may lead to more than that.
@@ -286,7 +293,10 @@ impl Files for RealFiles {
         let whole = self.root.join(path);
         // As long as somebody has it open, a file loses its name only, which takes no time.
         let held = match held {
-            None if path.ends_with(".log") => File::open(&whole).ok().map(Arc::new),
+            None if path.ends_with(".log") => {
+                let file = OpenOptions::new().write(true).open(&whole);
+                file.ok().map(Arc::new)
+            }
             held => held,
         };
         let removed = fs::remove_file(whole);

@@ -1,6 +1,7 @@
 //! The native shell around the core: TCP, Kafka's files on disk, the wall clock.
 //!
-//! One thread does everything, but for flushing the segments that are closed. [`Driver`] tells the
+//! One thread serves; others flush closed segments, free what is deleted, and wait for the disk where
+//! bytes must be read from it. [`Driver`] tells the
 //! cluster what has happened and carries out its orders on a [`Store`]; [`Server`] adds sockets,
 //! signals and time. The file layer is the trait [`Files`], so that a test can see every write and
 //! every fsync. What is done with each file of a data directory is in `DATA-DIRECTORY.md`.
@@ -24,11 +25,15 @@ mod old_format;
 mod open;
 mod outgoing;
 mod place;
+mod reader;
 mod remover;
 mod server;
 mod settings;
+mod sink;
 mod store;
+mod syncer;
 mod volume;
+mod worker;
 
 pub use buffers::Buffers;
 pub use checkpoints::Checkpoints;
@@ -41,6 +46,7 @@ pub use flusher::{Flush, Flushed};
 pub use frames::Frames;
 pub use open::{Identity, Opened, open_dir, open_memory};
 pub use outgoing::Piece;
+pub use reader::Stretch;
 pub use server::{Server, Stopper};
 pub use settings::{Refusal, Settings, Storage};
 pub use store::Store;

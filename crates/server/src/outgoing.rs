@@ -1,20 +1,21 @@
 //! Bytes on their way to a client, written without being gathered first.
 
-use crate::buffers::Buffers;
+use crate::reader::Stretch;
+use crate::sink::Sink;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, ErrorKind, IoSlice, Write};
-use std::os::unix::fs::FileExt;
+use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Pieces handed to the kernel at once.
 const PIECES: usize = 64;
 
-/// Bytes read from a file at once, right before they are sent: they pass through the processor's
-/// caches alone, and a client that does not read makes the server hold no more than these.
+/// Bytes of a file handed to the kernel at once.
 const FILE_BYTES: usize = 256 << 10;
+
+/// Bytes of a file that are brought to the page cache at once where they are not in it.
+const WARM_BYTES: usize = 1 << 20;
 
 /// A part of a frame.
 #[derive(Debug)]
@@ -22,21 +23,14 @@ pub enum Piece {
     /// Bytes in memory.
     Bytes(Bytes),
     /// Bytes of a file, which are read when they are sent.
-    File {
-        /// The file.
-        file: Arc<File>,
-        /// Where they begin in it.
-        at: u64,
-        /// How many they are.
-        length: usize,
-    },
+    File(Stretch),
 }
 
 impl Piece {
     fn length(&self) -> usize {
         match self {
             Piece::Bytes(bytes) => bytes.len(),
-            Piece::File { length, .. } => *length,
+            Piece::File(stretch) => stretch.length,
         }
     }
 }
@@ -61,6 +55,19 @@ pub(crate) struct Outgoing {
     /// Bytes of these that are in memory.
     held: u64,
     all: Unsent,
+    /// Up to where the file that is sent next has been asked to be in the page cache.
+    warm_to: u64,
+}
+
+/// How far sending has come.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// Everything is sent.
+    All,
+    /// The other side takes no more for now.
+    Some,
+    /// These bytes come next and are to be read from the disk first.
+    Cold(Stretch),
 }
 
 impl Drop for Outgoing {
@@ -77,6 +84,7 @@ impl Outgoing {
             left: 0,
             held: 0,
             all,
+            warm_to: 0,
         }
     }
 
@@ -89,7 +97,7 @@ impl Outgoing {
         };
         let held = frame.iter().map(|piece| match piece {
             Piece::Bytes(bytes) => bytes.len() as u64,
-            Piece::File { .. } => 0,
+            Piece::File(_) => 0,
         });
         let held = held.sum::<u64>();
         self.left += length + 4;
@@ -110,82 +118,87 @@ impl Outgoing {
         self.left
     }
 
-    /// Writes as much as the other side takes, files through `buffers`; says whether everything is
-    /// sent.
-    pub(crate) fn write_to(&mut self, out: &mut impl Write, buffers: &Buffers) -> io::Result<bool> {
-        while !self.pieces.is_empty() {
-            self.read_first_file(buffers)?;
-            let mut slices = [IoSlice::new(&[]); PIECES];
-            let mut count = 0;
-            for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
-                let Piece::Bytes(bytes) = piece else {
-                    break;
-                };
-                *slice = IoSlice::new(bytes);
-                count += 1;
-            }
-            match out.write_vectored(slices.get(..count).unwrap_or_default()) {
+    /// Sends as much as the other side takes.
+    pub(crate) fn write_to(&mut self, out: &mut impl Sink) -> io::Result<Sent> {
+        loop {
+            let step = match self.pieces.front() {
+                None => return Ok(Sent::All),
+                Some(Piece::Bytes(_)) => self.write_bytes(out),
+                Some(Piece::File(left)) => {
+                    let next = left.first(FILE_BYTES);
+                    if next.at >= self.warm_to && !next.is_warm() {
+                        let cold = left.first(WARM_BYTES);
+                        // Asked for once: whoever has too little memory to keep it waits here.
+                        self.warm_to = cold.at + cold.length as u64;
+                        return Ok(Sent::Cold(cold));
+                    }
+                    out.send_file(&next.file, next.at, next.length)
+                }
+            };
+            match step {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => self.advance(written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Sent::Some),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
     }
 
-    /// Reads the beginning of the first file among the pieces that would be sent next, unless
-    /// there is enough to send before it.
-    fn read_first_file(&mut self, buffers: &Buffers) -> io::Result<()> {
-        let mut before = 0;
-        let near = self.pieces.iter().take(PIECES - 1);
-        let place = near.take_while(|piece| {
-            before += piece.length();
-            matches!(piece, Piece::Bytes(_)) && before < FILE_BYTES
-        });
-        let place = place.count();
-        let Some(Piece::File { file, at, length }) = self.pieces.get_mut(place) else {
-            return Ok(());
-        };
-        let mut lease = buffers.lease((*length).min(FILE_BYTES), 0);
-        lease.length = lease.length.min(lease.bytes.len());
-        let count = lease.length;
-        file.read_exact_at(lease.bytes.get_mut(..count).unwrap_or_default(), *at)?;
-        (*at, *length) = (*at + count as u64, *length - count);
-        let is_read = *length == 0;
-        self.held(count as u64);
-        let read = Piece::Bytes(Bytes::from_owner(lease));
-        match self.pieces.get_mut(place) {
-            Some(piece) if is_read => *piece = read,
-            _ => self.pieces.insert(place, read),
+    /// Sends the pieces before the first file, or some of them.
+    fn write_bytes(&mut self, out: &mut impl Sink) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); PIECES];
+        let mut count = 0;
+        for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+            let Piece::Bytes(bytes) = piece else {
+                break;
+            };
+            *slice = IoSlice::new(bytes);
+            count += 1;
         }
-        Ok(())
+        let more = count < self.pieces.len();
+        out.send(slices.get(..count).unwrap_or_default(), more)
     }
 
     fn advance(&mut self, written: usize) {
         self.left = self.left.saturating_sub(written as u64);
-        // What is sent had been read before.
-        self.all.0.fetch_sub(written as u64, Ordering::Relaxed);
-        self.held = self.held.saturating_sub(written as u64);
         let mut sent = written;
-        while let Some(Piece::Bytes(bytes)) = self.pieces.front_mut() {
-            if sent < bytes.len() {
-                bytes.advance(sent);
+        while let Some(piece) = self.pieces.front_mut() {
+            let here = piece.length().min(sent);
+            sent -= here;
+            let ended = here == piece.length();
+            match piece {
+                Piece::Bytes(bytes) => {
+                    bytes.advance(here);
+                    self.held = self.held.saturating_sub(here as u64);
+                    self.all.0.fetch_sub(here as u64, Ordering::Relaxed);
+                }
+                Piece::File(left) => {
+                    (left.at, left.length) = (left.at + here as u64, left.length - here);
+                }
+            }
+            if !ended {
                 break;
             }
-            sent -= bytes.len();
-            self.pieces.pop_front();
+            if let Some(Piece::File(_)) = self.pieces.pop_front() {
+                self.warm_to = 0;
+            }
+            if sent == 0 {
+                break;
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Buffers, FILE_BYTES, Outgoing, Piece, Unsent};
+    use super::{Outgoing, Piece, Sent, Unsent};
+    use crate::reader::Stretch;
+    use crate::sink::Sink;
     use bytes::Bytes;
     use std::fs::File;
-    use std::io::{self, ErrorKind, Write};
+    use std::io::{self, ErrorKind, IoSlice};
+    use std::os::unix::fs::FileExt;
     use std::sync::Arc;
 
     /// Takes at most `at_once` bytes, and nothing every other time.
@@ -195,8 +208,16 @@ mod tests {
         blocks: bool,
     }
 
-    impl Write for Slow {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    impl Slow {
+        fn new(at_once: usize) -> Slow {
+            Slow {
+                taken: Vec::new(),
+                at_once,
+                blocks: false,
+            }
+        }
+
+        fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.blocks = !self.blocks;
             if self.blocks {
                 return Err(ErrorKind::WouldBlock.into());
@@ -205,10 +226,26 @@ mod tests {
             self.taken.extend_from_slice(&bytes[..take]);
             Ok(take)
         }
+    }
 
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+    impl Sink for Slow {
+        fn send(&mut self, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+            assert!(!more || slices.len() < 64);
+            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+            self.take(&all)
         }
+
+        fn send_file(&mut self, file: &File, at: u64, length: usize) -> io::Result<usize> {
+            let mut bytes = vec![0; length];
+            let read = file.read_at(&mut bytes, at)?;
+            self.take(&bytes[..read])
+        }
+    }
+
+    /// Sends all of it; what is cold is simply sent, as a disk that reads at once would have it.
+    fn drain(outgoing: &mut Outgoing, out: &mut Slow) -> io::Result<()> {
+        while !matches!(outgoing.write_to(out)?, Sent::All) {}
+        Ok(())
     }
 
     fn memory(text: &'static str) -> Piece {
@@ -234,17 +271,13 @@ mod tests {
             let pieces = [
                 memory("ab"),
                 memory(""),
-                Piece::File { file, at, length },
+                Piece::File(Stretch { file, at, length }),
                 memory("gh"),
             ];
             outgoing.push(pieces.into());
             outgoing.push(vec![memory("i")]);
-            let mut slow = Slow {
-                taken: Vec::new(),
-                at_once,
-                blocks: false,
-            };
-            while !outgoing.write_to(&mut slow, &Buffers::default()).unwrap() {}
+            let mut slow = Slow::new(at_once);
+            drain(&mut outgoing, &mut slow).unwrap();
             assert_eq!(slow.taken, b"\0\0\0\x08abcdefgh\0\0\0\x01i");
             assert_eq!(outgoing.left(), 0);
         }
@@ -256,37 +289,29 @@ mod tests {
         let mut outgoing = Outgoing::counted_in(all.clone());
         outgoing.push(vec![memory("abcdef")]);
         assert_eq!(all.bytes(), 10);
-        let mut slow = Slow {
-            taken: Vec::new(),
-            at_once: 3,
-            blocks: true,
-        };
-        assert!(!outgoing.write_to(&mut slow, &Buffers::default()).unwrap());
+        let mut slow = Slow::new(3);
+        slow.blocks = true;
+        assert!(matches!(outgoing.write_to(&mut slow), Ok(Sent::Some)));
         assert_eq!((outgoing.left(), all.bytes()), (7, 7));
         drop(outgoing);
         assert_eq!(all.bytes(), 0);
     }
 
     #[test]
-    fn of_a_large_file_little_is_in_memory_at_a_time() {
+    fn of_a_file_nothing_is_held_in_memory() {
         let bytes: Vec<u8> = (0..2_000_000_u32).map(|at| (at / 7) as u8).collect();
         let (at, length) = (0, bytes.len());
-        let mut outgoing = Outgoing::default();
+        let all = Unsent::default();
+        let mut outgoing = Outgoing::counted_in(all.clone());
         let file = file(&bytes, 1);
-        outgoing.push(vec![memory("head"), Piece::File { file, at, length }]);
-        let mut slow = Slow {
-            taken: Vec::new(),
-            at_once: 100_000,
-            blocks: false,
-        };
-        let buffers = Buffers::default();
-        while !outgoing.write_to(&mut slow, &buffers).unwrap() {
-            let held = outgoing.pieces.iter().map(|piece| match piece {
-                Piece::Bytes(bytes) => bytes.len(),
-                Piece::File { .. } => 0,
-            });
-            assert!(held.sum::<usize>() <= 2 * FILE_BYTES);
-        }
+        outgoing.push(vec![
+            memory("head"),
+            Piece::File(Stretch { file, at, length }),
+        ]);
+        assert_eq!((outgoing.left(), all.bytes()), (2_000_008, 8));
+        let mut slow = Slow::new(100_000);
+        drain(&mut outgoing, &mut slow).unwrap();
+        assert_eq!((outgoing.left(), all.bytes()), (0, 0));
         assert!(slow.taken.get(8..) == Some(&bytes));
     }
 
@@ -295,8 +320,7 @@ mod tests {
         let file = file(b"short", 2);
         let mut outgoing = Outgoing::default();
         let (at, length) = (0, 6);
-        outgoing.push(vec![Piece::File { file, at, length }]);
-        let mut taken = Vec::new();
-        assert!(outgoing.write_to(&mut taken, &Buffers::default()).is_err());
+        outgoing.push(vec![Piece::File(Stretch { file, at, length })]);
+        assert!(drain(&mut outgoing, &mut Slow::new(100)).is_err());
     }
 }

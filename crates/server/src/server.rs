@@ -4,7 +4,7 @@ mod slow;
 
 use crate::buffers::Buffers;
 use crate::clock::Steady;
-use crate::connection::{Connection, Received};
+use crate::connection::{Connection, Received, Sending};
 use crate::console::Console;
 use crate::disk::Fsync;
 use crate::driver::{Driver, Out};
@@ -26,8 +26,10 @@ use std::time::Duration;
 
 const LISTENER: Token = Token(0);
 const STOP: Token = Token(1);
+/// A thread that waits for the disk has done something.
+const ASIDE: Token = Token(2);
 /// Tokens from here on are connections.
-const FIRST_CONNECTION: u64 = 2;
+const FIRST_CONNECTION: u64 = 3;
 
 /// Bytes read from a socket at once.
 const SCRATCH_BYTES: usize = 32 << 10;
@@ -66,8 +68,6 @@ pub struct Server {
     scratch: Vec<u8>,
     /// What large frames are received in.
     receiving: Buffers,
-    /// What files are sent through.
-    sending: Buffers,
     max_frame: u32,
     max_connections: usize,
     idle_ms: u64,
@@ -134,13 +134,12 @@ impl Server {
             held: BTreeSet::new(),
             scratch: vec![0; SCRATCH_BYTES],
             receiving: Buffers::default(),
-            sending: Buffers::default(),
             max_frame: u32::try_from(settings.number("socket.request.max.bytes", 100 << 20))
                 .unwrap_or(i32::MAX as u32),
             max_connections: usize::try_from(settings.number("max.connections", CONNECTIONS_MAX))
                 .unwrap_or(usize::MAX),
             idle_ms: settings.number("connections.max.idle.ms", 600_000).max(1),
-            unsent_max: settings.cache_bytes,
+            unsent_max: settings.unsent_bytes,
             due: Due {
                 high_watermarks: now.plus_millis(HIGH_WATERMARKS_MS),
                 points: now.plus_millis(POINTS_MS),
@@ -149,6 +148,10 @@ impl Server {
             },
         };
         server.begin()?;
+        let waker = mio::Waker::new(server.poll.registry(), ASIDE).map_err(refuse)?;
+        let waker = Arc::new(waker);
+        let wake = move || _ = waker.wake();
+        server.driver.work_aside(wake).map_err(refuse)?;
         Ok(server)
     }
 
@@ -199,6 +202,7 @@ impl Server {
                             return self.finish();
                         }
                     }
+                    ASIDE => {}
                     Token(number) => self.woken(ConnId(number as u64), event),
                 }
             }
@@ -237,6 +241,12 @@ impl Server {
 
     /// One turn: what sockets have brought, what time has brought, and what goes out.
     fn turn(&mut self, now: Time) {
+        for conn in self.driver.take_read(now) {
+            if let Some(connection) = self.connections.get_mut(&conn) {
+                connection.warmed();
+                self.enqueue(conn);
+            }
+        }
         for _ in 0..self.runnable.len() {
             if let Some(conn) = self.runnable.pop_front() {
                 self.serve(now, conn);
@@ -245,7 +255,7 @@ impl Server {
         if self.driver.next_deadline().is_some_and(|due| due <= now) {
             self.driver.tell(now, Event::Tick);
         }
-        self.driver.commit(now);
+        self.driver.commit_aside(now);
         self.send_out(now);
         self.relieve(now);
         self.release();
@@ -347,8 +357,10 @@ impl Server {
             return;
         };
         connection.queued = false;
-        if !connection.send(now, &self.sending) {
-            return self.drop_connection(now, conn);
+        match connection.send(now) {
+            Sending::Done => {}
+            Sending::Cold(stretch) => self.driver.warm(conn, stretch),
+            Sending::Broken => return self.drop_connection(now, conn),
         }
         for _ in 0..FRAMES_AT_ONCE {
             if connection.is_clogged() || self.driver.is_behind(conn) {
@@ -387,12 +399,11 @@ impl Server {
             }
         }
         for conn in touched {
-            let sent = self
-                .connections
-                .get_mut(&conn)
-                .map(|connection| connection.send(now, &self.sending));
-            if sent == Some(false) {
-                self.drop_connection(now, conn);
+            let connection = self.connections.get_mut(&conn);
+            match connection.map(|connection| connection.send(now)) {
+                None | Some(Sending::Done) => {}
+                Some(Sending::Cold(stretch)) => self.driver.warm(conn, stretch),
+                Some(Sending::Broken) => self.drop_connection(now, conn),
             }
         }
         for (conn, why) in closing {

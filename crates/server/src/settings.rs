@@ -41,8 +41,11 @@ pub struct Settings {
     pub storage: Storage,
     /// When bytes are forced to the disk.
     pub fsync: Fsync,
-    /// Bytes of logs that stay in memory when they are in files.
+    /// Bytes of logs that stay in memory when they are in files. Few are enough: what is read is sent
+    /// from the system's page cache, and memory that is used again costs less than memory that is new.
     pub cache_bytes: u64,
+    /// Bytes in memory that all answers may take until they are sent.
+    pub unsent_bytes: u64,
     /// Bytes that logs may have when they are in memory only.
     pub memory_bytes: u64,
     /// `node.id`; else what `meta.properties` says, else 1.
@@ -59,7 +62,8 @@ impl Default for Settings {
             advertised: None,
             storage: Storage::Memory,
             fsync: Fsync::OnRoll,
-            cache_bytes: 256 << 20,
+            cache_bytes: 32 << 20,
+            unsent_bytes: 256 << 20,
             memory_bytes: 4 << 30,
             node: None,
             properties: SortedMap::new(),

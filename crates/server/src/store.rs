@@ -2,7 +2,8 @@
 
 use crate::disk::DiskStore;
 use crate::memory::MemoryStore;
-use crate::outgoing::Piece;
+use crate::reader::Stretch;
+use crate::syncer::Written;
 use bytes::Bytes;
 use cluster::{LogId, ReplicaName, Volume};
 use log::{Log, LogSlice, StoreOp};
@@ -53,6 +54,14 @@ impl Store {
         }
     }
 
+    /// What `commit` would do, for someone else to do; `None` where only `commit` can.
+    pub(crate) fn take_dirty(&mut self) -> io::Result<Option<Written>> {
+        match self {
+            Store::Memory(_) => Ok(Some(Vec::new())),
+            Store::Disk(disk) => disk.take_dirty(),
+        }
+    }
+
     pub(crate) fn load(&mut self, id: LogId, slice: &LogSlice) -> io::Result<Bytes> {
         match self {
             // Nothing in memory is ever evicted, so nothing is ever asked for.
@@ -69,11 +78,11 @@ impl Store {
         }
     }
 
-    /// Bytes of a log that are not in memory, to be read when they are sent.
-    pub(crate) fn piece(&mut self, id: LogId, slice: &LogSlice) -> io::Result<Piece> {
+    /// Bytes of a log as a file has them; `None` where there is none that could be read from later.
+    pub(crate) fn stretch(&mut self, id: LogId, slice: &LogSlice) -> io::Result<Option<Stretch>> {
         match self {
-            Store::Memory(_) => Err(ErrorKind::NotFound.into()),
-            Store::Disk(disk) => disk.piece(id, slice),
+            Store::Memory(_) => Ok(None),
+            Store::Disk(disk) => disk.stretch(id, slice),
         }
     }
 

@@ -92,7 +92,7 @@ impl Node {
         for piece in pieces {
             match piece {
                 brooklet_server::Piece::Bytes(bytes) => frame.extend_from_slice(bytes),
-                brooklet_server::Piece::File { .. } => panic!("these files are not the machine's"),
+                brooklet_server::Piece::File(_) => panic!("these files are not the machine's"),
             }
         }
         let (_, answer) = wire::decode_response(Bytes::from(frame), version).unwrap();
