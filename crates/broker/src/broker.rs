@@ -291,10 +291,7 @@ impl Broker {
 
     /// Answers a parked request and lets its connection go on.
     pub(crate) fn finish(&mut self, caller: &Caller, reply: Reply, out: &mut Vec<Effect>) {
-        out.push(Effect::Reply {
-            conn: caller.conn,
-            reply,
-        });
+        self.connections.answer(caller, reply, out);
         self.release(caller.conn);
     }
 
@@ -309,7 +306,7 @@ impl Broker {
     }
 
     fn release(&mut self, conn: ConnId) {
-        if self.connections.idle(conn) > 0 {
+        if self.connections.is_ready(conn) {
             self.ready.push_back(conn);
         }
     }
@@ -326,7 +323,7 @@ impl Broker {
     }
 
     fn disconnected(&mut self, now: Time, conn: ConnId, out: &mut Vec<Effect>) {
-        if let Some(id) = self.connections.close(conn) {
+        for id in self.connections.close(conn) {
             self.abandon(now, id, out);
         }
     }
@@ -341,51 +338,43 @@ impl Broker {
     /// Handles a connection's frames. Not inlined: most steps end with nobody to serve.
     #[inline(never)]
     fn serve(&mut self, now: Time, conn: ConnId, out: &mut Vec<Effect>) {
-        while let Some(frame) = self.connections.next_frame(conn) {
-            if !self.request(now, conn, frame, out) {
-                break;
-            }
+        while let Some((request, frame)) = self.connections.next_frame(conn) {
+            self.request(now, (conn, request), frame, out);
         }
     }
 
-    /// Handles one frame; `false` when the connection cannot take another now.
-    fn request(&mut self, now: Time, conn: ConnId, frame: Bytes, out: &mut Vec<Effect>) -> bool {
-        let handled = match RequestFrame::decode(frame) {
-            Err(_) => Handled::Close(Closing::Malformed),
-            Ok(request) => {
-                let caller = Caller {
-                    conn,
-                    correlation_id: request.header.correlation_id,
-                    api_key: request.header.api_key,
-                    version: request.header.api_version,
-                };
-                let mut cx = Cx {
-                    now,
-                    caller,
-                    client_id: request.header.client_id,
-                    out,
-                };
-                api::dispatch(self, &mut cx, request.body)
-            }
+    /// Handles one frame.
+    fn request(
+        &mut self,
+        now: Time,
+        (conn, request): (ConnId, u64),
+        frame: Bytes,
+        out: &mut Vec<Effect>,
+    ) {
+        let Ok(decoded) = RequestFrame::decode(frame) else {
+            return self.connections.end(conn, request, Closing::Malformed, out);
         };
-        match handled {
-            Handled::Reply(reply) => out.push(Effect::Reply { conn, reply }),
-            Handled::Silent => {}
-            Handled::Parked(id) => {
-                // A handler may have completed what it just parked.
-                if self.waiting.get(id).is_some() {
-                    self.connections.park(conn, id);
-                }
-                return false;
-            }
-            Handled::Close(why) => {
-                out.push(Effect::Close { conn, why });
-                self.connections.close(conn);
-                return false;
-            }
+        let caller = Caller {
+            conn,
+            request,
+            correlation_id: decoded.header.correlation_id,
+            api_key: decoded.header.api_key,
+            version: decoded.header.api_version,
+        };
+        let mut cx = Cx {
+            now,
+            caller,
+            client_id: decoded.header.client_id,
+            out,
+        };
+        match api::dispatch(self, &mut cx, decoded.body) {
+            Handled::Reply(reply) => self.connections.answer(&caller, reply, out),
+            Handled::Silent => self.connections.silence(conn, request, out),
+            // A handler may have completed what it just parked.
+            Handled::Parked(id) if self.waiting.get(id).is_none() => {}
+            Handled::Parked(id) => self.connections.park(&caller, id),
+            Handled::Close(why) => self.connections.end(conn, request, why, out),
         }
-        self.connections.idle(conn);
-        true
     }
 
     /// A parked request whose client is gone: nobody waits for the answer any more.

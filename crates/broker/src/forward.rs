@@ -116,11 +116,8 @@ impl Broker {
             Some(reply) => self.finish(caller, reply, out),
             // Never parked without a body that was read; a closed connection ends it all the same.
             None => {
-                self.connections.close(caller.conn);
-                out.push(Effect::Close {
-                    conn: caller.conn,
-                    why: Closing::Malformed,
-                });
+                let why = Closing::Malformed;
+                self.connections.end(caller.conn, caller.request, why, out);
             }
         }
     }

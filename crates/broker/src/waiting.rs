@@ -17,6 +17,8 @@ pub(crate) struct WaitId(pub(crate) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) conn: ConnId,
+    /// Which of the connection's requests it is.
+    pub(crate) request: u64,
     pub(crate) correlation_id: i32,
     pub(crate) api_key: i16,
     pub(crate) version: i16,

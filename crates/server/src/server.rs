@@ -1,17 +1,15 @@
 //! The server: one thread that waits for sockets, signals and time, and tells the node.
 
+mod begin;
 mod slow;
 
 use crate::buffers::Buffers;
 use crate::clock::Steady;
 use crate::connection::{Connection, Received, Sending};
 use crate::console::Console;
-use crate::disk::Fsync;
 use crate::driver::{Driver, Out};
-use crate::files::RealFiles;
 use crate::frames::Frames;
-use crate::open::{Identity, open_dir, open_memory};
-use crate::settings::{Refusal, Settings, Storage};
+use crate::settings::{Refusal, Settings};
 use cluster::{Closing, Event};
 use ids::{ConnId, Time};
 use mio::event::Source;
@@ -20,7 +18,7 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,9 +101,9 @@ impl Server {
     /// # Errors
     /// Why it cannot, as one line.
     pub fn start(settings: &Settings, console: Console) -> Result<Server, Refusal> {
-        let (listener, address) = bind(settings)?;
+        let (listener, address) = begin::bind(settings)?;
         let clock = Steady::default();
-        let driver = open(settings, address, clock.now(), &console)?;
+        let driver = begin::open(settings, address, clock.now(), &console)?;
         let refuse =
             |error: io::Error| Refusal(format!("the server cannot wait for events: {error}"));
         let poll = Poll::new().map_err(refuse)?;
@@ -495,98 +493,6 @@ impl Server {
         self.send_out(now);
         self.driver.close()
     }
-}
-
-/// A driver over the node's logs.
-fn open(
-    settings: &Settings,
-    address: SocketAddr,
-    now: Time,
-    console: &Console,
-) -> Result<Driver, Refusal> {
-    let (host, port) = match &settings.advertised {
-        Some((host, 0)) => (host.clone(), address.port()),
-        Some(advertised) => advertised.clone(),
-        None => (reachable_host(settings, address), address.port()),
-    };
-    let properties = settings.in_force(address, (&host, port));
-    let identity = Identity {
-        node: settings.node,
-        host,
-        port,
-        properties,
-        seed: Identity::random_seed(),
-    };
-    let opened = match &settings.storage {
-        Storage::Memory => {
-            if settings.fsync == Fsync::Always {
-                return Err(Refusal(
-                    "--fsync always needs --data DIR: in memory there is nothing to fsync"
-                        .to_owned(),
-                ));
-            }
-            open_memory(&identity, settings.memory_bytes, now)
-        }
-        Storage::Directory(path) => {
-            let files = RealFiles::open(path).map_err(|error| {
-                let path = path.display();
-                Refusal(match error.kind() {
-                    ErrorKind::WouldBlock => format!(
-                        "the data directory {path} is in use by another process; stop it or name \
-                         another directory"
-                    ),
-                    _ => format!("the data directory {path} cannot be opened: {error}"),
-                })
-            })?;
-            let (fsync, cache) = (settings.fsync, settings.cache_bytes);
-            open_dir(Box::new(files), &identity, fsync, cache, now, console)?
-        }
-    };
-    let Settings { cache_bytes, .. } = settings;
-    Ok(Driver::new(
-        opened.node,
-        opened.store,
-        *cache_bytes,
-        console.clone(),
-    ))
-}
-
-/// A host that clients can come to, where none was named.
-fn reachable_host(settings: &Settings, address: SocketAddr) -> String {
-    match address.ip() {
-        IpAddr::V4(ip) if !ip.is_unspecified() => settings.host.clone(),
-        IpAddr::V6(ip) if !ip.is_unspecified() => settings.host.clone(),
-        // As Kafka does when it listens everywhere: the machine's own name.
-        _ => std::fs::read_to_string("/proc/sys/kernel/hostname")
-            .map(|name| name.trim().to_owned())
-            .ok()
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| "localhost".to_owned()),
-    }
-}
-
-fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr), Refusal> {
-    let (host, port) = (settings.host.as_str(), settings.port);
-    let refuse = |error: io::Error| {
-        Refusal(match error.kind() {
-            ErrorKind::AddrInUse => format!(
-                "{host}:{port} is in use; stop whatever listens there, or use --listen {host}:0 \
-                 for any free port"
-            ),
-            _ => format!("cannot listen on {host}:{port}: {error}"),
-        })
-    };
-    let mut last = io::Error::other("the name has no address");
-    for address in (host, port).to_socket_addrs().map_err(refuse)? {
-        match TcpListener::bind(address) {
-            Ok(listener) => {
-                let address = listener.local_addr().map_err(refuse)?;
-                return Ok((listener, address));
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(refuse(last))
 }
 
 fn reason(why: Closing) -> String {

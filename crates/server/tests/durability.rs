@@ -70,6 +70,29 @@ fn a_request_without_time_to_wait_is_answered_by_what_is_committed_at_once() {
     }
 }
 
+#[test]
+fn requests_that_a_client_sends_without_waiting_share_an_fsync() {
+    let files = Recorder::default();
+    let mut node = Node::start(&files, Fsync::Always);
+    node.create("orders");
+    assert_eq!(node.produce("orders", "0"), 0);
+    let before = files.ops_in("orders-0");
+    for value in ["1", "2", "3", "4"] {
+        node.send(9, &produce_request("orders", &[value.as_bytes()], -1));
+    }
+    assert_eq!(node.driver.take_out().len(), 0, "nothing is durable yet");
+    node.driver.commit(node.now);
+    assert_eq!(
+        files.ops_in("orders-0") - before,
+        4 + 1,
+        "writes, and an fsync"
+    );
+    let offsets: Vec<i64> = (node.received::<ProduceResponse>(9).iter())
+        .map(|answer| answer.responses[0].partition_responses[0].base_offset)
+        .collect();
+    assert_eq!(offsets, [1, 2, 3, 4]);
+}
+
 /// What has been acknowledged, with the number of operations there had been by then.
 struct Acknowledged {
     ops: usize,

@@ -75,7 +75,8 @@ impl Node {
         self.driver.commit(self.now);
     }
 
-    pub fn ask<Q: Message, A: Message>(&mut self, version: i16, request: &Q) -> A {
+    /// Tells the node a request; nothing of what it writes is confirmed yet.
+    pub fn send<Q: Message>(&mut self, version: i16, request: &Q) {
         let header = RequestHeader {
             api_key: Q::API_KEY,
             api_version: version,
@@ -83,20 +84,34 @@ impl Node {
             client_id: None,
         };
         let frame = wire::encode_request(&header, request).unwrap();
-        self.tell(Event::Request { conn: CONN, frame });
-        let out = self.driver.take_out();
-        let Some(Out::Reply { pieces, .. }) = out.first() else {
-            panic!("no answer");
-        };
-        let mut frame = BytesMut::new();
-        for piece in pieces {
-            match piece {
-                brooklet_server::Piece::Bytes(bytes) => frame.extend_from_slice(bytes),
-                brooklet_server::Piece::File(_) => panic!("these files are not the machine's"),
+        self.driver
+            .tell(self.now, Event::Request { conn: CONN, frame });
+    }
+
+    /// The answers that have come since the last call.
+    pub fn received<A: Message>(&mut self, version: i16) -> Vec<A> {
+        let answers = self.driver.take_out().into_iter().map(|out| {
+            let Out::Reply { pieces, .. } = out else {
+                panic!("the connection is closed");
+            };
+            let mut frame = BytesMut::new();
+            for piece in pieces {
+                match piece {
+                    brooklet_server::Piece::Bytes(bytes) => frame.extend_from_slice(&bytes),
+                    brooklet_server::Piece::File(_) => panic!("these files are not the machine's"),
+                }
             }
-        }
-        let (_, answer) = wire::decode_response(Bytes::from(frame), version).unwrap();
-        answer
+            wire::decode_response(Bytes::from(frame), version)
+                .unwrap()
+                .1
+        });
+        answers.collect()
+    }
+
+    pub fn ask<Q: Message, A: Message>(&mut self, version: i16, request: &Q) -> A {
+        self.send(version, request);
+        self.driver.commit(self.now);
+        self.received(version).pop().expect("an answer")
     }
 
     pub fn create(&mut self, topic: &str) {
