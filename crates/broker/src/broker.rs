@@ -86,6 +86,7 @@ pub struct Broker {
     /// Logs found at the start that no partition of the metadata has claimed yet.
     pub(crate) unclaimed: SortedMap<ReplicaName, Log>,
     pub(crate) volume: Volume,
+    pub(crate) limits: Limits,
     /// Whether it has been told to start.
     pub(crate) begun: bool,
     /// Whether the shell sends bytes from the logs' files, so that they need not be in memory.
@@ -95,6 +96,29 @@ pub struct Broker {
     tokens: u64,
     /// Microseconds by which the wall's clock is ahead of the time of events.
     wall_ahead: i64,
+}
+
+/// Configs that requests are held to and that never change while the process runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// `fetch.max.bytes`.
+    pub(crate) fetch_bytes: i32,
+    /// `max.incremental.fetch.session.cache.slots`.
+    pub(crate) sessions: usize,
+    /// `offset.metadata.max.bytes`.
+    pub(crate) offset_metadata: usize,
+}
+
+impl Limits {
+    fn of(configs: &ConfigView<'_>) -> Limits {
+        let number = |name| configs.broker_number(name);
+        let size = |name| usize::try_from(number(name)).unwrap_or(0);
+        Limits {
+            fetch_bytes: i32::try_from(number("fetch.max.bytes")).unwrap_or(i32::MAX),
+            sessions: size("max.incremental.fetch.session.cache.slots"),
+            offset_metadata: size("offset.metadata.max.bytes"),
+        }
+    }
 }
 
 /// What became of a request.
@@ -160,11 +184,18 @@ impl Broker {
     #[must_use]
     pub fn new(config: BrokerConfig, recovered: Vec<Recovered>) -> Broker {
         let mut rng = Rng::new(config.seed);
+        let image = Image::default();
+        let limits = Limits::of(&ConfigView {
+            image: &image,
+            properties: &config.properties,
+            node: Some(config.node),
+        });
         Broker {
             coordinator: Coordinator::new(rng.fork()),
             sessions: Sessions::new(rng.fork()),
             config: Arc::new(config),
-            image: Image::default(),
+            image,
+            limits,
             connections: Connections::default(),
             waiting: Waiting::default(),
             replicas: Replicas::default(),

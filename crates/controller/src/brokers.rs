@@ -27,7 +27,7 @@ impl Controller {
         request: &BrokerRegistrationRequest,
     ) -> (Vec<MetadataRecord>, BrokerRegistrationResponse) {
         let node = NodeId(request.broker_id);
-        let session = self.session_micros();
+        let session = self.session_micros;
         if let Some(entry) = self.image.brokers().get(&node) {
             let heard = self
                 .heartbeats
@@ -173,7 +173,7 @@ impl Controller {
 
     /// Fences every broker whose session is over.
     pub(crate) fn expired_brokers(&mut self, now: Time) -> Vec<MetadataRecord> {
-        let session = self.session_micros();
+        let session = self.session_micros;
         let live: Vec<(NodeId, i64)> = self
             .image
             .live_brokers()
@@ -193,18 +193,12 @@ impl Controller {
     }
 
     pub(crate) fn next_session_end(&self) -> Option<Time> {
-        let session = self.session_micros();
+        let session = self.session_micros;
         let live = self
             .image
             .live_brokers()
             .filter_map(|(id, _)| self.heartbeats.get(&id));
         live.min().map(|heard| heard.plus_micros(session))
-    }
-
-    fn session_micros(&self) -> u64 {
-        u64::try_from(self.view().broker_number("broker.session.timeout.ms"))
-            .unwrap_or(0)
-            .saturating_mul(1000)
     }
 
     fn fence(&self, node: NodeId, epoch: i64) -> Vec<MetadataRecord> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Token, Uuid};
 
 use log::{Log, StoreOp};
-use metadata::{Catalog, Image, MetadataRecord};
+use metadata::{Catalog, ConfigView, Image, MetadataRecord};
 use records::{BatchBuilder, BatchOptions};
 use sorted::SortedMap;
 use wire::feature_level_record::FeatureLevelRecord;
@@ -119,6 +119,8 @@ pub struct Controller {
     pub(crate) heartbeats: SortedMap<NodeId, Time>,
     pub(crate) rng: Rng,
     epoch: LeaderEpoch,
+    /// `broker.session.timeout.ms`, which never changes while a process runs, in microseconds.
+    pub(crate) session_micros: u64,
     tokens: u64,
     /// Microseconds by which the wall's clock is ahead of the time of events.
     wall_ahead: i64,
@@ -137,8 +139,15 @@ impl Controller {
         let image = metadata.image();
         let epoch = metadata.epoch();
         let epoch = LeaderEpoch(epoch.map_or(1, |epoch| epoch.0.saturating_add(1)));
+        let view = ConfigView {
+            image: &image,
+            properties: &config.properties,
+            node: None,
+        };
+        let session = view.broker_number("broker.session.timeout.ms");
         Controller {
             rng: Rng::new(config.seed),
+            session_micros: u64::try_from(session).unwrap_or(0).saturating_mul(1000),
             config,
             metadata,
             committed: image.clone(),

@@ -152,17 +152,13 @@ impl Broker {
             request.max_bytes,
             request.isolation_level,
         );
-        let number = |name| self.configs().broker_number(name);
-        let slots = number("max.incremental.fetch.session.cache.slots");
-        let slots = usize::try_from(slots).unwrap_or(0);
+        let slots = self.limits.sessions;
         let Resolved { wanted, session } = self.sessions.resolve(cx.now, request, slots)?;
-        let limit =
-            i32::try_from(self.configs().broker_number("fetch.max.bytes")).unwrap_or(i32::MAX);
         Ok(Ask {
             wanted,
             session,
             min_bytes,
-            max_bytes: max_bytes.min(limit),
+            max_bytes: max_bytes.min(self.limits.fetch_bytes),
             isolation,
             replica_id,
         })

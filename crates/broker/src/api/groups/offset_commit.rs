@@ -72,8 +72,7 @@ fn read_topic(
     let Some(found) = found else {
         return topic.partitions.iter().map(|_| Some(unknown)).collect();
     };
-    let longest = broker.configs().broker_number("offset.metadata.max.bytes");
-    let longest = usize::try_from(longest).unwrap_or(0);
+    let longest = broker.limits.offset_metadata;
     let mut judge = |asked: &OffsetCommitRequestPartition| {
         let partition = PartitionIndex(asked.partition_index);
         if !found.partitions.contains_key(&partition) {
