@@ -45,6 +45,30 @@ pub(crate) const LINES: &[Line] = &[
         },
     },
     Line {
+        name: "batches of 16 kB, 6 and 1,000 partitions",
+        run: |round| {
+            let mut measures = Vec::new();
+            for partitions in [6, 1000] {
+                let name = format!("around-{partitions}");
+                for broker in &mut round.brokers {
+                    broker.create(&name, partitions)?;
+                }
+                let sides = round.alternate(|broker, _, _| {
+                    peer::around(broker, &name, partitions as i32, BATCHES)
+                })?;
+                for broker in &mut round.brokers {
+                    broker.delete(&name)?;
+                }
+                let what = match partitions {
+                    6 => "6: batches per broker CPU second",
+                    _ => "1,000: batches per broker CPU second",
+                };
+                measures.push(sides.map(what, Unit::Plain, |found| *found));
+            }
+            Ok(measures)
+        },
+    },
+    Line {
         name: "consume 100 B, one group",
         run: |round| consume(round, shape(100, "1"), 5_000),
     },
@@ -101,6 +125,7 @@ pub(crate) const LINES: &[Line] = &[
 
 /// Seconds that a latency is measured in.
 const LATENCY_SECONDS: u64 = 5;
+const BATCHES: usize = 20_000;
 const CONNECTIONS: usize = 5_000;
 const CONNECTIONS_SECONDS: u64 = 5;
 

@@ -11,6 +11,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Version of Produce that both speak, without tags.
 const VERSION: i16 = 7;
+/// Bytes of a small record's value, and of a large one's.
+const RECORD_BYTES: usize = 100;
+const BATCH_BYTES: usize = 16_000;
+/// Batches that are sent before the first answer is waited for.
+const AHEAD: usize = 32;
 /// Time between two probes.
 const PROBE_EVERY: Duration = Duration::from_millis(1);
 
@@ -18,6 +23,8 @@ const PROBE_EVERY: Duration = Duration::from_millis(1);
 pub(crate) struct Peer {
     stream: TcpStream,
     frame: Vec<u8>,
+    /// Where the partition's number is in it.
+    partition_at: usize,
 }
 
 impl Peer {
@@ -29,10 +36,20 @@ impl Peer {
             Ok::<_, io::Error>(stream)
         };
         let stream = open().map_err(|e| failed(broker.name, &e))?;
+        let (frame, partition_at) = produce_frame(topic, partition, RECORD_BYTES);
         Ok(Peer {
             stream,
-            frame: produce_frame(topic, partition),
+            frame,
+            partition_at,
         })
+    }
+
+    /// What it sends next is for this partition.
+    fn turn_to(&mut self, partition: i32) {
+        let to = self.frame.get_mut(self.partition_at..self.partition_at + 4);
+        if let Some(to) = to {
+            to.copy_from_slice(&partition.to_be_bytes());
+        }
     }
 
     pub(crate) fn send(&mut self) -> io::Result<()> {
@@ -57,6 +74,42 @@ impl Peer {
             ))),
         }
     }
+}
+
+/// Sends batches of one large record round the partitions on one connection, some of them ahead of their
+/// answers; gives the batches for each second of the broker's processor time.
+pub(crate) fn around(
+    broker: &Broker,
+    topic: &str,
+    partitions: i32,
+    batches: usize,
+) -> Outcome<f64> {
+    let mut peer = Peer::connect(broker, topic, 0)?;
+    (peer.frame, peer.partition_at) = produce_frame(topic, 0, BATCH_BYTES);
+    for partition in 0..partitions {
+        peer.turn_to(partition);
+        // A partition that has just been made may have no leader yet.
+        let began = Instant::now();
+        while let Err(e) = peer.send().and_then(|()| peer.receive()) {
+            if began.elapsed() > PATIENCE {
+                return Err(failed(broker.name, &e));
+            }
+            std::thread::sleep(PROBE_EVERY);
+        }
+    }
+    let before = broker.spent()?;
+    let mut go = || {
+        for (number, partition) in (0..batches).zip((0..partitions).cycle()) {
+            peer.turn_to(partition);
+            peer.send()?;
+            if number >= AHEAD {
+                peer.receive()?;
+            }
+        }
+        (0..batches.min(AHEAD)).try_for_each(|_| peer.receive())
+    };
+    go().map_err(|e| failed(broker.name, &e))?;
+    Ok(batches as f64 / (broker.spent()? - before).max(0.01))
 }
 
 /// Sends one record a second on each of many connections, for some seconds; gives the processor
@@ -117,9 +170,9 @@ fn failed(name: &str, error: &io::Error) -> Trouble {
     Trouble::Failed(format!("{name}: a small request failed: {error}."))
 }
 
-/// A Produce request with one record of 100 bytes, its length in front.
-fn produce_frame(topic: &str, partition: i32) -> Vec<u8> {
-    let batch = batch();
+/// A Produce request with one record, its length in front, and where the partition's number is in it.
+fn produce_frame(topic: &str, partition: i32, bytes: usize) -> (Vec<u8>, usize) {
+    let batch = batch(bytes);
     let mut body = Vec::new();
     body.extend(0_i16.to_be_bytes());
     body.extend(VERSION.to_be_bytes());
@@ -131,12 +184,23 @@ fn produce_frame(topic: &str, partition: i32) -> Vec<u8> {
     body.extend(1_i32.to_be_bytes());
     text(&mut body, topic);
     body.extend(1_i32.to_be_bytes());
+    let partition_at = 4 + body.len();
     body.extend(partition.to_be_bytes());
     body.extend((batch.len() as i32).to_be_bytes());
     body.extend(batch);
     let mut frame = (body.len() as i32).to_be_bytes().to_vec();
     frame.extend(body);
-    frame
+    (frame, partition_at)
+}
+
+/// A length as a record has it: zigzag, seven bits at a time.
+fn varint(out: &mut Vec<u8>, length: usize) {
+    let mut left = length * 2;
+    while left > 0x7f {
+        out.push(left as u8 & 0x7f | 0x80);
+        left >>= 7;
+    }
+    out.push(left as u8);
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {
@@ -144,15 +208,16 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-/// A batch of format 2 with one record: no key, 100 bytes, no headers.
-fn batch() -> Vec<u8> {
+/// A batch of format 2 with one record: no key, so many bytes, no headers.
+fn batch(bytes: usize) -> Vec<u8> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let now = (now.as_millis() as i64).to_be_bytes();
     // Attributes, both deltas, a null key, the value's length and the count of headers: varints.
-    let mut record = vec![0, 0, 0, 1, 0xc8, 1];
-    record.extend([b'x'; 100]);
+    let mut record = vec![0, 0, 0, 1];
+    varint(&mut record, bytes);
+    record.extend(std::iter::repeat_n(b'x', bytes));
     record.push(0);
     let mut checked = 0_i16.to_be_bytes().to_vec();
     checked.extend(0_i32.to_be_bytes());
@@ -162,7 +227,7 @@ fn batch() -> Vec<u8> {
     checked.extend((-1_i16).to_be_bytes());
     checked.extend((-1_i32).to_be_bytes());
     checked.extend(1_i32.to_be_bytes());
-    checked.extend([(record.len() * 2) as u8 | 0x80, (record.len() >> 6) as u8]);
+    varint(&mut checked, record.len());
     checked.extend(record);
     let mut batch = 0_i64.to_be_bytes().to_vec();
     batch.extend((checked.len() as i32 + 9).to_be_bytes());
