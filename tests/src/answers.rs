@@ -9,7 +9,7 @@ use crate::direct::Direct;
 use crate::schema::{Schemas, hex, unhex};
 use broker_frames::Frames;
 use bytes::Bytes;
-use cluster::Event;
+use cluster::ClientEvent;
 use compare::{Vars, difference, masked};
 use ids::ConnId;
 use serde_json::{Value, json};
@@ -214,7 +214,8 @@ impl Player<'_> {
         }
         if let Some(conn) = step["close"].as_str() {
             if let Some(found) = self.connections.remove(conn) {
-                self.direct.step(Event::Disconnected { conn: found.conn });
+                self.direct
+                    .step(ClientEvent::Disconnected { conn: found.conn });
             }
             return Ok(Value::Null);
         }
@@ -345,7 +346,7 @@ impl Player<'_> {
             }
             Err(_) => {
                 connection.refused = true;
-                self.direct.step(Event::Disconnected { conn });
+                self.direct.step(ClientEvent::Disconnected { conn });
             }
         }
     }

@@ -3,8 +3,8 @@
 use crate::disk::Disk;
 use bytes::{BufMut, Bytes, BytesMut};
 use cluster::{
-    BrokerConfig, Cluster, ControllerConfig, Effect, Event, LogId, Node, NodeConfig, Note,
-    Recovered, Reply,
+    BrokerConfig, ClientEffect, ClientEvent, Cluster, ControllerConfig, DiskEffect, DiskEvent,
+    Effect, Event, Node, NodeConfig, Note, Recovered, Reply,
 };
 use ids::{ConnId, NodeId, Time, Uuid};
 use log::Log;
@@ -123,35 +123,35 @@ impl Direct {
     }
 
     /// Tells the node a fact and carries out what it orders.
-    pub fn step(&mut self, event: Event) {
-        let mut events = VecDeque::from([event]);
+    pub fn step(&mut self, event: impl Into<Event>) {
+        let mut events = VecDeque::from([event.into()]);
         let mut effects = Vec::new();
         while let Some(event) = events.pop_front() {
             self.cluster.step(self.now, NODE, event, &mut effects);
             for effect in effects.drain(..) {
                 match effect {
-                    Effect::Store { log, token, .. } if self.is_full => {
-                        events.push_back(Event::StoreFailed { log, token });
+                    Effect::Disk(DiskEffect::Store { log, token, .. }) if self.is_full => {
+                        events.push_back(DiskEvent::StoreFailed { log, token }.into());
                     }
-                    Effect::Store { log, token, ops } => {
+                    Effect::Disk(DiskEffect::Store { log, token, ops }) => {
                         // A replica may have gone in the very step that wrote to it.
                         if let Some(source) = self.cluster.log(NODE, log) {
                             self.disk.carry_out(log, source, ops);
                         }
-                        events.push_back(Event::Stored { log, token })
+                        events.push_back(DiskEvent::Stored { log, token }.into());
                     }
-                    Effect::Reply { conn, reply } => {
+                    Effect::Client(ClientEffect::Reply { conn, reply }) => {
                         let frame = resolve(&self.cluster, &reply);
                         self.replies.entry(conn).or_default().push_back(frame);
                     }
-                    Effect::Close { conn, .. } => self.closed.push(conn),
-                    Effect::Open { replica, name } => self.disk.open(replica, name),
-                    Effect::Remove { replica } => self.disk.remove(replica),
+                    Effect::Client(ClientEffect::Close { conn, .. }) => self.closed.push(conn),
+                    Effect::Disk(DiskEffect::Open { log, name }) => self.disk.open(log, name),
+                    Effect::Disk(DiskEffect::Remove { log }) => self.disk.remove(log),
                     Effect::Note(note) => self.notes.push(note),
-                    Effect::Load { log, token, slice } => {
+                    Effect::Disk(DiskEffect::Load { log, token, slice }) => {
                         self.loads += 1;
                         let bytes = self.disk.read(log, &slice);
-                        events.push_back(Event::Loaded { token, bytes });
+                        events.push_back(DiskEvent::Loaded { log, token, bytes }.into());
                     }
                     Effect::Send { .. } => {}
                 }
@@ -173,7 +173,7 @@ impl Direct {
     pub fn connect(&mut self) -> ConnId {
         self.conns += 1;
         let conn = ConnId(self.conns);
-        self.step(Event::Connected {
+        self.step(ClientEvent::Connected {
             conn,
             host: Arc::from("127.0.0.1"),
         });
@@ -182,7 +182,7 @@ impl Direct {
 
     /// Sends a frame as it is.
     pub fn send(&mut self, conn: ConnId, frame: Bytes) {
-        self.step(Event::Request { conn, frame });
+        self.step(ClientEvent::Request { conn, frame });
     }
 
     /// The next reply on a connection, if there is one.
@@ -253,9 +253,7 @@ pub fn resolve(cluster: &Cluster, reply: &Reply) -> Bytes {
     for slice in &reply.slices {
         frame.put_slice(&reply.bytes[at..slice.at as usize]);
         at = slice.at as usize;
-        let log = cluster
-            .log(NODE, LogId::Replica(slice.replica))
-            .expect("the replica is there");
+        let log = cluster.log(NODE, slice.log).expect("the replica is there");
         for piece in log
             .slice_bytes(&slice.slice)
             .expect("the slice is in memory")

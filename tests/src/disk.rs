@@ -1,17 +1,17 @@
 //! A disk that is memory: the files of a node's logs, as a shell would write them.
 
 use bytes::Bytes;
-use cluster::{LogId, Recovered, ReplicaId, ReplicaName};
-use ids::{Offset, Time};
+use cluster::{LogId, Recovered};
+use ids::{Offset, Time, TopicIdPartition};
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Recovery, StoreOp};
 use std::collections::BTreeMap;
 
 /// The files of all logs. Whoever opens a log again finds what was there.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
-    metadata: Files,
-    replicas: BTreeMap<ReplicaName, Files>,
-    names: BTreeMap<ReplicaId, ReplicaName>,
+    logs: BTreeMap<TopicIdPartition, Files>,
+    /// Of the logs that a node has opened; nobody opens the metadata log.
+    names: BTreeMap<LogId, TopicIdPartition>,
 }
 
 #[derive(Debug, Default)]
@@ -21,15 +21,15 @@ struct Files {
 }
 
 impl Disk {
-    /// A replica is known by its id from now on, until the node starts again.
-    pub(crate) fn open(&mut self, replica: ReplicaId, name: ReplicaName) {
-        self.replicas.entry(name.clone()).or_default();
-        self.names.insert(replica, name);
+    /// A log is known by its id from now on, until the node starts again.
+    pub(crate) fn open(&mut self, log: LogId, name: TopicIdPartition) {
+        self.logs.entry(name.clone()).or_default();
+        self.names.insert(log, name);
     }
 
-    pub(crate) fn remove(&mut self, replica: ReplicaId) {
-        if let Some(name) = self.names.remove(&replica) {
-            self.replicas.remove(&name);
+    pub(crate) fn remove(&mut self, log: LogId) {
+        if let Some(name) = self.names.remove(&log) {
+            self.logs.remove(&name);
         }
     }
 
@@ -87,21 +87,21 @@ impl Disk {
     /// The logs as a start finds them: the controller's, and the replicas.
     pub(crate) fn recover(&mut self, now: Time) -> (Log, Vec<Recovered>) {
         self.names.clear();
-        let replicas = self.replicas.iter().map(|(name, files)| Recovered {
+        let metadata = self.files(LogId::METADATA).recover(now);
+        let replicas = self.logs.iter().filter(|(name, _)| !name.is_metadata());
+        let recovered = replicas.map(|(name, files)| Recovered {
             name: name.clone(),
             log: files.recover(now),
         });
-        (self.metadata.recover(now), replicas.collect())
+        (metadata, recovered.collect())
     }
 
     fn files(&mut self, log: LogId) -> &mut Files {
-        match log {
-            LogId::Metadata => &mut self.metadata,
-            LogId::Replica(replica) => {
-                let name = self.names.get(&replica).expect("the replica was opened");
-                self.replicas.entry(name.clone()).or_default()
-            }
-        }
+        let name = match log {
+            LogId::METADATA => TopicIdPartition::metadata(),
+            log => self.names.get(&log).expect("the log was opened").clone(),
+        };
+        self.logs.entry(name).or_default()
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "an allocator can only be written with it")]
 
 use bytes::Bytes;
-use cluster::{Effect, Event};
+use cluster::{ClientEffect, ClientEvent, DiskEffect, DiskEvent, Effect};
 use ids::ConnId;
 use records::{BatchBuilder, BatchOptions};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -95,7 +95,7 @@ impl Bench {
         let conn = self.conn;
         let mut effects = Vec::with_capacity(16);
         let (calls, bytes) = (CALLS.with(Cell::get), BYTES.with(Cell::get));
-        let event = Event::Request { conn, frame };
+        let event = ClientEvent::Request { conn, frame }.into();
         self.direct
             .cluster
             .step(self.direct.now, NODE, event, &mut effects);
@@ -110,8 +110,8 @@ impl Bench {
     fn produce(&mut self, records: u32, value: &[u8]) -> Cost {
         let (cost, effects) = self.count(9, &produce(records, value));
         for effect in effects {
-            if let Effect::Store { log, token, .. } = effect {
-                self.direct.step(Event::Stored { log, token });
+            if let Effect::Disk(DiskEffect::Store { log, token, .. }) = effect {
+                self.direct.step(DiskEvent::Stored { log, token });
             }
         }
         let frame = self
@@ -203,7 +203,7 @@ fn a_fetch_of_a_mebibyte_allocates_at_most_four_kibibytes() {
         ..FetchRequest::default()
     };
     let (cost, effects) = bench.count(12, &request);
-    let [Effect::Reply { reply, .. }] = effects.as_slice() else {
+    let [Effect::Client(ClientEffect::Reply { reply, .. })] = effects.as_slice() else {
         panic!("a fetch of what is there is answered at once: {effects:?}");
     };
     println!("{cost:?} for {} bytes", reply.len());

@@ -1,7 +1,7 @@
 //! Consumer groups as their clients see them.
 
 use bytes::Bytes;
-use cluster::{Broker, Event, Note};
+use cluster::{Broker, ClientEvent, Note};
 use ids::{ConnId, PartitionIndex};
 use tests::direct::{Direct, NODE};
 use wire::Str;
@@ -292,7 +292,7 @@ fn a_member_that_leaves_hands_its_partitions_to_the_other() {
 fn a_member_that_falls_silent_is_given_up_when_its_session_ends() {
     let mut direct = node(&[]);
     let pair = pair(&mut direct);
-    direct.step(Event::Disconnected {
+    direct.step(ClientEvent::Disconnected {
         conn: pair.conns[1],
     });
     for _ in 0..3 {
@@ -327,7 +327,7 @@ fn a_client_that_goes_while_its_join_is_parked_is_counted_in_until_it_does_not_s
     let mut changed = joining(&pair.members[1]);
     changed.protocols[0].metadata = Bytes::from_static(b"changed");
     direct.tell(pair.conns[1], 9, &changed);
-    direct.step(Event::Disconnected {
+    direct.step(ClientEvent::Disconnected {
         conn: pair.conns[1],
     });
     let leader = &pair.members[0];

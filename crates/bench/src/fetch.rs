@@ -6,7 +6,7 @@ use crate::measure::Rounds;
 use crate::node::{InProcess, pieces};
 use crate::report::{Row, Work};
 use bytes::Bytes;
-use cluster::Event;
+use cluster::ClientEvent;
 use ids::{ConnId, Rng};
 
 /// Bytes a fetch asks for.
@@ -41,7 +41,7 @@ fn measure(bench: &mut Bench<'_>, name: String, shape: Shape, random: bool) -> R
     let frame = produce_frame(0, 1, &batch);
     for _ in 0..batches {
         let frame = frame.clone();
-        node.tell(Event::Request { conn, frame }, &mut |_, _| {});
+        node.tell(ClientEvent::Request { conn, frame }, &mut |_, _| {});
     }
     let frames = requests(shape, batch.len() as u64, batches, random);
     let mut answered = 0;
@@ -118,7 +118,10 @@ fn exchange(
     let frame = frames[*at].clone();
     *at = (*at + 1) % frames.len();
     let mut node = node.borrow_mut();
-    node.tell(Event::Request { conn, frame }, &mut |cluster, reply| {
-        pieces(cluster, reply, take);
-    });
+    node.tell(
+        ClientEvent::Request { conn, frame },
+        &mut |cluster, reply| {
+            pieces(cluster, reply, take);
+        },
+    );
 }

@@ -5,7 +5,7 @@ use crate::load::{NOW, SHAPES, Shape, TOPIC, frame, produce_frame};
 use crate::measure::{Plan, Rounds};
 use crate::report::{Row, Work};
 use bytes::{Bytes, BytesMut};
-use cluster::Event;
+use cluster::{ClientEvent, Event};
 use ids::{ConnId, Time};
 use server::{Console, Driver, Fsync, Identity, Out, Piece, RealFiles, open_dir};
 use sorted::SortedMap;
@@ -121,7 +121,7 @@ impl OnDisk {
         node.wait("the broker does not serve", |node| node.driver.is_serving())?;
         for at in 0..TURN {
             let (conn, host) = (ConnId(CONN.0 + at), Arc::from("127.0.0.1"));
-            node.tell(Event::Connected { conn, host });
+            node.tell(ClientEvent::Connected { conn, host });
         }
         let topic = CreatableTopic {
             name: Str::from(TOPIC),
@@ -134,15 +134,15 @@ impl OnDisk {
             ..CreateTopicsRequest::default()
         };
         let frame = frame(&request);
-        node.tell(Event::Request { conn: CONN, frame });
+        node.tell(ClientEvent::Request { conn: CONN, frame });
         node.wait("the topic is not created", |node| {
             !node.driver.take_out().is_empty()
         })?;
         Ok(node)
     }
 
-    fn tell(&mut self, event: Event) {
-        self.driver.tell(self.now, event);
+    fn tell(&mut self, event: impl Into<Event>) {
+        self.driver.tell(self.now, event.into());
         self.driver.commit(self.now);
     }
 
@@ -162,7 +162,8 @@ impl OnDisk {
     fn turn(&mut self, request: &Bytes) -> u64 {
         for at in 0..TURN {
             let (conn, frame) = (ConnId(CONN.0 + at), request.clone());
-            self.driver.tell(self.now, Event::Request { conn, frame });
+            let event = ClientEvent::Request { conn, frame };
+            self.driver.tell(self.now, event.into());
         }
         self.driver.commit(self.now);
         let out = self.driver.take_out();
@@ -174,7 +175,7 @@ impl OnDisk {
     /// Produces once more and looks at the answer.
     fn check(&mut self, request: &Bytes) -> Result<(), String> {
         let frame = request.clone();
-        self.tell(Event::Request { conn: CONN, frame });
+        self.tell(ClientEvent::Request { conn: CONN, frame });
         let out = self.driver.take_out();
         let Some(Out::Reply { pieces, .. }) = out.first() else {
             return Err("a produce request got no answer".to_owned());

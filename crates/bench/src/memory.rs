@@ -5,7 +5,7 @@ use crate::load::{SHAPES, produce_frame};
 use crate::measure::{Plan, Rounds};
 use crate::node::InProcess;
 use crate::report::{Row, Work};
-use cluster::Event;
+use cluster::ClientEvent;
 use std::time::Duration;
 
 const PAGE: u64 = 4096;
@@ -69,7 +69,7 @@ fn records(bench: &mut Bench<'_>) -> Result<InProcess, String> {
     grow(bench, "memory/record", "records", count, &mut || {
         for at in 0..count {
             let frame = frame.clone();
-            node.tell(Event::Request { conn, frame }, &mut |_, _| {});
+            node.tell(ClientEvent::Request { conn, frame }, &mut |_, _| {});
             if at % 1024 == 0 {
                 node.evict(0);
             }

@@ -3,7 +3,8 @@
 use crate::load::{NOW, TOPIC, VERSION, frame};
 use bytes::Bytes;
 use cluster::{
-    BrokerConfig, Cluster, ControllerConfig, Effect, Event, LogId, Node, NodeConfig, Reply,
+    BrokerConfig, ClientEffect, ClientEvent, Cluster, ControllerConfig, DiskEffect, DiskEvent,
+    Effect, Event, Node, NodeConfig, Reply,
 };
 use ids::{ConnId, NodeId, Offset, Time, Uuid};
 use log::{Log, LogConfig};
@@ -56,24 +57,26 @@ impl InProcess {
     }
 
     /// Tells the node a fact and carries out all it orders; `take` sees every reply.
-    pub(crate) fn tell(&mut self, event: Event, take: &mut dyn FnMut(&Cluster, &Reply)) {
-        self.events.push_back(event);
+    pub(crate) fn tell(&mut self, event: impl Into<Event>, take: &mut dyn FnMut(&Cluster, &Reply)) {
+        self.events.push_back(event.into());
         while let Some(event) = self.events.pop_front() {
             self.cluster.step(self.now, NODE, event, &mut self.effects);
             for effect in self.effects.drain(..) {
                 match effect {
-                    Effect::Store { log, token, .. } => {
-                        self.events.push_back(Event::Stored { log, token });
+                    Effect::Disk(DiskEffect::Store { log, token, .. }) => {
+                        let stored = DiskEvent::Stored { log, token };
+                        self.events.push_back(stored.into());
                     }
-                    Effect::Reply { reply, .. } => {
+                    Effect::Client(ClientEffect::Reply { reply, .. }) => {
                         self.replies += 1;
                         take(&self.cluster, &reply);
                     }
-                    Effect::Close { .. } => self.closed += 1,
-                    Effect::Load { token, .. } => self.events.push_back(Event::Loaded {
-                        token,
-                        bytes: Bytes::new(),
-                    }),
+                    Effect::Client(ClientEffect::Close { .. }) => self.closed += 1,
+                    Effect::Disk(DiskEffect::Load { log, token, .. }) => {
+                        let bytes = Bytes::new();
+                        let loaded = DiskEvent::Loaded { log, token, bytes };
+                        self.events.push_back(loaded.into());
+                    }
                     _ => {}
                 }
             }
@@ -85,7 +88,7 @@ impl InProcess {
         self.conns += 1;
         let conn = ConnId(self.conns);
         let host = Arc::from("127.0.0.1");
-        self.tell(Event::Connected { conn, host }, &mut |_, _| {});
+        self.tell(ClientEvent::Connected { conn, host }, &mut |_, _| {});
         conn
     }
 
@@ -118,7 +121,7 @@ impl InProcess {
         let frame = frame(request);
         let mut keep =
             |cluster: &Cluster, reply: &Reply| answer = Some(Bytes::from(resolve(cluster, reply)));
-        self.tell(Event::Request { conn, frame }, &mut keep);
+        self.tell(ClientEvent::Request { conn, frame }, &mut keep);
         for _ in 0..1000 {
             if let Some(bytes) = answer {
                 let version = VERSION.min(Q::MAX_VERSION);
@@ -155,7 +158,7 @@ pub(crate) fn pieces(cluster: &Cluster, reply: &Reply, take: &mut dyn FnMut(&[u8
         let here = slice.at as usize;
         take(reply.bytes.get(at..here).unwrap_or_default());
         at = here;
-        let log = cluster.log(NODE, LogId::Replica(slice.replica));
+        let log = cluster.log(NODE, slice.log);
         let found = log.and_then(|log| log.slice_bytes(&slice.slice));
         found.into_iter().flatten().for_each(&mut *take);
     }

@@ -6,7 +6,7 @@ use crate::measure::Rounds;
 use crate::node::InProcess;
 use crate::report::{Row, Work};
 use bytes::Bytes;
-use cluster::Event;
+use cluster::ClientEvent;
 use wire::produce_response::ProduceResponse;
 
 /// Bytes that all logs together may keep in memory.
@@ -50,7 +50,7 @@ fn measure(
             let frame = frames[at].clone();
             at = if at + 1 == frames.len() { 0 } else { at + 1 };
             unevicted += frame.len() as u64;
-            node.tell(Event::Request { conn, frame }, &mut |_, _| {});
+            node.tell(ClientEvent::Request { conn, frame }, &mut |_, _| {});
             if unevicted >= EVICT_EVERY {
                 unevicted = 0;
                 node.evict(HOT_BYTES);
@@ -92,9 +92,12 @@ fn check(node: &mut InProcess, conn: ids::ConnId, frames: &[Bytes]) -> Result<()
     for frame in frames {
         let mut bytes = Vec::new();
         let frame = frame.clone();
-        node.tell(Event::Request { conn, frame }, &mut |cluster, reply| {
-            crate::node::pieces(cluster, reply, &mut |piece| bytes.extend_from_slice(piece));
-        });
+        node.tell(
+            ClientEvent::Request { conn, frame },
+            &mut |cluster, reply| {
+                crate::node::pieces(cluster, reply, &mut |piece| bytes.extend_from_slice(piece));
+            },
+        );
         refusal(Bytes::from(bytes))?;
     }
     Ok(())

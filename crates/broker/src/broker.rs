@@ -4,7 +4,9 @@ use crate::api;
 use crate::api::fetch::Sessions;
 use crate::connection::{Connection, Connections};
 use crate::coordinator::Coordinator;
-use crate::event::{Closing, Effect, Event, ReplicaId, ReplicaName, Reply, ReplySlice};
+use crate::event::{
+    ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Reply, ReplySlice,
+};
 use crate::forward::Forwards;
 use crate::producer_ids::ProducerIds;
 use crate::register::Registration;
@@ -15,8 +17,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{ConnId, NodeId, Rng, Time, Token, Uuid};
-use log::{Log, LogSlice};
+use ids::{ConnId, NodeId, Rng, Time, Token, TopicIdPartition, Uuid};
+use log::{DiskEvent, Log, LogId, LogSlice};
 use metadata::{Catalog, ConfigView, Image};
 use sorted::SortedMap;
 use wire::{Message, RequestFrame};
@@ -65,7 +67,7 @@ impl Volume {
 #[derive(Clone, Debug)]
 pub struct Recovered {
     /// Whose it is.
-    pub name: ReplicaName,
+    pub name: TopicIdPartition,
     /// The log as recovery left it.
     pub log: Log,
 }
@@ -84,7 +86,7 @@ pub struct Broker {
     pub(crate) producer_ids: ProducerIds,
     pub(crate) registration: Registration,
     /// Logs found at the start that no partition of the metadata has claimed yet.
-    pub(crate) unclaimed: SortedMap<ReplicaName, Log>,
+    pub(crate) unclaimed: SortedMap<TopicIdPartition, Log>,
     pub(crate) volume: Volume,
     pub(crate) limits: Limits,
     /// Whether it has been told to start.
@@ -152,7 +154,7 @@ impl Cx<'_> {
 pub(crate) fn encode<M: Message>(
     caller: &Caller,
     message: &M,
-    slices: &[(ReplicaId, LogSlice)],
+    slices: &[(LogId, LogSlice)],
 ) -> Reply {
     match wire::encode_response(
         caller.correlation_id,
@@ -162,10 +164,10 @@ pub(crate) fn encode<M: Message>(
     ) {
         Ok(encoded) => {
             let place = |point: &wire::SlicePoint| {
-                let (replica, slice) = *slices.get(usize::try_from(point.id).ok()?)?;
+                let (log, slice) = *slices.get(usize::try_from(point.id).ok()?)?;
                 Some(ReplySlice {
                     at: point.at,
-                    replica,
+                    log,
                     slice,
                 })
             };
@@ -219,19 +221,37 @@ impl Broker {
     pub fn step(&mut self, now: Time, event: Event, out: &mut Vec<Effect>) {
         match event {
             Event::Start => self.begin(now, out),
-            Event::Connected { conn, host } => self.connections.open(conn, host),
-            Event::Disconnected { conn } => self.disconnected(now, conn, out),
-            Event::Request { conn, frame } => self.queue(conn, frame, out),
-            Event::Stored { token } => self.stored(now, token, out),
-            Event::StoreFailed { token } => self.store_failed(now, token, out),
-            Event::Loaded { token, bytes } => self.loaded(now, token, bytes, out),
-            Event::Metadata { batch } => self.apply_metadata(now, &batch, out),
-            Event::Answered { token, frame } => self.answered(now, token, frame, out),
-            Event::Refused { token, code } => self.refused(token, code, out),
+            Event::Client(event) => self.hear_client(now, event, out),
+            Event::Disk(event) => self.hear_disk(now, event, out),
+            Event::Controller(event) => self.hear_controller(now, event, out),
             Event::Tick => {}
         }
         self.run_ready(now, out);
         self.expire(now, out);
+    }
+
+    fn hear_client(&mut self, now: Time, event: ClientEvent, out: &mut Vec<Effect>) {
+        match event {
+            ClientEvent::Connected { conn, host } => self.connections.open(conn, host),
+            ClientEvent::Disconnected { conn } => self.disconnected(now, conn, out),
+            ClientEvent::Request { conn, frame } => self.queue(conn, frame, out),
+        }
+    }
+
+    fn hear_disk(&mut self, now: Time, event: DiskEvent, out: &mut Vec<Effect>) {
+        match event {
+            DiskEvent::Stored { log, token } => self.stored(now, log, token, out),
+            DiskEvent::StoreFailed { log, token } => self.store_failed(now, log, token, out),
+            DiskEvent::Loaded { log, token, bytes } => self.loaded(now, log, token, bytes, out),
+        }
+    }
+
+    fn hear_controller(&mut self, now: Time, event: ControllerEvent, out: &mut Vec<Effect>) {
+        match event {
+            ControllerEvent::Answered { token, frame } => self.answered(now, token, frame, out),
+            ControllerEvent::Refused { token, code } => self.refused(token, code, out),
+            ControllerEvent::Metadata { batch } => self.apply_metadata(now, &batch, out),
+        }
     }
 
     /// From now on slices of replies may name bytes that are not in memory: the shell sends them from
@@ -270,7 +290,7 @@ impl Broker {
     }
 
     /// Logs found at the start that no partition of the metadata has claimed yet.
-    pub fn unclaimed(&self) -> impl Iterator<Item = (&ReplicaName, &Log)> {
+    pub fn unclaimed(&self) -> impl Iterator<Item = (&TopicIdPartition, &Log)> {
         self.unclaimed.iter()
     }
 
@@ -346,10 +366,10 @@ impl Broker {
         if self.connections.push(conn, frame) {
             self.ready.push_back(conn);
         } else {
-            out.push(Effect::Close {
+            out.push(Effect::Client(ClientEffect::Close {
                 conn,
                 why: Closing::TooManyRequests,
-            });
+            }));
         }
     }
 

@@ -1,8 +1,8 @@
 //! Things by ids that are given out once and never again.
 
-use crate::event::ReplicaId;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use log::LogId;
 
 /// Removed entries that may stay in any case.
 const DEAD_MAX: usize = 64;
@@ -13,7 +13,7 @@ const DEAD_MAX: usize = 64;
 /// they go; older ids are then searched for.
 #[derive(Clone, Debug)]
 pub(crate) struct ById<T> {
-    entries: Vec<(ReplicaId, Option<Box<T>>)>,
+    entries: Vec<(LogId, Option<Box<T>>)>,
     /// How many of the entries are holes.
     holes: usize,
     next: u32,
@@ -24,15 +24,15 @@ impl<T> Default for ById<T> {
         ById {
             entries: Vec::new(),
             holes: 0,
-            next: 0,
+            next: LogId::METADATA.0 + 1,
         }
     }
 }
 
 impl<T> ById<T> {
     /// The id that the next one will get.
-    pub(crate) fn next_id(&self) -> ReplicaId {
-        ReplicaId(self.next)
+    pub(crate) fn next_id(&self) -> LogId {
+        LogId(self.next)
     }
 
     /// Adds something under [`ById::next_id`].
@@ -41,16 +41,16 @@ impl<T> ById<T> {
         self.next = self.next.saturating_add(1);
     }
 
-    pub(crate) fn get(&self, id: ReplicaId) -> Option<&T> {
+    pub(crate) fn get(&self, id: LogId) -> Option<&T> {
         self.entries.get(self.place(id)?)?.1.as_deref()
     }
 
-    pub(crate) fn get_mut(&mut self, id: ReplicaId) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, id: LogId) -> Option<&mut T> {
         let at = self.place(id)?;
         self.entries.get_mut(at)?.1.as_deref_mut()
     }
 
-    pub(crate) fn remove(&mut self, id: ReplicaId) -> Option<Box<T>> {
+    pub(crate) fn remove(&mut self, id: LogId) -> Option<Box<T>> {
         let at = self.place(id)?;
         let removed = self.entries.get_mut(at)?.1.take()?;
         self.holes += 1;
@@ -62,7 +62,7 @@ impl<T> ById<T> {
     }
 
     /// In order of the ids.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (ReplicaId, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LogId, &T)> {
         let entries = self.entries.iter();
         entries.filter_map(|(id, value)| Some((*id, value.as_deref()?)))
     }
@@ -72,7 +72,7 @@ impl<T> ById<T> {
         entries.filter_map(|(_, value)| value.as_deref_mut())
     }
 
-    fn place(&self, id: ReplicaId) -> Option<usize> {
+    fn place(&self, id: LogId) -> Option<usize> {
         // Counted from the end: exact for all ids while no hole has gone, and for newer ones after.
         let from_end = self.next.checked_sub(id.0)? as usize;
         let guess = self.entries.len().checked_sub(from_end);
@@ -86,9 +86,9 @@ impl<T> ById<T> {
 #[cfg(test)]
 mod tests {
     use super::{ById, DEAD_MAX};
-    use crate::event::ReplicaId;
     use alloc::boxed::Box;
     use ids::Rng;
+    use log::LogId;
     use std::collections::BTreeMap;
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
                 ids.push(Box::new(step));
                 assert_eq!(map.insert(id, step), None, "no id comes twice");
             } else {
-                let id = ReplicaId(rng.below(u64::from(ids.next_id().0) + 2) as u32);
+                let id = LogId(rng.below(u64::from(ids.next_id().0) + 2) as u32);
                 let id = map.range(id..).next().map_or(id, |(id, _)| *id);
                 assert_eq!(ids.get(id).copied(), map.get(&id).copied());
                 assert_eq!(ids.remove(id).map(|value| *value), map.remove(&id));

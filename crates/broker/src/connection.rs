@@ -6,7 +6,7 @@
 //! (or a follower) confirms many of them at once. Shells should not let the queue grow: they stop
 //! reading a connection that has a frame waiting.
 
-use crate::event::{Closing, Effect, Reply};
+use crate::event::{ClientEffect, Closing, Effect, Reply};
 use crate::waiting::{Caller, WaitId};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -163,10 +163,12 @@ impl Connections {
                     connection.begun.push_front(fate);
                     return;
                 }
-                Fate::Answered(reply) => out.push(Effect::Reply { conn, reply }),
+                Fate::Answered(reply) => {
+                    out.push(Effect::Client(ClientEffect::Reply { conn, reply }))
+                }
                 Fate::Silent => {}
                 Fate::Close(why) => {
-                    out.push(Effect::Close { conn, why });
+                    out.push(Effect::Client(ClientEffect::Close { conn, why }));
                     self.open.remove(&conn);
                     return;
                 }

@@ -12,7 +12,7 @@ mod view;
 
 use crate::api::groups::{join_group, sync_group};
 use crate::broker::Broker;
-use crate::event::{Effect, Note, ReplicaId};
+use crate::event::{Effect, Note};
 use crate::waiting::{Caller, Parked, WaitId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -21,6 +21,7 @@ pub(crate) use append::{Requester, Then};
 pub(crate) use expiry::{is_subscribed, subscribed_topics};
 use group::{Group, GroupConfig, Output, Refusal, coordinator_partition};
 use ids::{ErrorCode, Offset, PartitionIndex, Rng, Time};
+use log::LogId;
 use metadata::OFFSETS_TOPIC;
 use sorted::{SortedMap, SortedSet};
 use wire::Str;
@@ -76,7 +77,7 @@ pub(crate) struct Coordinator {
 /// One partition of `__consumer_offsets`.
 #[derive(Clone, Debug)]
 struct Shard {
-    replica: ReplicaId,
+    replica: LogId,
     loading: Loading,
 }
 
@@ -213,7 +214,7 @@ impl Broker {
             shard.map(|shard| shard.loading)
         };
         if let Some(Loading::Failed(_)) = state(self) {
-            self.replay(now, partition, out);
+            self.replay(now, partition, true, out);
         }
         match state(self) {
             None => Err(ErrorCode::NOT_COORDINATOR),
@@ -368,25 +369,21 @@ impl Broker {
         }
     }
 
-    /// Bytes of a log are in memory that were asked for.
+    /// Bytes of a log that were asked for are in memory, or cannot be read.
     pub(crate) fn coordinator_loaded(
         &mut self,
         now: Time,
-        replica: ReplicaId,
+        replica: LogId,
+        is_readable: bool,
         out: &mut Vec<Effect>,
     ) {
         if let Some(partition) = self.shard_of(replica) {
-            self.replay(now, partition, out);
+            self.replay(now, partition, is_readable, out);
         }
     }
 
     /// This broker leads a partition now.
-    pub(crate) fn coordinator_elected(
-        &mut self,
-        now: Time,
-        replica: ReplicaId,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(crate) fn coordinator_elected(&mut self, now: Time, replica: LogId, out: &mut Vec<Effect>) {
         let Some(found) = self.replicas.get(replica) else {
             return;
         };
@@ -400,14 +397,14 @@ impl Broker {
         self.coordinator.shards.insert(partition, shard);
         let due = self.next_retention(now);
         self.coordinator.retention_due.get_or_insert(due);
-        self.replay(now, partition, out);
+        self.replay(now, partition, true, out);
     }
 
     /// This broker leads a partition no more.
     pub(crate) fn coordinator_resigned(
         &mut self,
         now: Time,
-        replica: ReplicaId,
+        replica: LogId,
         out: &mut Vec<Effect>,
     ) {
         let Some(partition) = self.shard_of(replica) else {
@@ -422,7 +419,7 @@ impl Broker {
         }
     }
 
-    fn shard_of(&self, replica: ReplicaId) -> Option<PartitionIndex> {
+    fn shard_of(&self, replica: LogId) -> Option<PartitionIndex> {
         let mut shards = self.coordinator.shards.iter();
         let (partition, _) = shards.find(|(_, shard)| shard.replica == replica)?;
         Some(*partition)

@@ -3,23 +3,32 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{ConnId, ErrorCode, PartitionIndex, Token, Uuid};
-use log::{LogSlice, StoreOp};
-
-/// Names one replica of this broker for as long as it runs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ReplicaId(pub u32);
+use ids::{ConnId, ErrorCode, Token, TopicIdPartition};
+use log::{DiskEffect, DiskEvent, LogId, LogSlice};
 
 /// A fact the broker is told.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The broker may begin: it registers with the controller.
     Start,
-    /// A client has connected; `host` is its address as tools show it.
+    /// A client has done something.
+    Client(ClientEvent),
+    /// The disk has carried out an order, or could not.
+    Disk(DiskEvent),
+    /// The controller says something.
+    Controller(ControllerEvent),
+    /// Time has passed; whatever was due is done.
+    Tick,
+}
+
+/// What a client does.
+#[derive(Clone, Debug)]
+pub enum ClientEvent {
+    /// It has connected.
     Connected {
-        /// The connection, never used before.
+        /// The connection, never used before on this node.
         conn: ConnId,
-        /// The client's address, such as `127.0.0.1`.
+        /// The client's address as tools show it, such as `127.0.0.1`.
         host: Arc<str>,
     },
     /// A connection is gone, whoever closed it.
@@ -34,93 +43,39 @@ pub enum Event {
         /// Header and body.
         frame: Bytes,
     },
-    /// The ops of [`Effect::Store`] have been written.
-    Stored {
-        /// The order's token.
-        token: Token,
-    },
-    /// The ops could not be written, and neither were any later ones of that replica.
-    StoreFailed {
-        /// The order's token.
-        token: Token,
-    },
-    /// What [`Effect::Load`] asked for.
-    Loaded {
-        /// The order's token.
-        token: Token,
-        /// Exactly the bytes of the slice; empty when they could not be read.
-        bytes: Bytes,
-    },
-    /// A batch of the metadata log is committed.
-    Metadata {
-        /// The batch as it lies in the log.
-        batch: Bytes,
-    },
-    /// The controller's answer to [`Effect::Ask`].
+}
+
+/// What the controller says to a broker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ControllerEvent {
+    /// Its answer to [`Effect::Ask`].
     Answered {
         /// The question's token.
         token: Token,
         /// The response frame.
         frame: Bytes,
     },
-    /// The controller has no answer to [`Effect::Ask`].
+    /// It has no answer to [`Effect::Ask`].
     Refused {
         /// The question's token.
         token: Token,
         /// Why.
         code: ErrorCode,
     },
-    /// Time has passed; whatever was due is done.
-    Tick,
+    /// A batch of the metadata log is committed.
+    Metadata {
+        /// The batch as it lies in the log.
+        batch: Bytes,
+    },
 }
 
 /// An order the broker gives. Effects are carried out in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Send this to a client.
-    Reply {
-        /// The connection.
-        conn: ConnId,
-        /// The frame.
-        reply: Reply,
-    },
-    /// Close a connection.
-    Close {
-        /// The connection.
-        conn: ConnId,
-        /// Why, for the one log line.
-        why: Closing,
-    },
-    /// A replica begins to exist here; what follows about it names it by its id.
-    Open {
-        /// Its id from now on.
-        replica: ReplicaId,
-        /// Whose log it is.
-        name: ReplicaName,
-    },
-    /// A replica's log and files are to be removed.
-    Remove {
-        /// The replica; its id is not used again.
-        replica: ReplicaId,
-    },
-    /// Write to a replica's files, then say `Stored`.
-    Store {
-        /// Comes back with the completion.
-        token: Token,
-        /// The replica.
-        replica: ReplicaId,
-        /// What to write, in order.
-        ops: Vec<StoreOp>,
-    },
-    /// Read bytes of a replica's log that are no longer in memory, then say `Loaded`.
-    Load {
-        /// Comes back with the bytes.
-        token: Token,
-        /// The replica.
-        replica: ReplicaId,
-        /// Which bytes.
-        slice: LogSlice,
-    },
+    /// Something for a client.
+    Client(ClientEffect),
+    /// Something for the disk.
+    Disk(DiskEffect),
     /// Send a request to the active controller, then say `Answered`.
     Ask {
         /// Comes back with the answer.
@@ -132,15 +87,23 @@ pub enum Effect {
     Note(Note),
 }
 
-/// Whose log a replica is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ReplicaName {
-    /// The topic's name.
-    pub topic: Arc<str>,
-    /// The topic's id.
-    pub topic_id: Uuid,
-    /// The partition's number.
-    pub partition: PartitionIndex,
+/// What is done for a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientEffect {
+    /// Send it this.
+    Reply {
+        /// The connection.
+        conn: ConnId,
+        /// The frame.
+        reply: Reply,
+    },
+    /// Close its connection.
+    Close {
+        /// The connection.
+        conn: ConnId,
+        /// Why, for the one log line.
+        why: Closing,
+    },
 }
 
 /// A response frame, without its four bytes of length: bytes with log slices between them.
@@ -157,9 +120,9 @@ pub struct Reply {
 pub struct ReplySlice {
     /// Position in [`Reply::bytes`] before which the slice goes.
     pub at: u32,
-    /// The replica whose log it is.
-    pub replica: ReplicaId,
-    /// The bytes of that log.
+    /// The log.
+    pub log: LogId,
+    /// Which bytes of it.
     pub slice: LogSlice,
 }
 
@@ -229,7 +192,7 @@ pub enum Note {
     /// The broker refused to write; nothing acknowledged is lost.
     StoreRefused {
         /// Whose log.
-        name: ReplicaName,
+        name: TopicIdPartition,
     },
     /// A metadata record could not be read and was left out.
     BadMetadata,

@@ -32,5 +32,7 @@ mod waiting;
 
 pub use broker::{Broker, BrokerConfig, Recovered, Volume};
 pub use coordinator::{GroupView, MemberView};
-pub use event::{Closing, Effect, Event, Note, ReplicaId, ReplicaName, Reply, ReplySlice};
+pub use event::{
+    ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Note, Reply, ReplySlice,
+};
 pub use replicas::ReplicaView;

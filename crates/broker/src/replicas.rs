@@ -2,10 +2,9 @@
 
 mod memory;
 
-use crate::ascending::Ascending;
 use crate::broker::Broker;
 use crate::by_id::ById;
-use crate::event::{Effect, Note, ReplicaId, ReplicaName};
+use crate::event::{Effect, Note};
 use crate::waiting::WaitId;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -13,9 +12,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{
-    ErrorCode, LeaderEpoch, Mutant, NodeId, Offset, PartitionIndex, Time, Token, is_planted,
+    ErrorCode, LeaderEpoch, Mutant, NodeId, Offset, PartitionIndex, Time, Token, TopicIdPartition,
+    is_planted,
 };
-use log::{Log, LogSlice, StoreOp};
+use log::{DiskEffect, Log, LogId, LogSlice, StoreOp};
 use records::{Compression, TimestampType};
 use sorted::{SortedMap, SortedSet};
 
@@ -31,7 +31,7 @@ pub(crate) enum Awaiter {
 /// One replica: its log and what depends on it.
 #[derive(Clone, Debug)]
 pub(crate) struct Replica {
-    pub(crate) name: ReplicaName,
+    pub(crate) name: TopicIdPartition,
     pub(crate) log: Log,
     pub(crate) leader: Option<NodeId>,
     pub(crate) epoch: LeaderEpoch,
@@ -51,7 +51,6 @@ pub(crate) struct Replica {
     stores: VecDeque<(Token, Offset)>,
     /// Loads under way: which bytes, by token.
     loads: SortedMap<Token, LogSlice>,
-    failed: bool,
 }
 
 /// The part of a topic's configs that an append needs, kept ready.
@@ -71,9 +70,9 @@ pub(crate) struct AppendRules {
 #[derive(Clone, Copy, Debug)]
 pub struct ReplicaView<'a> {
     /// Its id.
-    pub id: ReplicaId,
+    pub id: LogId,
     /// Whose log it is.
-    pub name: &'a ReplicaName,
+    pub name: &'a TopicIdPartition,
     /// The log.
     pub log: &'a Log,
     /// Whether this broker leads the partition.
@@ -85,7 +84,6 @@ pub(crate) struct Replicas {
     by_id: ById<Replica>,
     /// In the order of the topics' names.
     by_name: Vec<Topic>,
-    tokens: Ascending<Token, ReplicaId>,
     /// When retention is looked at next; `None` until the first replica.
     retention_due: Option<Time>,
     /// When silent producers are looked for next; `None` until the first replica.
@@ -98,7 +96,7 @@ pub(crate) struct Replicas {
 #[derive(Clone, Debug)]
 struct Topic {
     name: Arc<str>,
-    partitions: Vec<(PartitionIndex, ReplicaId)>,
+    partitions: Vec<(PartitionIndex, LogId)>,
 }
 
 impl Topic {
@@ -125,16 +123,16 @@ const EXPIRATION_CHECK_MS: u64 = 600_000;
 const FIRST_RETENTION_MS: u64 = 30_000;
 
 impl Replicas {
-    pub(crate) fn get(&self, id: ReplicaId) -> Option<&Replica> {
+    pub(crate) fn get(&self, id: LogId) -> Option<&Replica> {
         self.by_id.get(id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: ReplicaId) -> Option<&mut Replica> {
+    pub(crate) fn get_mut(&mut self, id: LogId) -> Option<&mut Replica> {
         self.by_id.get_mut(id)
     }
 
     /// The replica of a partition, if this broker has one.
-    pub(crate) fn find(&self, topic: &str, partition: PartitionIndex) -> Option<ReplicaId> {
+    pub(crate) fn find(&self, topic: &str, partition: PartitionIndex) -> Option<LogId> {
         self.find_in(self.topic(topic)?, partition)
     }
 
@@ -147,13 +145,13 @@ impl Replicas {
     }
 
     /// The replica of a partition, if this broker has one.
-    pub(crate) fn find_in(&self, topic: TopicSlot, partition: PartitionIndex) -> Option<ReplicaId> {
+    pub(crate) fn find_in(&self, topic: TopicSlot, partition: PartitionIndex) -> Option<LogId> {
         let topic = self.by_name.get(topic.0)?;
         let (_, id) = topic.partitions.get(topic.place(partition).ok()?)?;
         Some(*id)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (ReplicaId, &Replica)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LogId, &Replica)> {
         self.by_id.iter()
     }
 
@@ -161,7 +159,7 @@ impl Replicas {
         self.by_id.iter_mut()
     }
 
-    pub(crate) fn of_topic(&self, topic: &str) -> Vec<ReplicaId> {
+    pub(crate) fn of_topic(&self, topic: &str) -> Vec<LogId> {
         let found = self.topic(topic).and_then(|slot| self.by_name.get(slot.0));
         let partitions = found.map(|topic| topic.partitions.iter().map(|(_, id)| *id));
         partitions.into_iter().flatten().collect()
@@ -170,10 +168,10 @@ impl Replicas {
     pub(crate) fn insert(
         &mut self,
         now: Time,
-        name: ReplicaName,
+        name: TopicIdPartition,
         log: Log,
         rules: AppendRules,
-    ) -> ReplicaId {
+    ) -> LogId {
         let id = self.by_id.next_id();
         self.note_name(&name, id);
         let replica = Replica {
@@ -189,7 +187,6 @@ impl Replicas {
             readers: SortedSet::new(),
             stores: VecDeque::new(),
             loads: SortedMap::new(),
-            failed: false,
         };
         self.by_id.push(Box::new(replica));
         self.retention_due
@@ -199,7 +196,7 @@ impl Replicas {
         id
     }
 
-    fn note_name(&mut self, name: &ReplicaName, id: ReplicaId) {
+    fn note_name(&mut self, name: &TopicIdPartition, id: LogId) {
         let place = (self.by_name).binary_search_by(|other| other.name.cmp(&name.topic));
         if let Err(at) = place {
             let topic = Topic {
@@ -218,14 +215,8 @@ impl Replicas {
         }
     }
 
-    pub(crate) fn remove(&mut self, id: ReplicaId) -> Option<Box<Replica>> {
+    pub(crate) fn remove(&mut self, id: LogId) -> Option<Box<Replica>> {
         let replica = self.by_id.remove(id)?;
-        for (token, _) in &replica.stores {
-            self.tokens.remove(*token);
-        }
-        for token in replica.loads.keys() {
-            self.tokens.remove(*token);
-        }
         if let Some(TopicSlot(slot)) = self.topic(&replica.name.topic)
             && let Some(topic) = self.by_name.get_mut(slot)
         {
@@ -255,6 +246,14 @@ impl Replica {
             .collect()
     }
 
+    /// Where an order is among those that are not confirmed yet.
+    fn place_of_store(&self, token: Token) -> Option<usize> {
+        let found = self
+            .stores
+            .binary_search_by_key(&token, |(token, _)| *token);
+        found.ok()
+    }
+
     /// Notes who waits for the log up to `end`: stored for acks=1, committed for acks=all.
     pub(crate) fn wait(&mut self, end: Offset, committed: bool, awaiter: Awaiter) {
         let queue = if committed {
@@ -280,13 +279,13 @@ impl Broker {
 
     /// One replica, as a shell needs it to resolve slices.
     #[must_use]
-    pub fn log(&self, replica: ReplicaId) -> Option<&Log> {
+    pub fn log(&self, replica: LogId) -> Option<&Log> {
         Some(&self.replicas.get(replica)?.log)
     }
 
     /// The replica of a partition, if this broker has one.
     #[must_use]
-    pub fn find_replica(&self, topic: &str, partition: PartitionIndex) -> Option<ReplicaId> {
+    pub fn find_replica(&self, topic: &str, partition: PartitionIndex) -> Option<LogId> {
         self.replicas.find(topic, partition)
     }
 
@@ -298,14 +297,14 @@ impl Broker {
         &self,
         topic: &str,
         partition: PartitionIndex,
-    ) -> Result<ReplicaId, ErrorCode> {
+    ) -> Result<LogId, ErrorCode> {
         self.replicas
             .find(topic, partition)
             .filter(|id| self.leads(*id))
             .ok_or_else(|| self.led_refusal(topic, partition))
     }
 
-    pub(crate) fn leads(&self, id: ReplicaId) -> bool {
+    pub(crate) fn leads(&self, id: LogId) -> bool {
         let replica = self.replicas.get(id);
         replica.is_some_and(|replica| replica.leader == Some(self.config.node))
     }
@@ -319,7 +318,7 @@ impl Broker {
     }
 
     /// Sends a replica's ops to the shell, if there are any.
-    pub(crate) fn order_store(&mut self, id: ReplicaId, ops: Vec<StoreOp>, out: &mut Vec<Effect>) {
+    pub(crate) fn order_store(&mut self, id: LogId, ops: Vec<StoreOp>, out: &mut Vec<Effect>) {
         if ops.is_empty() {
             return;
         }
@@ -328,16 +327,15 @@ impl Broker {
             return;
         };
         replica.stores.push_back((token, replica.log.log_end()));
-        self.replicas.tokens.insert(token, id);
-        out.push(Effect::Store {
+        out.push(Effect::Disk(DiskEffect::Store {
+            log: id,
             token,
-            replica: id,
             ops,
-        });
+        }));
     }
 
     /// Asks the shell for bytes that are not in memory; asks once for the same bytes.
-    pub(crate) fn order_load(&mut self, id: ReplicaId, slice: LogSlice, out: &mut Vec<Effect>) {
+    pub(crate) fn order_load(&mut self, id: LogId, slice: LogSlice, out: &mut Vec<Effect>) {
         let token = self.next_token();
         let Some(replica) = self.replicas.get_mut(id) else {
             return;
@@ -346,33 +344,29 @@ impl Broker {
             return;
         }
         replica.loads.insert(token, slice);
-        self.replicas.tokens.insert(token, id);
-        out.push(Effect::Load {
+        out.push(Effect::Disk(DiskEffect::Load {
+            log: id,
             token,
-            replica: id,
             slice,
-        });
+        }));
     }
 
-    pub(crate) fn stored(&mut self, now: Time, token: Token, out: &mut Vec<Effect>) {
-        let Some(id) = self.replicas.tokens.remove(token) else {
-            return;
-        };
+    pub(crate) fn stored(&mut self, now: Time, id: LogId, token: Token, out: &mut Vec<Effect>) {
         let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
-        while let Some(&(first, end)) = replica.stores.front() {
-            replica.stores.pop_front();
-            if first == token {
-                replica.log.stored(end);
-                break;
-            }
+        // An order that a failure took back is not among them any more.
+        let Some(at) = replica.place_of_store(token) else {
+            return;
+        };
+        if let Some((_, end)) = replica.stores.drain(..=at).next_back() {
+            replica.log.stored(end);
         }
         self.settle(now, id, out);
     }
 
     /// Moves the high watermark as far as it may go, and tells everyone who waited for that.
-    pub(crate) fn settle(&mut self, now: Time, id: ReplicaId, out: &mut Vec<Effect>) {
+    pub(crate) fn settle(&mut self, now: Time, id: LogId, out: &mut Vec<Effect>) {
         let node = self.config.node;
         let mut told = core::mem::take(&mut self.replicas.told);
         let Some(replica) = self.replicas.get_mut(id) else {
@@ -402,7 +396,7 @@ impl Broker {
         }
         self.replicas.told = told;
         for reader in readers {
-            self.retry_fetch(now, reader, out);
+            self.retry_fetch(now, reader, None, out);
         }
     }
 
@@ -413,21 +407,22 @@ impl Broker {
         }
     }
 
-    pub(crate) fn store_failed(&mut self, now: Time, token: Token, out: &mut Vec<Effect>) {
-        let Some(id) = self.replicas.tokens.remove(token) else {
-            return;
-        };
+    pub(crate) fn store_failed(
+        &mut self,
+        now: Time,
+        id: LogId,
+        token: Token,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
+        if replica.place_of_store(token).is_none() {
+            return;
+        }
         // The shell has written nothing of this order or any later one, so the log goes
         // back to what is stored and everyone above that is refused.
-        for (later, _) in core::mem::take(&mut replica.stores) {
-            self.replicas.tokens.remove(later);
-        }
-        let Some(replica) = self.replicas.get_mut(id) else {
-            return;
-        };
+        replica.stores.clear();
         // What is not stored is never cold: only stored chunks are evicted.
         let mut ops = Vec::new();
         let _ = replica.log.store_failed(now, &mut ops);
@@ -444,36 +439,34 @@ impl Broker {
         }
     }
 
-    pub(crate) fn loaded(&mut self, now: Time, token: Token, bytes: Bytes, out: &mut Vec<Effect>) {
-        let Some(id) = self.replicas.tokens.remove(token) else {
-            return;
-        };
+    pub(crate) fn loaded(
+        &mut self,
+        now: Time,
+        id: LogId,
+        token: Token,
+        bytes: Bytes,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
         let Some(slice) = replica.loads.remove(&token) else {
             return;
         };
-        replica.failed = !replica.log.install(&slice, bytes);
-        if !replica.failed && !replica.loads.is_empty() {
+        let is_readable = replica.log.install(&slice, bytes);
+        if is_readable && !replica.loads.is_empty() {
             // Whoever waits asked for several chunks, and looks again when all are there.
             return;
         }
+        // Only those who wait are refused what cannot be read: other requests want other bytes, or
+        // try again.
+        let unreadable = (!is_readable).then_some(id);
         let readers: Vec<WaitId> = replica.readers.iter().copied().collect();
         for reader in readers {
-            self.retry_fetch(now, reader, out);
-            self.retry_list_offsets(reader, out);
+            self.retry_fetch(now, reader, unreadable, out);
+            self.retry_list_offsets(reader, unreadable, out);
         }
-        self.coordinator_loaded(now, id, out);
-        // Other requests want other bytes, or try again.
-        if let Some(replica) = self.replicas.get_mut(id) {
-            replica.failed = false;
-        }
-    }
-
-    /// Whether the bytes that have just come are not those that were asked for.
-    pub(crate) fn is_unreadable(&self, id: ReplicaId) -> bool {
-        self.replicas.get(id).is_some_and(|replica| replica.failed)
+        self.coordinator_loaded(now, id, is_readable, out);
     }
 
     pub(crate) fn expire_replicas(&mut self, now: Time, out: &mut Vec<Effect>) {
@@ -492,7 +485,7 @@ impl Broker {
         self.replicas.retention_due =
             Some(now.plus_millis(u64::try_from(interval).unwrap_or(0).max(1)));
         let wall = self.wall(now);
-        let ids: Vec<ReplicaId> = self.replicas.iter().map(|(id, _)| id).collect();
+        let ids: Vec<LogId> = self.replicas.iter().map(|(id, _)| id).collect();
         for id in ids {
             let Some(replica) = self.replicas.get_mut(id) else {
                 continue;

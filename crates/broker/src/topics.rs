@@ -2,13 +2,13 @@
 
 use crate::api::produce::fail_awaiters;
 use crate::broker::Broker;
-use crate::event::{Effect, Note, ReplicaId, ReplicaName};
+use crate::event::{Effect, Note};
 use crate::replicas::AppendRules;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{Offset, PartitionIndex, Time};
-use log::{Log, LogConfig, LogFile, StoreOp};
+use ids::{Offset, PartitionIndex, Time, TopicIdPartition};
+use log::{DiskEffect, Log, LogConfig, LogFile, LogId, StoreOp};
 use metadata::{BROKER, Change, ConfigView, TOPIC};
 use records::{Compression, TimestampType};
 
@@ -109,13 +109,13 @@ impl Broker {
         topic: &Arc<str>,
         partition: PartitionIndex,
         out: &mut Vec<Effect>,
-    ) -> ReplicaId {
+    ) -> LogId {
         let topic_id = self
             .image
             .topic(topic)
             .map(|topic| topic.id)
             .unwrap_or_default();
-        let name = ReplicaName {
+        let name = TopicIdPartition {
             topic: topic.clone(),
             topic_id,
             partition,
@@ -141,7 +141,7 @@ impl Broker {
         };
         let rules = append_rules(&self.configs(), topic);
         let id = self.replicas.insert(now, name.clone(), log, rules);
-        out.push(Effect::Open { replica: id, name });
+        out.push(Effect::Disk(DiskEffect::Open { log: id, name }));
         self.order_store(id, ops, out);
         id
     }
@@ -150,13 +150,13 @@ impl Broker {
         for id in self.replicas.of_topic(topic) {
             self.lead_no_more(now, id, out);
             self.replicas.remove(id);
-            out.push(Effect::Remove { replica: id });
+            out.push(Effect::Disk(DiskEffect::Remove { log: id }));
         }
         self.coordinator_topic_removed(now, topic, out);
     }
 
     /// Answers everyone who waits for a replica that this broker no longer leads.
-    fn lead_no_more(&mut self, now: Time, id: ReplicaId, out: &mut Vec<Effect>) {
+    fn lead_no_more(&mut self, now: Time, id: LogId, out: &mut Vec<Effect>) {
         let Some(replica) = self.replicas.get_mut(id) else {
             return;
         };
@@ -164,8 +164,8 @@ impl Broker {
         let readers: Vec<_> = replica.readers.iter().copied().collect();
         fail_awaiters(self, now, awaiters, out);
         for reader in readers {
-            self.retry_fetch(now, reader, out);
-            self.retry_list_offsets(reader, out);
+            self.retry_fetch(now, reader, None, out);
+            self.retry_list_offsets(reader, None, out);
         }
         self.coordinator_resigned(now, id, out);
     }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use brooklet_broker::{Broker, BrokerConfig, Closing, Effect, Event};
+use brooklet_broker::{
+    Broker, BrokerConfig, ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event,
+};
 use bytes::Bytes;
 use ids::{ConnId, ErrorCode, NodeId, Time, Token, Uuid};
 use sorted::SortedMap;
@@ -69,8 +71,10 @@ impl Asking {
                 Effect::Ask { token, frame } if !matches!(frame[1], 62 | 63) => {
                     self.asked.push((token, frame));
                 }
-                Effect::Reply { conn, reply } => self.replies.push((conn, reply.bytes)),
-                Effect::Close { conn, why } => self.closed.push((conn, why)),
+                Effect::Client(ClientEffect::Reply { conn, reply }) => {
+                    self.replies.push((conn, reply.bytes))
+                }
+                Effect::Client(ClientEffect::Close { conn, why }) => self.closed.push((conn, why)),
                 _ => {}
             }
         }
@@ -89,8 +93,8 @@ impl Asking {
     fn client(&mut self, number: u64, frame: Bytes) -> ConnId {
         let conn = ConnId(number);
         let host = Arc::from("127.0.0.1");
-        self.step(Event::Connected { conn, host });
-        self.step(Event::Request { conn, frame });
+        self.step(Event::Client(ClientEvent::Connected { conn, host }));
+        self.step(Event::Client(ClientEvent::Request { conn, frame }));
         conn
     }
 
@@ -109,7 +113,10 @@ impl Asking {
         };
         let key = AllocateProducerIdsRequest::API_KEY;
         let frame = wire::encode_response(0, key, 0, &answer).unwrap().bytes;
-        self.step(Event::Answered { token, frame });
+        self.step(Event::Controller(ControllerEvent::Answered {
+            token,
+            frame,
+        }));
     }
 }
 
@@ -221,10 +228,10 @@ fn a_request_that_the_controller_refuses_is_answered_in_its_own_words() {
         let conn = asking.client(number, frame);
         let (token, _) = asking.asked.pop().expect("it is passed on");
         let refused = ErrorCode::KAFKA_STORAGE_ERROR;
-        asking.step(Event::Refused {
+        asking.step(Event::Controller(ControllerEvent::Refused {
             token,
             code: refused,
-        });
+        }));
         assert_eq!(ErrorCode(code(&mut asking, conn)), refused);
     }
 }
@@ -242,7 +249,10 @@ fn a_request_that_the_controller_never_answers_is_told_that_its_time_is_over() {
         );
         // An answer that comes too late is nobody's.
         let frame = Bytes::from_static(b"too late");
-        asking.step(Event::Answered { token, frame });
+        asking.step(Event::Controller(ControllerEvent::Answered {
+            token,
+            frame,
+        }));
         assert_eq!(
             (&asking.replies[..], &asking.closed[..]),
             (&[][..], &[][..])
@@ -279,10 +289,10 @@ fn a_refused_block_of_producer_ids_is_asked_for_again_by_the_next_client() {
     let mut asking = Asking::new();
     let first = asking.client(1, frame(4, &idempotent()));
     let (token, _) = asking.asked.pop().expect("a block is asked for");
-    asking.step(Event::Refused {
+    asking.step(Event::Controller(ControllerEvent::Refused {
         token,
         code: ErrorCode::KAFKA_STORAGE_ERROR,
-    });
+    }));
     let answer: InitProducerIdResponse = asking.answer(first, 4);
     assert_eq!(
         ErrorCode(answer.error_code),

@@ -1,22 +1,12 @@
 //! The cluster: events for a node in, orders of nodes out.
 
 use crate::node::{Local, Node};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use broker::{Closing, Note, ReplicaId, ReplicaName, Reply};
+use broker::{ClientEffect, ClientEvent, ControllerEvent, Note};
 use bytes::Bytes;
-use ids::{ConnId, ErrorCode, NodeId, Time, Token};
-use log::{Log, LogSlice, StoreOp};
+use ids::{NodeId, Time, Token};
+use log::{DiskEffect, DiskEvent, Log, LogId};
 use sorted::SortedMap;
-
-/// Names one log of a node.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum LogId {
-    /// The controller's `__cluster_metadata-0`.
-    Metadata,
-    /// A broker's replica.
-    Replica(ReplicaId),
-}
 
 /// What one node says to another.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,25 +18,8 @@ pub enum Peer {
         /// The request frame.
         frame: Bytes,
     },
-    /// The controller answers.
-    Answer {
-        /// The question's token.
-        token: Token,
-        /// The response frame.
-        frame: Bytes,
-    },
-    /// The controller has no answer.
-    Refuse {
-        /// The question's token.
-        token: Token,
-        /// Why.
-        code: ErrorCode,
-    },
-    /// The controller tells of a committed batch of the metadata log.
-    Metadata {
-        /// The batch.
-        batch: Bytes,
-    },
+    /// The controller says something to a broker.
+    Controller(ControllerEvent),
 }
 
 /// A fact a node is told.
@@ -54,46 +27,10 @@ pub enum Peer {
 pub enum Event {
     /// The node begins.
     Start,
-    /// A client has connected.
-    Connected {
-        /// The connection, never used before on this node.
-        conn: ConnId,
-        /// The client's address.
-        host: Arc<str>,
-    },
-    /// A connection is gone.
-    Disconnected {
-        /// The connection.
-        conn: ConnId,
-    },
-    /// A frame has come in, without its four bytes of length.
-    Request {
-        /// The connection.
-        conn: ConnId,
-        /// Header and body.
-        frame: Bytes,
-    },
-    /// The ops of [`Effect::Store`] have been written.
-    Stored {
-        /// The log.
-        log: LogId,
-        /// The order's token.
-        token: Token,
-    },
-    /// The ops could not be written, and neither were any later ones of that log.
-    StoreFailed {
-        /// The log.
-        log: LogId,
-        /// The order's token.
-        token: Token,
-    },
-    /// What [`Effect::Load`] asked for; empty when it could not be read.
-    Loaded {
-        /// The order's token.
-        token: Token,
-        /// The bytes.
-        bytes: Bytes,
-    },
+    /// A client has done something.
+    Client(ClientEvent),
+    /// The disk has carried out an order, or could not.
+    Disk(DiskEvent),
     /// Another node says something.
     Peer {
         /// Who.
@@ -107,53 +44,25 @@ pub enum Event {
     Tick,
 }
 
+impl From<ClientEvent> for Event {
+    fn from(event: ClientEvent) -> Event {
+        Event::Client(event)
+    }
+}
+
+impl From<DiskEvent> for Event {
+    fn from(event: DiskEvent) -> Event {
+        Event::Disk(event)
+    }
+}
+
 /// An order of a node; orders are carried out in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Send this to a client.
-    Reply {
-        /// The connection.
-        conn: ConnId,
-        /// The frame.
-        reply: Reply,
-    },
-    /// Close a connection.
-    Close {
-        /// The connection.
-        conn: ConnId,
-        /// Why, for the one log line.
-        why: Closing,
-    },
-    /// A replica begins to exist; what follows names it by its id.
-    Open {
-        /// Its id.
-        replica: ReplicaId,
-        /// Whose log it is.
-        name: ReplicaName,
-    },
-    /// A replica's log and files are to be removed.
-    Remove {
-        /// The replica.
-        replica: ReplicaId,
-    },
-    /// Write to a log's files, then say `Stored`.
-    Store {
-        /// The log.
-        log: LogId,
-        /// Comes back with the completion.
-        token: Token,
-        /// What to write, in order.
-        ops: Vec<StoreOp>,
-    },
-    /// Read bytes of a log that are no longer in memory, then say `Loaded`.
-    Load {
-        /// The log.
-        log: LogId,
-        /// Comes back with the bytes.
-        token: Token,
-        /// Which bytes.
-        slice: LogSlice,
-    },
+    /// Something for a client.
+    Client(ClientEffect),
+    /// Something for the node's disk.
+    Disk(DiskEffect),
     /// Tell another node something.
     Send {
         /// The node.
@@ -164,6 +73,16 @@ pub enum Effect {
     /// Something a person may want to know.
     Note(Note),
 }
+
+// Events and orders are moved at each step, so a floor that wraps what the floor below says must not
+// make it larger: an order is a reply with its connection, an event one word more than what it wraps.
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(size_of::<Effect>() == size_of::<ClientEffect>());
+    assert!(size_of::<broker::Effect>() == size_of::<ClientEffect>());
+    assert!(size_of::<Event>() <= size_of::<DiskEvent>() + size_of::<u64>());
+    assert!(size_of::<broker::Event>() <= size_of::<Event>());
+};
 
 /// All nodes of a cluster. `Clone` is a snapshot.
 #[derive(Clone, Debug, Default)]

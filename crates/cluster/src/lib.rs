@@ -15,9 +15,10 @@ mod cluster;
 mod node;
 
 pub use broker::{
-    Broker, BrokerConfig, Closing, GroupView, MemberView, Note, Recovered, ReplicaId, ReplicaName,
-    ReplicaView, Reply, ReplySlice, Volume,
+    Broker, BrokerConfig, ClientEffect, ClientEvent, Closing, ControllerEvent, GroupView,
+    MemberView, Note, Recovered, ReplicaView, Reply, ReplySlice, Volume,
 };
-pub use cluster::{Cluster, Effect, Event, LogId, Peer};
+pub use cluster::{Cluster, Effect, Event, Peer};
 pub use controller::{Controller, ControllerConfig, MetadataLog};
+pub use log::{DiskEffect, DiskEvent, LogId};
 pub use node::{Node, NodeConfig};

@@ -1,11 +1,11 @@
 //! One node: a broker, and on one of them the controller.
 
-use crate::cluster::{Effect, Event, LogId, Peer, route};
+use crate::cluster::{Effect, Event, Peer, route};
 use alloc::vec::Vec;
-use broker::{Broker, BrokerConfig, Recovered};
+use broker::{Broker, BrokerConfig, ControllerEvent, Recovered};
 use controller::{Controller, ControllerConfig, MetadataLog, RequestId};
 use ids::{NodeId, Time, Token};
-use log::Log;
+use log::{Log, LogId};
 use sorted::SortedMap;
 
 /// What a node is made of.
@@ -117,8 +117,8 @@ impl Node {
     #[must_use]
     pub fn log(&self, log: LogId) -> Option<&Log> {
         match log {
-            LogId::Metadata => self.controller.as_ref().map(Controller::log),
-            LogId::Replica(replica) => self.broker.log(replica),
+            LogId::METADATA => self.controller.as_ref().map(Controller::log),
+            _ => self.broker.log(log),
         }
     }
 
@@ -138,40 +138,15 @@ impl Node {
         talk: &mut Vec<Local>,
         out: &mut Vec<Effect>,
     ) {
-        use broker::Event as ToBroker;
-        use controller::Event as ToController;
         match event {
             Event::Start => self.start(now, talk, out),
-            Event::Connected { conn, host } => {
-                self.tell_broker(now, ToBroker::Connected { conn, host }, talk, out)
+            Event::Client(event) => {
+                self.tell_broker(now, broker::Event::Client(event), talk, out);
             }
-            Event::Disconnected { conn } => {
-                self.tell_broker(now, ToBroker::Disconnected { conn }, talk, out)
+            Event::Disk(event) if event.log() == LogId::METADATA => {
+                self.tell_controller(now, controller::Event::Disk(event), talk, out);
             }
-            Event::Request { conn, frame } => {
-                self.tell_broker(now, ToBroker::Request { conn, frame }, talk, out)
-            }
-            Event::Loaded { token, bytes } => {
-                self.tell_broker(now, ToBroker::Loaded { token, bytes }, talk, out)
-            }
-            Event::Stored {
-                log: LogId::Metadata,
-                token,
-            } => {
-                self.tell_controller(now, ToController::Stored { token }, talk, out);
-            }
-            Event::Stored { token, .. } => {
-                self.tell_broker(now, ToBroker::Stored { token }, talk, out)
-            }
-            Event::StoreFailed {
-                log: LogId::Metadata,
-                token,
-            } => {
-                self.tell_controller(now, ToController::StoreFailed { token }, talk, out);
-            }
-            Event::StoreFailed { token, .. } => {
-                self.tell_broker(now, ToBroker::StoreFailed { token }, talk, out)
-            }
+            Event::Disk(event) => self.tell_broker(now, broker::Event::Disk(event), talk, out),
             Event::Peer { from, message } => talk.push(Local { from, message }),
             Event::Shutdown => {
                 let mut said = core::mem::take(&mut self.said);
@@ -181,9 +156,9 @@ impl Node {
             // The controller hears last that time has passed: what the broker has to say to it,
             // a heartbeat that was due, comes before it judges who is silent.
             Event::Tick => {
-                self.tell_broker(now, ToBroker::Tick, talk, out);
+                self.tell_broker(now, broker::Event::Tick, talk, out);
                 self.hear_all(now, talk, out);
-                self.tell_controller(now, ToController::Tick, talk, out);
+                self.tell_controller(now, controller::Event::Tick, talk, out);
             }
         }
     }
@@ -208,14 +183,8 @@ impl Node {
                 self.asking.insert(id, (local.from, token));
                 self.tell_controller(now, controller::Event::Request { id, frame }, talk, out);
             }
-            Peer::Answer { token, frame } => {
-                self.tell_broker(now, broker::Event::Answered { token, frame }, talk, out);
-            }
-            Peer::Refuse { token, code } => {
-                self.tell_broker(now, broker::Event::Refused { token, code }, talk, out);
-            }
-            Peer::Metadata { batch } => {
-                self.tell_broker(now, broker::Event::Metadata { batch }, talk, out)
+            Peer::Controller(event) => {
+                self.tell_broker(now, broker::Event::Controller(event), talk, out);
             }
         }
     }
@@ -229,7 +198,8 @@ impl Node {
             .map(Controller::committed_batches)
             .unwrap_or_default();
         for batch in batches {
-            self.tell_broker(now, broker::Event::Metadata { batch }, talk, out);
+            let event = broker::Event::Controller(ControllerEvent::Metadata { batch });
+            self.tell_broker(now, event, talk, out);
         }
         self.tell_controller(now, controller::Event::Start, talk, out);
         self.tell_broker(now, broker::Event::Start, talk, out);
@@ -255,41 +225,15 @@ impl Node {
     ) {
         use broker::Effect as Said;
         for effect in said.drain(..) {
-            out.push(match effect {
+            match effect {
+                Said::Client(effect) => out.push(Effect::Client(effect)),
+                Said::Disk(effect) => out.push(Effect::Disk(effect)),
+                Said::Note(note) => out.push(Effect::Note(note)),
                 Said::Ask { token, frame } => {
-                    route(
-                        self.id(),
-                        self.controller_node,
-                        Peer::Ask { token, frame },
-                        talk,
-                        out,
-                    );
-                    continue;
+                    let message = Peer::Ask { token, frame };
+                    route(self.id(), self.controller_node, message, talk, out);
                 }
-                Said::Reply { conn, reply } => Effect::Reply { conn, reply },
-                Said::Close { conn, why } => Effect::Close { conn, why },
-                Said::Open { replica, name } => Effect::Open { replica, name },
-                Said::Remove { replica } => Effect::Remove { replica },
-                Said::Store {
-                    token,
-                    replica,
-                    ops,
-                } => Effect::Store {
-                    log: LogId::Replica(replica),
-                    token,
-                    ops,
-                },
-                Said::Load {
-                    token,
-                    replica,
-                    slice,
-                } => Effect::Load {
-                    log: LogId::Replica(replica),
-                    token,
-                    slice,
-                },
-                Said::Note(note) => Effect::Note(note),
-            });
+            }
         }
         self.said = said;
     }
@@ -310,34 +254,25 @@ impl Node {
         controller.step(now, event, &mut effects);
         for effect in effects {
             match effect {
-                Said::Store { token, ops } => out.push(Effect::Store {
-                    log: LogId::Metadata,
-                    token,
-                    ops,
-                }),
+                Said::Disk(effect) => out.push(Effect::Disk(effect)),
                 Said::Reply { id, frame } => {
                     if let Some((node, token)) = self.asking.remove(&id) {
-                        route(own, node, Peer::Answer { token, frame }, talk, out);
+                        let event = ControllerEvent::Answered { token, frame };
+                        route(own, node, Peer::Controller(event), talk, out);
                     }
                 }
                 Said::Refused { id, code } => {
                     if let Some((node, token)) = self.asking.remove(&id) {
-                        route(own, node, Peer::Refuse { token, code }, talk, out);
+                        let event = ControllerEvent::Refused { token, code };
+                        route(own, node, Peer::Controller(event), talk, out);
                     }
                 }
                 Said::Committed { batch } => {
+                    let message = Peer::Controller(ControllerEvent::Metadata { batch });
                     for peer in &self.peers {
-                        route(
-                            own,
-                            *peer,
-                            Peer::Metadata {
-                                batch: batch.clone(),
-                            },
-                            talk,
-                            out,
-                        );
+                        route(own, *peer, message.clone(), talk, out);
                     }
-                    route(own, own, Peer::Metadata { batch }, talk, out);
+                    route(own, own, message, talk, out);
                 }
             }
         }

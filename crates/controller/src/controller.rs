@@ -7,8 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Token, Uuid};
-
-use log::{Log, StoreOp};
+use log::{DiskEffect, DiskEvent, Log, LogId, StoreOp};
 use metadata::{Catalog, ConfigView, Image, MetadataRecord};
 use records::{BatchBuilder, BatchOptions};
 use sorted::SortedMap;
@@ -52,16 +51,8 @@ pub enum Event {
         /// Header and body.
         frame: Bytes,
     },
-    /// The ops of [`Effect::Store`] have been written.
-    Stored {
-        /// The order's token.
-        token: Token,
-    },
-    /// The ops could not be written, and neither were any later ones.
-    StoreFailed {
-        /// The order's token.
-        token: Token,
-    },
+    /// The disk has carried out an order for the metadata log, or could not.
+    Disk(DiskEvent),
     /// Time has passed.
     Tick,
 }
@@ -69,13 +60,8 @@ pub enum Event {
 /// An order the controller gives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Write to the metadata log's files, then say `Stored`.
-    Store {
-        /// Comes back with the completion.
-        token: Token,
-        /// What to write, in order.
-        ops: Vec<StoreOp>,
-    },
+    /// Something for the disk that has the metadata log.
+    Disk(DiskEffect),
     /// Answer a request.
     Reply {
         /// The request.
@@ -165,8 +151,12 @@ impl Controller {
         match event {
             Event::Start => self.start(now, out),
             Event::Request { id, frame } => self.request(now, id, frame, out),
-            Event::Stored { token } => self.stored(token, out),
-            Event::StoreFailed { token } => self.store_failed(now, token, out),
+            Event::Disk(DiskEvent::Stored { token, .. }) => self.stored(token, out),
+            Event::Disk(DiskEvent::StoreFailed { token, .. }) => {
+                self.store_failed(now, token, out);
+            }
+            // The metadata log is never evicted, so nothing of it is ever asked for.
+            Event::Disk(DiskEvent::Loaded { .. }) => {}
             Event::Tick => self.judge(now, out),
         }
     }
@@ -381,7 +371,8 @@ impl Controller {
             batch,
             replies,
         });
-        out.push(Effect::Store { token, ops });
+        let log = LogId::METADATA;
+        out.push(Effect::Disk(DiskEffect::Store { log, token, ops }));
     }
 
     fn stored(&mut self, token: Token, out: &mut Vec<Effect>) {

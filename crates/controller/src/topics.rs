@@ -6,10 +6,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ids::{ErrorCode, NodeId, Time, Uuid};
+use ids::{ErrorCode, METADATA_TOPIC, NodeId, Time, Uuid};
 use metadata::{
-    ConfigView, DEFAULT_SOURCE, METADATA_TOPIC, MetadataRecord, TOPIC, TOPIC_CONFIGS,
-    check_topic_config, topic_name_refusal,
+    ConfigView, DEFAULT_SOURCE, MetadataRecord, TOPIC, TOPIC_CONFIGS, check_topic_config,
+    topic_name_refusal,
 };
 use sorted::{SortedMap, SortedSet};
 use wire::Str;

@@ -28,7 +28,9 @@ pub use steps::step;
 #[cfg(debug_assertions)]
 pub use steps::steps;
 pub use time::Time;
-pub use topic::{TopicNameError, TopicPartition, check_topic_name};
+pub use topic::{
+    METADATA_TOPIC, TopicIdPartition, TopicNameError, TopicPartition, check_topic_name,
+};
 pub use uuid::Uuid;
 
 /// Defines a newtype over an integer with the traits all ids share.

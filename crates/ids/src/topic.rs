@@ -1,4 +1,4 @@
-use crate::PartitionIndex;
+use crate::{PartitionIndex, Uuid};
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -12,6 +12,45 @@ pub struct TopicPartition {
 }
 
 impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// Name of the topic whose only partition is the metadata log.
+pub const METADATA_TOPIC: &str = "__cluster_metadata";
+
+/// A partition with its topic's id, which no other topic of that name ever has: whose log a log is, on
+/// every node and for as long as there are disks. Shown as its directory is named.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TopicIdPartition {
+    /// The topic's name.
+    pub topic: Arc<str>,
+    /// The topic's id.
+    pub topic_id: Uuid,
+    /// The partition's number.
+    pub partition: PartitionIndex,
+}
+
+impl TopicIdPartition {
+    /// `__cluster_metadata-0`.
+    #[must_use]
+    pub fn metadata() -> TopicIdPartition {
+        TopicIdPartition {
+            topic: Arc::from(METADATA_TOPIC),
+            topic_id: Uuid::METADATA_TOPIC,
+            partition: PartitionIndex(0),
+        }
+    }
+
+    /// Whether it is `__cluster_metadata-0`.
+    #[must_use]
+    pub fn is_metadata(&self) -> bool {
+        self.topic_id == Uuid::METADATA_TOPIC
+    }
+}
+
+impl fmt::Display for TopicIdPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.topic, self.partition)
     }

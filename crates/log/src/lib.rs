@@ -15,6 +15,7 @@ extern crate std;
 mod append;
 mod chunk;
 mod chunks;
+mod disk;
 mod epochs;
 pub mod files;
 mod index;
@@ -34,6 +35,7 @@ mod truncate;
 
 pub use append::{Appended, Refused};
 pub use chunk::CHUNK_BYTES;
+pub use disk::{DiskEffect, DiskEvent, LogId};
 pub use epochs::{EpochEnd, EpochStart};
 pub use files::LogFile;
 pub use index::{OffsetEntry, TimeEntry};

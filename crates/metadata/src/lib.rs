@@ -43,8 +43,6 @@ pub use resource_config::{
 pub use snapshot::{Snapshot, SnapshotId};
 pub use view::{ConfigView, DEFAULT_SOURCE, Resolved, Source};
 
-/// The metadata topic's name; it has one partition.
-pub const METADATA_TOPIC: &str = "__cluster_metadata";
 /// The topic in which groups keep their offsets.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// The topic in which transactions keep their state.

@@ -1,8 +1,7 @@
 //! The files of the log directory itself: what Kafka notes there about all its logs.
 
 use crate::files::Files;
-use cluster::ReplicaName;
-use ids::{Offset, PartitionIndex, Uuid};
+use ids::{Offset, PartitionIndex, TopicIdPartition, Uuid};
 use log::files::{OffsetCheckpoint, decode_offset_checkpoint, encode_offset_checkpoint};
 use std::io;
 
@@ -109,7 +108,7 @@ impl Checkpoints {
     }
 
     /// What they say about one log.
-    pub(crate) fn of(&self, name: &ReplicaName, clean: bool) -> log::Checkpoints {
+    pub(crate) fn of(&self, name: &TopicIdPartition, clean: bool) -> log::Checkpoints {
         let key = key(name);
         let offset = |file: &OffsetCheckpoint| file.get(&key).copied().unwrap_or_default();
         log::Checkpoints {
@@ -122,7 +121,7 @@ impl Checkpoints {
 }
 
 /// A partition as the checkpoint files name it.
-pub(crate) fn key(name: &ReplicaName) -> (String, PartitionIndex) {
+pub(crate) fn key(name: &TopicIdPartition) -> (String, PartitionIndex) {
     (name.topic.to_string(), name.partition)
 }
 
@@ -182,8 +181,8 @@ pub(crate) fn join(dir: &str, name: &str) -> String {
 }
 
 /// The name of a partition's directory.
-pub(crate) fn dir_name(name: &ReplicaName) -> String {
-    format!("{}-{}", name.topic, name.partition)
+pub(crate) fn dir_name(name: &TopicIdPartition) -> String {
+    name.to_string()
 }
 
 /// Reads a directory's name as topic and partition.

@@ -6,8 +6,8 @@ use crate::place::{Found, Place};
 use crate::reader::Stretch;
 use crate::syncer::Written;
 use bytes::Bytes;
-use cluster::{Cluster, LogId, ReplicaName};
-use ids::{NodeId, PartitionIndex, Uuid};
+use cluster::{Cluster, LogId};
+use ids::{NodeId, PartitionIndex, TopicIdPartition, Uuid};
 use log::{Log, LogFile, LogSlice, StoreOp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -68,7 +68,7 @@ impl DiskStore {
         DiskStore {
             files,
             fsync,
-            logs: BTreeMap::from([(LogId::Metadata, place)]),
+            logs: BTreeMap::from([(LogId::METADATA, place)]),
             unclaimed: found
                 .into_iter()
                 .map(|found| (dir_name(&found.name), found))
@@ -102,7 +102,7 @@ impl DiskStore {
         self.unclaimed.keys().map(String::as_str)
     }
 
-    pub(crate) fn open(&mut self, log: LogId, name: &ReplicaName) -> io::Result<()> {
+    pub(crate) fn open(&mut self, log: LogId, name: &TopicIdPartition) -> io::Result<()> {
         // The controller has checked it; a path is worth checking twice.
         if ids::check_topic_name(&name.topic).is_err() || name.partition.0 < 0 {
             return Err(io::Error::other("the topic's name cannot be a directory's"));
@@ -393,7 +393,7 @@ impl DiskStore {
             let Some(log) = cluster.log(node, *id) else {
                 continue;
             };
-            if *id == LogId::Metadata {
+            if *id == LogId::METADATA {
                 continue;
             }
             let key = key(&place.name);

@@ -7,7 +7,10 @@ use crate::reader::{self, Reader, Stretch, Wanted};
 use crate::store::Store;
 use crate::syncer::{self, Failed, Syncer};
 use bytes::Bytes;
-use cluster::{Closing, Cluster, Effect, Event, LogId, Note, Reply, Volume};
+use cluster::{
+    ClientEffect, ClientEvent, Closing, Cluster, DiskEffect, DiskEvent, Effect, Event, LogId, Note,
+    Reply, Volume,
+};
 use ids::{ConnId, NodeId, Time, Token};
 use log::{LogSlice, StoreOp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -101,7 +104,7 @@ impl Driver {
             syncer: None,
             refused: BTreeSet::new(),
             failing: BTreeSet::new(),
-            names: BTreeMap::from([(LogId::Metadata, "__cluster_metadata-0".to_owned())]),
+            names: BTreeMap::from([(LogId::METADATA, "__cluster_metadata-0".to_owned())]),
             reader: None,
             measured: None,
             out: Vec::new(),
@@ -161,14 +164,16 @@ impl Driver {
     /// Tells the node a fact and carries out what it orders. Writes are not confirmed before
     /// [`Driver::commit`], so that one fsync serves many of them.
     pub fn tell(&mut self, now: Time, event: Event) {
-        if matches!(&event, Event::Request { frame, .. } if frame.starts_with(&DESCRIBE_LOG_DIRS)) {
+        if let Event::Client(ClientEvent::Request { frame, .. }) = &event
+            && frame.starts_with(&DESCRIBE_LOG_DIRS)
+        {
             self.measure(now);
         }
         let mut events = std::mem::take(&mut self.events);
         let mut effects = std::mem::take(&mut self.effects);
         events.push_back(event);
         while let Some(event) = events.pop_front() {
-            if let Event::StoreFailed { log, .. } = &event {
+            if let Event::Disk(DiskEvent::StoreFailed { log, .. }) = &event {
                 self.refused.remove(log);
             }
             self.cluster.step(now, self.node, event, &mut effects);
@@ -238,11 +243,11 @@ impl Driver {
         let mut told = BTreeSet::new();
         for (log, token) in written {
             if !failed.iter().any(|(bad, _)| *bad == log) {
-                self.tell(now, Event::Stored { log, token });
+                self.tell(now, DiskEvent::Stored { log, token }.into());
             } else if told.insert(log) {
                 // The first failure takes back all later orders of that log.
                 self.forget_written(log);
-                self.tell(now, Event::StoreFailed { log, token });
+                self.tell(now, DiskEvent::StoreFailed { log, token }.into());
             }
         }
     }
@@ -331,10 +336,11 @@ impl Driver {
 
     fn carry_out(&mut self, effect: Effect, events: &mut VecDeque<Event>) {
         match effect {
-            Effect::Reply { conn, reply } => self.reply(conn, &reply),
-            Effect::Close { conn, why } => self.out.push(Out::Close { conn, why }),
-            Effect::Open { replica, name } => {
-                let log = LogId::Replica(replica);
+            Effect::Client(ClientEffect::Reply { conn, reply }) => self.reply(conn, &reply),
+            Effect::Client(ClientEffect::Close { conn, why }) => {
+                self.out.push(Out::Close { conn, why });
+            }
+            Effect::Disk(DiskEffect::Open { log, name }) => {
                 let shown = crate::checkpoints::dir_name(&name);
                 if let Err(error) = self.store.open(log, &name) {
                     self.console
@@ -346,9 +352,11 @@ impl Driver {
                 }
                 self.names.insert(log, shown);
             }
-            Effect::Remove { replica } => self.remove(LogId::Replica(replica)),
-            Effect::Store { log, token, ops } => self.write(log, token, &ops, events),
-            Effect::Load { log, token, slice } => {
+            Effect::Disk(DiskEffect::Remove { log }) => self.remove(log),
+            Effect::Disk(DiskEffect::Store { log, token, ops }) => {
+                self.write(log, token, &ops, events);
+            }
+            Effect::Disk(DiskEffect::Load { log, token, slice }) => {
                 if !self.read_aside(log, token, &slice) {
                     let bytes = self.store.load(log, &slice);
                     events.push_back(self.loaded(log, token, &slice, bytes));
@@ -384,7 +392,7 @@ impl Driver {
                 self.say_refused(id, &error);
                 self.refused.insert(id);
                 self.forget_written(id);
-                events.push_front(Event::StoreFailed { log: id, token });
+                events.push_front(DiskEvent::StoreFailed { log: id, token }.into());
             }
         }
     }
@@ -476,7 +484,7 @@ impl Driver {
             self.say_unreadable(log, slice, &error);
             Bytes::new()
         });
-        Event::Loaded { token, bytes }
+        DiskEvent::Loaded { log, token, bytes }.into()
     }
 
     fn say_unreadable(&self, id: LogId, slice: &LogSlice, error: &io::Error) {
@@ -507,7 +515,7 @@ impl Driver {
             let own = reply.bytes.get(at..to)?;
             pieces.push(Piece::Bytes(reply.bytes.slice_ref(own)));
             at = to;
-            let id = LogId::Replica(slice.replica);
+            let id = slice.log;
             self.resolve_slice(id, &slice.slice, &mut pieces)?;
         }
         let rest = reply.bytes.slice(at.min(reply.bytes.len())..);

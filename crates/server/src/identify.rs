@@ -5,8 +5,7 @@ use crate::disk::METADATA_DIR;
 use crate::files::Files;
 use crate::open::Identity;
 use crate::settings::Refusal;
-use cluster::ReplicaName;
-use ids::{NodeId, Rng, Uuid};
+use ids::{NodeId, Rng, TopicIdPartition, Uuid};
 use log::LogFile;
 use log::files::{MetaProperties, decode_partition_metadata};
 use metadata::Image;
@@ -212,11 +211,14 @@ fn refuse_other_places(
 }
 
 /// The partitions that the metadata gives to a node, each with the log directory it is in there.
-pub(crate) fn assigned(image: &Image, node: NodeId) -> impl Iterator<Item = (ReplicaName, Uuid)> {
+pub(crate) fn assigned(
+    image: &Image,
+    node: NodeId,
+) -> impl Iterator<Item = (TopicIdPartition, Uuid)> {
     image.topics().flat_map(move |topic| {
         topic.partitions.iter().filter_map(move |(index, entry)| {
             let at = entry.replicas.iter().position(|replica| *replica == node)?;
-            let name = ReplicaName {
+            let name = TopicIdPartition {
                 topic: Arc::from(&*topic.name),
                 topic_id: topic.id,
                 partition: *index,
@@ -228,8 +230,12 @@ pub(crate) fn assigned(image: &Image, node: NodeId) -> impl Iterator<Item = (Rep
 }
 
 /// The partitions that the metadata gives to a node, and that are not among those there are.
-pub(crate) fn missing(image: &Image, node: NodeId, there: &[ReplicaName]) -> Vec<ReplicaName> {
-    let there: BTreeSet<&ReplicaName> = there.iter().collect();
+pub(crate) fn missing(
+    image: &Image,
+    node: NodeId,
+    there: &[TopicIdPartition],
+) -> Vec<TopicIdPartition> {
+    let there: BTreeSet<&TopicIdPartition> = there.iter().collect();
     let names = assigned(image, node).map(|(name, _)| name);
     names.filter(|name| !there.contains(name)).collect()
 }

@@ -43,7 +43,7 @@ impl MemoryStore {
                     length,
                 } => {
                     // The metadata log is small, and without it nothing could be deleted.
-                    if log != LogId::Metadata && self.used + u64::from(*length) > self.max {
+                    if log != LogId::METADATA && self.used + u64::from(*length) > self.max {
                         return Err(io::Error::new(
                             ErrorKind::StorageFull,
                             "the logs fill the memory that --memory-max-mb gives them",

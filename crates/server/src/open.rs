@@ -13,10 +13,8 @@ use crate::old_format;
 use crate::place::Found;
 use crate::settings::Refusal;
 use crate::store::Store;
-use cluster::{
-    BrokerConfig, ControllerConfig, MetadataLog, Node, NodeConfig, Recovered, ReplicaName,
-};
-use ids::{NodeId, Offset, PartitionIndex, Rng, Time, Uuid};
+use cluster::{BrokerConfig, ControllerConfig, MetadataLog, Node, NodeConfig, Recovered};
+use ids::{NodeId, Offset, Rng, Time, TopicIdPartition, Uuid};
 use log::files::{MetaProperties, decode_partition_metadata, encode_partition_metadata};
 use log::{Log, LogConfig, LogFile, Recovery, Report, SegmentFile, StoreOp};
 use metadata::{ConfigView, Image, Snapshot, SnapshotId};
@@ -231,7 +229,7 @@ impl Opening<'_> {
         &self,
         image: &Image,
         node: NodeId,
-        names: &[ReplicaName],
+        names: &[TopicIdPartition],
         checkpoints: &Checkpoints,
     ) {
         for name in identify::missing(image, node, names) {
@@ -253,7 +251,7 @@ impl Opening<'_> {
     }
 
     /// Says where records are gone that had been flushed, or read.
-    fn say_shorter(&self, name: &ReplicaName, log: &Log, noted: log::Checkpoints) {
+    fn say_shorter(&self, name: &TopicIdPartition, log: &Log, noted: log::Checkpoints) {
         let before = noted.recovery_point.max(noted.high_watermark);
         if log.log_end() < before {
             let (dir, end) = (dir_name(name), log.log_end());
@@ -276,11 +274,7 @@ impl Opening<'_> {
     }
 
     fn metadata_log(&mut self) -> Result<(Found, MetadataLog), Refusal> {
-        let name = ReplicaName {
-            topic: Arc::from(metadata::METADATA_TOPIC),
-            topic_id: Uuid::METADATA_TOPIC,
-            partition: PartitionIndex(0),
-        };
+        let name = TopicIdPartition::metadata();
         let failed = |error| (METADATA_DIR.to_owned(), error);
         let known = self.files.dirs().map_err(|error| (String::new(), error))?;
         if !known.iter().any(|dir| dir == METADATA_DIR) {
@@ -340,7 +334,7 @@ impl Opening<'_> {
     }
 
     /// The partitions there are directories of; says which directories are left alone.
-    fn partitions(&mut self, image: &Image) -> Opens<Vec<ReplicaName>> {
+    fn partitions(&mut self, image: &Image) -> Opens<Vec<TopicIdPartition>> {
         let mut names = Vec::new();
         let dirs = self.files.dirs();
         for dir in dirs.map_err(|error| (String::new(), error))? {
@@ -368,7 +362,7 @@ impl Opening<'_> {
                 ));
                 continue;
             };
-            names.push(ReplicaName {
+            names.push(TopicIdPartition {
                 topic: Arc::from(topic),
                 topic_id,
                 partition,
@@ -400,7 +394,7 @@ impl Opening<'_> {
     /// Rebuilds one log from its files and makes the files what the log then is.
     fn log(
         &mut self,
-        name: ReplicaName,
+        name: TopicIdPartition,
         (config, compacted): (LogConfig, bool),
         checkpoints: log::Checkpoints,
     ) -> Opens<(Found, Log)> {

@@ -3,8 +3,7 @@
 use crate::checkpoints::{join, put};
 use crate::files::Files;
 use crate::flusher::{Flush, Flushed};
-use cluster::ReplicaName;
-use ids::Offset;
+use ids::{Offset, TopicIdPartition};
 use log::files::{encode_leader_epochs, encode_partition_metadata};
 use log::{Log, LogFile, LogSlice, StoreOp};
 use std::collections::VecDeque;
@@ -13,7 +12,7 @@ use std::io;
 /// A log's place in the file system.
 #[derive(Debug)]
 pub(crate) struct Place {
-    pub(crate) name: ReplicaName,
+    pub(crate) name: TopicIdPartition,
     pub(crate) dir: String,
     /// The file that grows.
     pub(crate) active: Active,
@@ -44,7 +43,7 @@ pub(crate) struct Active {
 /// A partition's directory as recovery left it.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
-    pub(crate) name: ReplicaName,
+    pub(crate) name: TopicIdPartition,
     pub(crate) segment: Offset,
     pub(crate) length: u64,
     pub(crate) recovery_point: Offset,
@@ -52,7 +51,7 @@ pub(crate) struct Found {
 
 impl Found {
     /// A directory that is made anew.
-    pub(crate) fn new(name: ReplicaName) -> Found {
+    pub(crate) fn new(name: TopicIdPartition) -> Found {
         Found {
             name,
             segment: Offset(0),

@@ -155,7 +155,7 @@ mod tests {
         };
         assert!(stretch(0, 10).is_warm());
         let load = Wanted::Load {
-            log: LogId::Metadata,
+            log: LogId::METADATA,
             token: Token(7),
             slice: LogSlice {
                 segment: Offset(0),

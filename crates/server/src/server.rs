@@ -10,7 +10,7 @@ use crate::console::Console;
 use crate::driver::{Driver, Out};
 use crate::frames::Frames;
 use crate::settings::{Refusal, Settings};
-use cluster::{Closing, Event};
+use cluster::{ClientEvent, Closing, Event};
 use ids::{ConnId, Time};
 use mio::event::Source;
 use mio::net::{TcpListener, UnixStream};
@@ -326,7 +326,8 @@ impl Server {
         let connection = Connection::new(stream, peer, frames, now, unsent);
         self.connections.insert(conn, connection);
         let host = Arc::from(peer.ip().to_string());
-        self.driver.tell(now, Event::Connected { conn, host });
+        self.driver
+            .tell(now, ClientEvent::Connected { conn, host }.into());
     }
 
     fn woken(&mut self, conn: ConnId, event: &mio::event::Event) {
@@ -366,7 +367,9 @@ impl Server {
                 return;
             }
             match connection.next_frame() {
-                Ok(Some(frame)) => self.driver.tell(now, Event::Request { conn, frame }),
+                Ok(Some(frame)) => self
+                    .driver
+                    .tell(now, ClientEvent::Request { conn, frame }.into()),
                 Ok(None) => match connection.receive(&mut self.scratch, now) {
                     Received::More => {}
                     Received::Drained => return,
@@ -430,7 +433,8 @@ impl Server {
         self.held.remove(&conn);
         if let Some(mut connection) = self.connections.remove(&conn) {
             let _ = connection.stream.deregister(self.poll.registry());
-            self.driver.tell(now, Event::Disconnected { conn });
+            self.driver
+                .tell(now, ClientEvent::Disconnected { conn }.into());
         }
     }
 

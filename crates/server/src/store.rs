@@ -5,7 +5,8 @@ use crate::memory::MemoryStore;
 use crate::reader::Stretch;
 use crate::syncer::Written;
 use bytes::Bytes;
-use cluster::{LogId, ReplicaName, Volume};
+use cluster::{LogId, Volume};
+use ids::TopicIdPartition;
 use log::{Log, LogSlice, StoreOp};
 use std::io::{self, ErrorKind};
 
@@ -20,7 +21,7 @@ pub enum Store {
 
 impl Store {
     /// A replica begins: what follows names it by its id.
-    pub(crate) fn open(&mut self, log: LogId, name: &ReplicaName) -> io::Result<()> {
+    pub(crate) fn open(&mut self, log: LogId, name: &TopicIdPartition) -> io::Result<()> {
         match self {
             Store::Memory(_) => Ok(()),
             Store::Disk(disk) => disk.open(log, name),

@@ -7,13 +7,13 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use ids::{NodeId, Offset, Time};
+use ids::{NodeId, Offset, Time, TopicIdPartition};
 use log::{Log, LogSlice, StoreOp};
 use records::Batches;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sorted::{SortedMap, SortedSet};
-use world::{LogName, Restored, Scenario, World};
+use world::{Restored, Scenario, World, log_key};
 
 use crate::clock::{CLOCK_MS, Clock};
 use crate::owner::Owned;
@@ -78,12 +78,12 @@ pub(crate) struct Replica {
 /// A workspace that this tab owns, and what it holds.
 pub(crate) struct Disk {
     owned: Owned,
-    replicas: SortedMap<(NodeId, LogName), Replica>,
+    replicas: SortedMap<(NodeId, TopicIdPartition), Replica>,
     /// Deletes that the next turn takes along.
     pub(crate) doomed: Vec<LogRange>,
     /// Rows of replicas that recovery has cut: what was lost is said once.
     cut: Vec<(String, Option<Vec<u8>>)>,
-    dirty: SortedSet<(NodeId, LogName)>,
+    dirty: SortedSet<(NodeId, TopicIdPartition)>,
     /// Something of the world has been gathered.
     begun: bool,
     scenario: String,
@@ -329,7 +329,7 @@ impl Disk {
     pub(crate) fn found(
         &mut self,
         node: NodeId,
-        name: LogName,
+        name: TopicIdPartition,
         replica: Replica,
         log: &Log,
         cut: bool,
@@ -394,8 +394,9 @@ impl Disk {
     fn take_writes(&mut self, world: &mut World) {
         if !std::mem::replace(&mut self.begun, true) {
             // What a world's beginning writes is not noted; there is this one log then.
-            self.replica(&METADATA);
-            self.dirty.insert(METADATA);
+            let id = metadata_log();
+            self.replica(&id);
+            self.dirty.insert(id);
         }
         for write in world.take_writes() {
             let id = (write.node, write.name);
@@ -420,10 +421,10 @@ impl Disk {
         }
     }
 
-    fn replica(&mut self, id: &(NodeId, LogName)) -> &mut Replica {
+    fn replica(&mut self, id: &(NodeId, TopicIdPartition)) -> &mut Replica {
         self.replicas
             .entry(id.clone())
-            .or_insert_with(|| Replica::new(&id.1.key(id.0)))
+            .or_insert_with(|| Replica::new(&log_key(id.0, &id.1)))
     }
 
     fn add_world(&mut self, world: &World, changed: bool, turn: &mut Turn) {
@@ -467,7 +468,7 @@ impl Disk {
     pub(crate) async fn read(
         &self,
         node: NodeId,
-        name: &LogName,
+        name: &TopicIdPartition,
         slice: &LogSlice,
     ) -> Result<Bytes, StoreError> {
         let Some(replica) = self.replicas.get(&(node, name.clone())) else {
@@ -496,7 +497,9 @@ impl Disk {
 }
 
 /// The metadata log of the first node.
-pub(crate) const METADATA: (NodeId, LogName) = (NodeId(1), LogName::Metadata);
+pub(crate) fn metadata_log() -> (NodeId, TopicIdPartition) {
+    (NodeId(1), TopicIdPartition::metadata())
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,15 +1,15 @@
 //! Opening a workspace: the world that its logs hold, or a new one.
 
 use bytes::Bytes;
-use ids::{NodeId, Offset, Time};
+use ids::{NodeId, Offset, Time, TopicIdPartition};
 use log::{Checkpoints, Log, LogConfig, LogFile, Lookup, Recovery, Report};
 use records::{Batches, Stop};
 use sorted::SortedMap;
-use world::{LogName, MetadataLog, RecoveredLog, ReplicaName, Scenario, World};
+use world::{MetadataLog, RecoveredLog, Scenario, World, log_key};
 
 use crate::clock::Clock;
 use crate::owner::Owned;
-use crate::persist::{CLOCK, Disk, METADATA, REPLICA, Replica, Row, WORLD};
+use crate::persist::{CLOCK, Disk, REPLICA, Replica, Row, WORLD, metadata_log};
 use crate::push::{Failure, NoticeCode, Params};
 use crate::stage::Pace;
 use crate::store::{Keys, Layout, LogRange, MAX_DELETE_KEYS, Store};
@@ -117,17 +117,17 @@ struct Reading {
 impl Reading {
     /// The metadata log first: it says which logs there are.
     async fn read(&mut self, store: &Store) -> Result<(), Failure> {
-        let (node, name) = METADATA;
+        let (node, name) = metadata_log();
         let metadata = self.replica(store, node, name).await?;
         let image = MetadataLog::from(metadata).image();
         for topic in image.topics() {
             for (partition, state) in &topic.partitions {
                 for node in &state.replicas {
-                    let name = LogName::Replica(ReplicaName {
+                    let name = TopicIdPartition {
                         topic: topic.name.clone(),
                         topic_id: topic.id,
                         partition: *partition,
-                    });
+                    };
                     self.replica(store, *node, name).await?;
                 }
             }
@@ -144,9 +144,9 @@ impl Reading {
         &mut self,
         store: &Store,
         node: NodeId,
-        name: LogName,
+        name: TopicIdPartition,
     ) -> Result<Log, Failure> {
-        let key = name.key(node);
+        let key = log_key(node, &name);
         let offsets = self.keys.replicas.remove(&key).unwrap_or_default();
         let row = self.rows.get(&format!("{REPLICA}{key}"));
         let row: Option<Row> = row.and_then(|row| Row::read(row));
@@ -180,7 +180,7 @@ impl Reading {
             damaged,
         } = feed.finish(&key);
         // The metadata log is small, and everything is read from it.
-        if name != LogName::Metadata {
+        if !name.is_metadata() {
             log.evict(RECOVERED_BYTES.saturating_sub(self.hot));
             self.hot = self.hot.saturating_add(log.hot_bytes());
         }
@@ -195,14 +195,16 @@ impl Reading {
         Ok(log)
     }
 
-    fn note_cuts(&mut self, name: &LogName, log: &Log, report: &Report, damaged: Option<String>) {
-        let text = match name {
-            LogName::Metadata => "__cluster_metadata-0".to_string(),
-            LogName::Replica(name) => format!("{}-{}", name.topic, name.partition),
-        };
+    fn note_cuts(
+        &mut self,
+        name: &TopicIdPartition,
+        log: &Log,
+        report: &Report,
+        damaged: Option<String>,
+    ) {
         let mut cut = |at: u64, bytes: String, why: &str| {
             self.cuts.push(Params::from([
-                ("log", text.clone()),
+                ("log", name.to_string()),
                 ("at", at.to_string()),
                 ("bytes", bytes),
                 ("why", why.to_string()),
@@ -269,15 +271,15 @@ struct Fed {
 }
 
 impl<'a> Feed<'a> {
-    fn new(name: &LogName, row: &'a Row, now: Time) -> Feed<'a> {
-        let config = match name {
-            LogName::Metadata => LogConfig {
+    fn new(name: &TopicIdPartition, row: &'a Row, now: Time) -> Feed<'a> {
+        let config = match name.is_metadata() {
+            true => LogConfig {
                 retention_ms: -1,
                 retention_bytes: -1,
                 delete: false,
                 ..LogConfig::default()
             },
-            LogName::Replica(_) => LogConfig::default(),
+            false => LogConfig::default(),
         };
         let checkpoints = Checkpoints {
             clean: false,

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use ids::Time;
+use ids::{Time, TopicIdPartition};
 use sorted::{SortedMap, SortedSet};
 use wasm_bindgen::JsValue;
-use world::{Command, Input, Note, Redone, ReplicaName, Said, World};
+use world::{Command, Input, Note, Redone, Said, World};
 
 use crate::browser::{Alarm, MessagePort, now};
 use crate::ports::{Arrived, Ports};
@@ -583,7 +583,7 @@ impl Session {
     }
 }
 
-fn of_partition(name: &ReplicaName, more: (&'static str, String)) -> Params {
+fn of_partition(name: &TopicIdPartition, more: (&'static str, String)) -> Params {
     let partition = ("partition", name.partition.to_string());
     Params::from([("topic", name.topic.to_string()), partition, more])
 }

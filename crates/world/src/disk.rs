@@ -6,8 +6,8 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use cluster::{LogId, ReplicaName};
-use ids::NodeId;
+use cluster::LogId;
+use ids::{NodeId, TopicIdPartition};
 use log::{Log, LogFile, StoreOp};
 use sorted::SortedMap;
 
@@ -16,25 +16,11 @@ pub(crate) const WRITE_MICROS: u64 = 50;
 /// Bytes written between two looks at how much room there is.
 const MEASURE_BYTES: u64 = 1 << 20;
 
-/// Whose log it is, for as long as the world lasts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogName {
-    /// `__cluster_metadata-0`.
-    Metadata,
-    /// A partition's replica.
-    Replica(ReplicaName),
-}
-
-impl LogName {
-    /// The key under which a node's log is kept: made of what the metadata log says, and
-    /// nothing else, so that the metadata log alone tells which logs there are.
-    #[must_use]
-    pub fn key(&self, node: NodeId) -> String {
-        match self {
-            LogName::Metadata => format!("{node}/{}/0", ids::Uuid::METADATA_TOPIC),
-            LogName::Replica(name) => format!("{node}/{}/{}", name.topic_id, name.partition),
-        }
-    }
+/// The key under which a node's log is kept: made of what the metadata log says, and nothing else,
+/// so that the metadata log alone tells which logs there are.
+#[must_use]
+pub fn log_key(node: NodeId, name: &TopicIdPartition) -> String {
+    format!("{node}/{}/{}", name.topic_id, name.partition)
 }
 
 /// A write that the shell is to keep, in order.
@@ -42,8 +28,8 @@ impl LogName {
 pub struct DiskWrite {
     /// The node.
     pub node: NodeId,
-    /// The log's lasting name.
-    pub name: LogName,
+    /// Whose log.
+    pub name: TopicIdPartition,
     /// What was written; `None` when the whole log is gone. Its bytes are in the log
     /// ([`crate::World::stored_log`]).
     pub op: Option<StoreOp>,
@@ -52,11 +38,11 @@ pub struct DiskWrite {
 /// One node's disk.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
-    names: SortedMap<LogId, LogName>,
-    ids: SortedMap<LogName, LogId>,
-    files: SortedMap<(LogName, LogFile), Vec<u8>>,
+    names: SortedMap<LogId, TopicIdPartition>,
+    ids: SortedMap<TopicIdPartition, LogId>,
+    files: SortedMap<(TopicIdPartition, LogFile), Vec<u8>>,
     /// Logs of a node that does not run.
-    pub(crate) kept: SortedMap<LogName, Log>,
+    pub(crate) kept: SortedMap<TopicIdPartition, Log>,
     /// The last append found no room.
     full: bool,
     /// Bytes that the world had written when the logs were measured last.
@@ -64,27 +50,27 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn open(&mut self, log: LogId, name: LogName) {
+    pub(crate) fn open(&mut self, log: LogId, name: TopicIdPartition) {
         self.ids.insert(name.clone(), log);
         self.names.insert(log, name);
     }
 
-    pub(crate) fn name(&self, log: LogId) -> Option<&LogName> {
+    pub(crate) fn name(&self, log: LogId) -> Option<&TopicIdPartition> {
         self.names.get(&log)
     }
 
     /// How the running node calls a log.
-    pub(crate) fn id(&self, name: &LogName) -> Option<LogId> {
+    pub(crate) fn id(&self, name: &TopicIdPartition) -> Option<LogId> {
         self.ids.get(name).copied()
     }
 
     /// The logs of a running node.
-    pub(crate) fn open_logs(&self) -> impl Iterator<Item = (LogId, &LogName)> {
+    pub(crate) fn open_logs(&self) -> impl Iterator<Item = (LogId, &TopicIdPartition)> {
         self.names.iter().map(|(id, name)| (*id, name))
     }
 
     /// Forgets which ids the logs have: the node is gone and its next life gives new ones.
-    pub(crate) fn close_all(&mut self) -> SortedMap<LogId, LogName> {
+    pub(crate) fn close_all(&mut self) -> SortedMap<LogId, TopicIdPartition> {
         self.ids.clear();
         core::mem::take(&mut self.names)
     }
@@ -125,7 +111,7 @@ impl Disk {
         }
     }
 
-    pub(crate) fn remove(&mut self, log: LogId) -> Option<LogName> {
+    pub(crate) fn remove(&mut self, log: LogId) -> Option<TopicIdPartition> {
         let name = self.names.remove(&log)?;
         self.ids.remove(&name);
         self.files.retain(|(of, _), _| *of != name);
@@ -133,7 +119,7 @@ impl Disk {
     }
 
     /// A small file of a log.
-    pub(crate) fn file(&self, name: &LogName, file: LogFile) -> Option<&Vec<u8>> {
+    pub(crate) fn file(&self, name: &TopicIdPartition, file: LogFile) -> Option<&Vec<u8>> {
         self.files.get(&(name.clone(), file))
     }
 }

@@ -1,13 +1,12 @@
 //! Looking into a log: records as consumers get them, and a batch as it lies there.
 
-use crate::disk::LogName;
 use crate::world::World;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use client::partitioner::explain;
-use ids::{NodeId, Offset, PartitionIndex};
+use ids::{NodeId, Offset, PartitionIndex, TopicIdPartition};
 use log::{Log, LogSlice, Lookup};
 use records::spans::record_spans;
 use records::{Compression, Header, decompress};
@@ -114,7 +113,7 @@ pub enum Looked<T> {
 #[derive(Clone, Debug)]
 pub struct Look {
     node: NodeId,
-    name: LogName,
+    name: TopicIdPartition,
     partitions: i32,
     log: Log,
 }
@@ -158,7 +157,7 @@ impl World {
 impl Look {
     /// Whose log it is: where the bytes that are not in memory are to be found.
     #[must_use]
-    pub fn place(&self) -> (NodeId, &LogName) {
+    pub fn place(&self) -> (NodeId, &TopicIdPartition) {
         (self.node, &self.name)
     }
 

@@ -36,11 +36,11 @@ mod world;
 
 pub use actors::ActorId;
 pub use ask::Answer;
-pub use cluster::{LogId, MetadataLog, Note, ReplicaName};
+pub use cluster::{LogId, MetadataLog, Note};
 pub use command::{
     Acks, Codec, Command, GroupChange, How, KeyMode, Line, PartitionerSpec, ProducerChange,
 };
-pub use disk::{DiskWrite, LogName};
+pub use disk::{DiskWrite, log_key};
 pub use frames::SentFrame;
 pub use history::Redone;
 pub use inspect::{BatchView, Inspection, Look, Looked, Partitioning, RecordView, Span};

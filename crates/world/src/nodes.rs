@@ -1,6 +1,6 @@
 //! Starting and killing brokers: what a disk holds is all that is left of one.
 
-use crate::disk::{Disk, LogName};
+use crate::disk::Disk;
 use crate::network::{FIRST_PORT, LATENCY_MICROS};
 use crate::queue::Happening;
 use crate::said::Said;
@@ -9,10 +9,8 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use cluster::{
-    BrokerConfig, ControllerConfig, Event, LogId, Node, NodeConfig, Recovered, ReplicaName,
-};
-use ids::{NodeId, Offset, Rng, Time, Uuid};
+use cluster::{BrokerConfig, ControllerConfig, Event, LogId, Node, NodeConfig, Recovered};
+use ids::{NodeId, Offset, Rng, Time, TopicIdPartition, Uuid};
 use log::files::encode_leader_epochs;
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Recovery, Report};
 use sorted::SortedMap;
@@ -36,17 +34,14 @@ impl State {
         let now = self.now;
         let disk = self.disks.entry(id).or_default();
         let mut kept = core::mem::take(&mut disk.kept);
-        let metadata = match kept.remove(&LogName::Metadata) {
+        let metadata = match kept.remove(&TopicIdPartition::metadata()) {
             Some(log) => log,
             None => Log::new(metadata_config(), Offset(0), now),
         };
-        let recovered = kept.into_iter().filter_map(|(name, log)| match name {
-            LogName::Replica(name) => Some(Recovered { name, log }),
-            LogName::Metadata => None,
-        });
+        let recovered = kept.into_iter().map(|(name, log)| Recovered { name, log });
         let recovered: Vec<Recovered> = recovered.collect();
         if id == CONTROLLER {
-            disk.open(LogId::Metadata, LogName::Metadata);
+            disk.open(LogId::METADATA, TopicIdPartition::metadata());
         }
         let incarnation = Uuid::random(&mut self.rng);
         let broker = BrokerConfig {
@@ -108,30 +103,28 @@ impl State {
         }
         // What no partition has claimed yet lies on the disk as it did.
         for (name, log) in node.broker().unclaimed() {
-            disk.kept
-                .insert(LogName::Replica(name.clone()), log.clone());
+            disk.kept.insert(name.clone(), log.clone());
         }
         self.said.extend(cuts);
     }
 
     /// A log, whether its node runs or not.
-    pub(crate) fn stored_log(&self, node: NodeId, name: &LogName) -> Option<&Log> {
+    pub(crate) fn stored_log(&self, node: NodeId, name: &TopicIdPartition) -> Option<&Log> {
         let disk = self.disks.get(&node)?;
         match self.cluster.node(node) {
             Some(running) => match disk.id(name) {
                 Some(id) => running.log(id),
                 None => {
                     let mut unclaimed = running.broker().unclaimed();
-                    let same = |of: &ReplicaName| *name == LogName::Replica(of.clone());
-                    unclaimed.find(|(of, _)| same(of)).map(|(_, log)| log)
+                    unclaimed.find(|(of, _)| *of == name).map(|(_, log)| log)
                 }
             },
             None => disk.kept.get(name),
         }
     }
 
-    /// Every log of every node, with its lasting name.
-    pub(crate) fn stored_logs(&self) -> Vec<(NodeId, LogName)> {
+    /// Every log of every node, with whose it is.
+    pub(crate) fn stored_logs(&self) -> Vec<(NodeId, TopicIdPartition)> {
         let named = self.disks.iter().flat_map(|(node, disk)| {
             let names = disk.open_logs().map(|(_, name)| name);
             names
@@ -168,7 +161,13 @@ pub(crate) fn metadata_config() -> LogConfig {
 
 /// Rebuilds a log from what is written of it, as a broker does that was killed; with what was ordered
 /// and not confirmed when that was `done`.
-fn recover(disk: &Disk, name: &LogName, log: &Log, done: bool, now: Time) -> (Log, Report) {
+fn recover(
+    disk: &Disk,
+    name: &TopicIdPartition,
+    log: &Log,
+    done: bool,
+    now: Time,
+) -> (Log, Report) {
     let checkpoints = Checkpoints {
         log_start: log.log_start(),
         ..Checkpoints::default()
@@ -207,13 +206,9 @@ fn recover(disk: &Disk, name: &LogName, log: &Log, done: bool, now: Time) -> (Lo
 }
 
 /// What a recovery gave up, for people.
-pub(crate) fn said(name: &LogName, report: &Report) -> Vec<Said> {
-    let log = match name {
-        LogName::Metadata => "__cluster_metadata-0".to_string(),
-        LogName::Replica(name) => alloc::format!("{}-{}", name.topic, name.partition),
-    };
+pub(crate) fn said(name: &TopicIdPartition, report: &Report) -> Vec<Said> {
     let cut = |cut: &log::Cut| Said::Cut {
-        log: log.clone(),
+        log: name.to_string(),
         file: cut.file.name(),
         at: cut.position,
         bytes: cut.bytes,

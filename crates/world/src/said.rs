@@ -5,8 +5,7 @@ use alloc::string::String;
 use bytes::Bytes;
 use client::io::Input as ToClient;
 use cluster::Note;
-use cluster::ReplicaName;
-use ids::{NodeId, Offset};
+use ids::{NodeId, Offset, TopicIdPartition};
 
 /// Something for those outside the world.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,14 +59,14 @@ pub enum Said {
     /// A log of a topic that is not internal goes on in a new segment.
     Rolled {
         /// Topic and partition.
-        name: ReplicaName,
+        name: TopicIdPartition,
         /// The segment's base offset.
         offset: Offset,
     },
     /// The oldest segments of a log of a topic that is not internal were deleted.
     Deleted {
         /// Topic and partition.
-        name: ReplicaName,
+        name: TopicIdPartition,
         /// Records below are gone.
         below: Offset,
     },

@@ -2,7 +2,7 @@
 
 use crate::actors::{Actor, ActorId, Owed};
 use crate::apply::Reset;
-use crate::disk::{Disk, DiskWrite, LogName, WRITE_MICROS};
+use crate::disk::{Disk, DiskWrite, WRITE_MICROS};
 use crate::frames::Frames;
 use crate::network::{FIRST_PORT, LATENCY_MICROS, Network};
 use crate::queue::{Happening, Life, Queue};
@@ -16,7 +16,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 use client::io::{Input as ToClient, LinkId, Output};
-use cluster::{Cluster, Effect, Event, LogId, Reply};
+use cluster::{
+    ClientEffect, ClientEvent, Cluster, DiskEffect, DiskEvent, Effect, Event, LogId, Reply,
+};
 use ids::{ConnId, NodeId, Offset, Rng, Time, Token};
 use log::{LogFile, LogSlice, StoreOp};
 use sorted::SortedMap;
@@ -40,7 +42,7 @@ pub(crate) struct State {
     pub(crate) trace: Trace,
     /// Bytes that nodes wait for: not yet asked of the shell, and asked.
     pub(crate) owed: Vec<Owed>,
-    pub(crate) awaited: Vec<(NodeId, Token)>,
+    pub(crate) awaited: Vec<(NodeId, LogId, Token)>,
     /// The groups that have been placed.
     pub(crate) groups: SortedMap<String, GroupSpec>,
     /// Topics of the scenario that are not created yet.
@@ -214,6 +216,10 @@ impl State {
         self.queue.push(at, Happening::Node { node, life, event });
     }
 
+    fn plan_client(&mut self, at: Time, node: NodeId, event: ClientEvent) {
+        self.plan(at, node, Event::Client(event));
+    }
+
     /// Whether a node waits for bytes; nothing happens meanwhile.
     pub(crate) fn waits(&self) -> bool {
         !(self.owed.is_empty() && self.awaited.is_empty())
@@ -228,7 +234,7 @@ impl State {
         *self.lives.entry(node).or_insert(0) += 1;
         self.node_wakes.remove(&node);
         self.owed.retain(|owed| owed.node != node);
-        self.awaited.retain(|(of, _)| *of != node);
+        self.awaited.retain(|(of, ..)| *of != node);
     }
 
     fn wake_node(&mut self, node: NodeId) {
@@ -245,21 +251,34 @@ impl State {
 
     fn carry_out(&mut self, node: NodeId, effect: Effect) {
         match effect {
-            Effect::Reply { conn, reply } => self.send_reply(node, conn, &reply),
-            Effect::Close { conn, why } => {
+            Effect::Client(effect) => self.carry_to_client(node, effect),
+            Effect::Disk(effect) => self.carry_to_disk(node, effect),
+            Effect::Send { to, message } => {
+                let at = self.now.plus_micros(LATENCY_MICROS);
+                let from = node;
+                self.plan(at, to, Event::Peer { from, message });
+            }
+            Effect::Note(note) => self.said.push(Said::Note { node, note }),
+        }
+    }
+
+    fn carry_to_client(&mut self, node: NodeId, effect: ClientEffect) {
+        match effect {
+            ClientEffect::Reply { conn, reply } => self.send_reply(node, conn, &reply),
+            ClientEffect::Close { conn, .. } => {
                 self.trace.number(1 << 32 | conn.0);
-                let _ = why;
                 if let Some((actor, link)) = self.network.close(node, conn) {
                     let at = self.now.plus_micros(LATENCY_MICROS);
                     self.queue.push(at, Happening::Closed { actor, link });
                 }
             }
-            Effect::Open { replica, name } => {
-                let disk = self.disks.entry(node).or_default();
-                disk.open(LogId::Replica(replica), LogName::Replica(name));
-            }
-            Effect::Remove { replica } => {
-                let log = LogId::Replica(replica);
+        }
+    }
+
+    fn carry_to_disk(&mut self, node: NodeId, effect: DiskEffect) {
+        match effect {
+            DiskEffect::Open { log, name } => self.disks.entry(node).or_default().open(log, name),
+            DiskEffect::Remove { log } => {
                 let name = self.disks.entry(node).or_default().remove(log);
                 if let Some(name) = name
                     && self.keeps_writes
@@ -268,21 +287,15 @@ impl State {
                     self.writes.push(DiskWrite { node, name, op });
                 }
             }
-            Effect::Store { log, token, ops } => self.store(node, log, token, ops),
+            DiskEffect::Store { log, token, ops } => self.store(node, log, token, ops),
             // Bytes that are not in memory come from the shell, in no time at all: the world
             // stands still meanwhile.
-            Effect::Load { log, token, slice } => self.owed.push(Owed {
+            DiskEffect::Load { log, token, slice } => self.owed.push(Owed {
                 node,
                 log,
                 token,
                 slice,
             }),
-            Effect::Send { to, message } => {
-                let at = self.now.plus_micros(LATENCY_MICROS);
-                let from = node;
-                self.plan(at, to, Event::Peer { from, message });
-            }
-            Effect::Note(note) => self.said.push(Said::Note { node, note }),
         }
     }
 
@@ -308,12 +321,11 @@ impl State {
             }
         }
         let at = self.now.plus_micros(WRITE_MICROS);
-        let done = if has_room {
-            Event::Stored { log, token }
-        } else {
-            Event::StoreFailed { log, token }
+        let done = match has_room {
+            true => DiskEvent::Stored { log, token },
+            false => DiskEvent::StoreFailed { log, token },
         };
-        self.plan(at, node, done);
+        self.plan(at, node, Event::Disk(done));
     }
 
     /// The disks have no bound any more.
@@ -328,7 +340,7 @@ impl State {
         let appends = ops.iter().any(|op| matches!(op, StoreOp::Append { .. }));
         let Some(max) = self
             .disk_bytes
-            .filter(|_| appends && log != LogId::Metadata)
+            .filter(|_| appends && log != LogId::METADATA)
         else {
             return true;
         };
@@ -345,10 +357,10 @@ impl State {
     /// Says that a segment was begun, or that the oldest ones were deleted.
     fn tell_of_segments(&mut self, node: NodeId, log: LogId, ops: &[StoreOp]) {
         let name = self.disks.get(&node).and_then(|disk| disk.name(log));
-        let Some(LogName::Replica(name)) = name else {
+        let Some(name) = name else {
             return;
         };
-        if metadata::is_internal(&name.topic) {
+        if name.is_metadata() || metadata::is_internal(&name.topic) {
             return;
         }
         for op in ops {
@@ -398,7 +410,7 @@ impl State {
         for slice in &reply.slices {
             frame.put_slice(&reply.bytes[at..slice.at as usize]);
             at = slice.at as usize;
-            let log = self.cluster.log(node, LogId::Replica(slice.replica));
+            let log = self.cluster.log(node, slice.log);
             for piece in log
                 .and_then(|log| log.slice_bytes(&slice.slice))
                 .into_iter()
@@ -459,13 +471,13 @@ impl State {
                 self.trace.bytes(&frame);
                 self.frames.note(self.now, id, &frame);
                 if let Some((node, conn)) = self.network.node_end(id, link) {
-                    self.plan(soon, node, Event::Request { conn, frame });
+                    self.plan_client(soon, node, ClientEvent::Request { conn, frame });
                 }
             }
             Output::Disconnect { link } => {
                 if let Some((node, conn)) = self.network.node_end(id, link) {
                     self.network.close(node, conn);
-                    self.plan(soon, node, Event::Disconnected { conn });
+                    self.plan_client(soon, node, ClientEvent::Disconnected { conn });
                 }
             }
             Output::Stdout(text) => self.say(id, TerminalText::Out(text)),
@@ -507,7 +519,7 @@ impl State {
         }
         let conn = self.network.connect(actor, link, node);
         let host = Arc::from("127.0.0.1");
-        self.plan(at, node, Event::Connected { conn, host });
+        self.plan_client(at, node, ClientEvent::Connected { conn, host });
         self.queue.push(
             at.plus_micros(LATENCY_MICROS),
             Happening::Connected { actor, link },

@@ -5,7 +5,7 @@ use crate::trace::Trace;
 use alloc::format;
 use alloc::string::{String, ToString};
 use client::io::Input as ToClient;
-use cluster::{Cluster, Event, LogId};
+use cluster::{ClientEvent, Cluster, DiskEvent, Event, LogId};
 use ids::{NodeId, Time};
 
 pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Event) {
@@ -13,15 +13,15 @@ pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Ev
     trace.number(u64::from(node.0.unsigned_abs()));
     match event {
         Event::Start => trace.number(1),
-        Event::Connected { conn, .. } => trace.number(2 << 40 | conn.0),
-        Event::Disconnected { conn } => trace.number(3 << 40 | conn.0),
-        Event::Request { conn, frame } => {
+        Event::Client(ClientEvent::Connected { conn, .. }) => trace.number(2 << 40 | conn.0),
+        Event::Client(ClientEvent::Disconnected { conn }) => trace.number(3 << 40 | conn.0),
+        Event::Client(ClientEvent::Request { conn, frame }) => {
             trace.number(4 << 40 | conn.0);
             trace.bytes(frame);
         }
-        Event::Stored { token, .. } => trace.number(5 << 40 | token.0),
-        Event::StoreFailed { token, .. } => trace.number(6 << 40 | token.0),
-        Event::Loaded { token, bytes } => {
+        Event::Disk(DiskEvent::Stored { token, .. }) => trace.number(5 << 40 | token.0),
+        Event::Disk(DiskEvent::StoreFailed { token, .. }) => trace.number(6 << 40 | token.0),
+        Event::Disk(DiskEvent::Loaded { token, bytes, .. }) => {
             trace.number(7 << 40 | token.0);
             trace.bytes(bytes);
         }
@@ -98,9 +98,9 @@ pub(crate) fn trace_input(trace: &mut Trace, now: Time, actor: ActorId, input: &
 pub(crate) fn event_words(event: &Event) -> String {
     match event {
         Event::Start => "starts".to_string(),
-        Event::Connected { conn, .. } => format!("is connected by {}", conn.0),
-        Event::Disconnected { conn } => format!("is left by {}", conn.0),
-        Event::Request { conn, frame } => {
+        Event::Client(ClientEvent::Connected { conn, .. }) => format!("is connected by {}", conn.0),
+        Event::Client(ClientEvent::Disconnected { conn }) => format!("is left by {}", conn.0),
+        Event::Client(ClientEvent::Request { conn, frame }) => {
             let api = crate::frames::api_of(frame);
             let (key, version) = api.unwrap_or((-1, -1));
             let name = wire::api_table::api(key).map_or("request", |api| api.name);
@@ -110,9 +110,11 @@ pub(crate) fn event_words(event: &Event) -> String {
                 conn.0
             )
         }
-        Event::Stored { log, token } => format!("has stored {log:?} {}", token.0),
-        Event::StoreFailed { log, token } => format!("could not store {log:?} {}", token.0),
-        Event::Loaded { token, bytes } => {
+        Event::Disk(DiskEvent::Stored { log, token }) => format!("has stored {log:?} {}", token.0),
+        Event::Disk(DiskEvent::StoreFailed { log, token }) => {
+            format!("could not store {log:?} {}", token.0)
+        }
+        Event::Disk(DiskEvent::Loaded { token, bytes, .. }) => {
             format!("has loaded {} bytes for {}", bytes.len(), token.0)
         }
         Event::Peer { from, .. } => format!("hears node {from}"),

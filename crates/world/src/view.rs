@@ -1,7 +1,6 @@
 //! What the stage shows, as plain JSON and nothing else.
 
 use crate::command::Acks;
-use crate::disk::LogName;
 use crate::scenario::{GroupSpec, ProducerSpec, TopicSpec};
 use crate::state::State;
 use crate::world::World;
@@ -9,8 +8,8 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use cluster::{Broker, LogId};
-use ids::{NodeId, Offset, PartitionIndex};
+use cluster::Broker;
+use ids::{NodeId, Offset, PartitionIndex, TopicIdPartition};
 use log::Log;
 use metadata::{Partition, TOPIC, Topic, is_internal};
 use serde::Serialize;
@@ -264,12 +263,12 @@ impl State {
         Some(self.leader_replica(topic, partition)?.2)
     }
 
-    /// The leader's replica of a partition: its node, its lasting name, its log.
+    /// The leader's replica of a partition: its node, whose log it is, the log.
     pub(crate) fn leader_replica(
         &self,
         topic: &str,
         partition: PartitionIndex,
-    ) -> Option<(NodeId, &LogName, &Log)> {
+    ) -> Option<(NodeId, &TopicIdPartition, &Log)> {
         let leader = self
             .any_broker()?
             .image()
@@ -281,7 +280,7 @@ impl State {
             brokers.filter(|broker| leader.is_none_or(|leader| broker.config().node == leader));
         holders.find_map(|broker| {
             let (node, id) = (broker.config().node, broker.find_replica(topic, partition)?);
-            let name = self.disks.get(&node)?.name(LogId::Replica(id))?;
+            let name = self.disks.get(&node)?.name(id)?;
             Some((node, name, broker.log(id)?))
         })
     }

@@ -2,7 +2,7 @@
 
 use crate::actors::{Actor, ActorId, For, Member, Outside, ProducerActor, Terminal};
 use crate::command::{Command, How};
-use crate::disk::{Disk, DiskWrite, LogName};
+use crate::disk::{Disk, DiskWrite};
 use crate::history::History;
 use crate::nodes::CONTROLLER;
 use crate::said::Said;
@@ -15,8 +15,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use client::io::Input as ToClient;
 use client::tools::split_line;
-use cluster::Event;
-use ids::{NodeId, Time, Token};
+use cluster::{DiskEvent, Event, LogId};
+use ids::{NodeId, Time, Token, TopicIdPartition};
 use log::{Log, LogSlice};
 
 /// Something that comes into the world from outside. Inputs are journaled.
@@ -81,7 +81,7 @@ pub struct RecoveredLog {
     /// The node it belongs to.
     pub node: NodeId,
     /// Whose log it is.
-    pub name: LogName,
+    pub name: TopicIdPartition,
     /// The log as recovery left it.
     pub log: Log,
 }
@@ -91,8 +91,8 @@ pub struct RecoveredLog {
 pub struct Restored {
     /// The node.
     pub node: NodeId,
-    /// The log's lasting name.
-    pub name: LogName,
+    /// Whose log.
+    pub name: TopicIdPartition,
     /// Comes back with the bytes.
     pub token: Token,
     /// Which bytes.
@@ -269,7 +269,7 @@ impl World {
 
     /// A log as the present has it, whether its node runs or not; `None` when it is gone.
     #[must_use]
-    pub fn stored_log(&self, node: NodeId, name: &LogName) -> Option<&Log> {
+    pub fn stored_log(&self, node: NodeId, name: &TopicIdPartition) -> Option<&Log> {
         self.present().stored_log(node, name)
     }
 
@@ -282,12 +282,13 @@ impl World {
             let disk = self.state.disks.get(&owed.node);
             let Some(name) = disk.and_then(|disk| disk.name(owed.log)).cloned() else {
                 // The log is gone: the node learns that there is nothing to read.
-                let (token, bytes) = (owed.token, Bytes::new());
-                self.state
-                    .tell_node(owed.node, Event::Loaded { token, bytes });
+                let (log, token, bytes) = (owed.log, owed.token, Bytes::new());
+                let event = Event::Disk(DiskEvent::Loaded { log, token, bytes });
+                self.state.tell_node(owed.node, event);
                 continue;
             };
-            self.state.awaited.push((owed.node, owed.token));
+            let awaited = (owed.node, owed.log, owed.token);
+            self.state.awaited.push(awaited);
             named.push(Restored {
                 node: owed.node,
                 name,
@@ -310,11 +311,13 @@ impl World {
     /// Answers what [`World::owed`] asked for; empty bytes when they cannot be read.
     pub fn loaded(&mut self, node: NodeId, token: Token, bytes: Bytes) {
         let awaited = &mut self.state.awaited;
-        let Some(at) = awaited.iter().position(|of| *of == (node, token)) else {
+        let of = |(of, _, which): &(NodeId, LogId, Token)| (*of, *which) == (node, token);
+        let Some(at) = awaited.iter().position(of) else {
             return;
         };
-        awaited.remove(at);
-        self.state.tell_node(node, Event::Loaded { token, bytes });
+        let (_, log, _) = awaited.remove(at);
+        let event = Event::Disk(DiskEvent::Loaded { log, token, bytes });
+        self.state.tell_node(node, event);
         if !self.state.waits() {
             self.play_on();
         }

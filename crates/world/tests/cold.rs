@@ -2,15 +2,15 @@
 
 use brooklet_world as world;
 use bytes::Bytes;
-use ids::{NodeId, Time};
+use ids::{NodeId, Time, TopicIdPartition};
 use log::LogSlice;
 use std::collections::BTreeMap;
-use world::{Command, Input, LogName, Looked, Scenario, World};
+use world::{Command, Input, Looked, Scenario, World};
 
 /// A shell that keeps every log's bytes, and lets the world keep as few as it can.
 struct Shell {
     world: World,
-    stored: BTreeMap<(NodeId, LogName, i64), Vec<u8>>,
+    stored: BTreeMap<(NodeId, TopicIdPartition, i64), Vec<u8>>,
     loads: u64,
     evicts: bool,
 }
@@ -54,7 +54,7 @@ impl Shell {
         }
     }
 
-    fn read(&mut self, node: NodeId, name: &LogName, slice: &LogSlice) -> Bytes {
+    fn read(&mut self, node: NodeId, name: &TopicIdPartition, slice: &LogSlice) -> Bytes {
         self.loads += 1;
         let stored = &self.stored[&(node, name.clone(), slice.segment.0)];
         let from = slice.position as usize;
@@ -169,11 +169,11 @@ fn an_undone_deletion_brings_back_records_that_are_only_in_the_store() {
 fn the_logs_of_a_stopped_broker_are_still_stored() {
     let mut shell = Shell::new(false);
     shell.run(5_000);
-    let end = |shell: &Shell, name: &LogName| {
+    let end = |shell: &Shell, name: &TopicIdPartition| {
         let log = shell.world.stored_log(NodeId(1), name);
         log.map(|log| log.log_end())
     };
-    let mut names: Vec<LogName> = shell
+    let mut names: Vec<TopicIdPartition> = shell
         .stored
         .keys()
         .map(|(_, name, _)| name.clone())

@@ -2,10 +2,10 @@
 
 use brooklet_world as world;
 use bytes::Bytes;
-use ids::{NodeId, Offset, Time};
+use ids::{NodeId, Offset, Time, TopicIdPartition};
 use log::{Checkpoints, Log, LogConfig, LogSlice, Recovery};
 use std::collections::BTreeMap;
-use world::{LogName, RecoveredLog, Scenario, World};
+use world::{RecoveredLog, Scenario, World};
 
 fn scenario() -> Scenario {
     Scenario::parse(include_str!("orders.json")).expect("a scenario")
@@ -50,8 +50,8 @@ fn a_restored_world_shows_all_it_has_at_once() {
     old.keep_writes();
     let end = old.now().plus_millis(3_000);
     while old.run_until(end, 10_000) > 0 {}
-    let mut names: BTreeMap<(NodeId, LogName), ()> = BTreeMap::new();
-    names.insert((NodeId(1), LogName::Metadata), ());
+    let mut names: BTreeMap<(NodeId, TopicIdPartition), ()> = BTreeMap::new();
+    names.insert((NodeId(1), TopicIdPartition::metadata()), ());
     names.extend(
         old.take_writes()
             .into_iter()

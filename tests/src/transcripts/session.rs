@@ -4,7 +4,7 @@ use crate::direct::Direct;
 use bytes::Bytes;
 use client::io::{Input, LinkId, Output};
 use client::tools::{Env, Tool, files_named, split_line};
-use cluster::Event;
+use cluster::ClientEvent;
 use ids::{ConnId, Rng};
 use std::collections::{BTreeMap, VecDeque};
 use wire::incremental_alter_configs_request::{
@@ -212,7 +212,7 @@ impl Session {
     pub fn kill(&mut self, id: CommandId) {
         let command = self.commands.remove(&id).expect("a command that runs");
         for conn in command.links.into_values() {
-            self.core.step(Event::Disconnected { conn });
+            self.core.step(ClientEvent::Disconnected { conn });
         }
     }
 
@@ -334,7 +334,7 @@ impl Command {
             },
             Output::Disconnect { link } => {
                 if let Some(conn) = self.links.remove(&link) {
-                    core.step(Event::Disconnected { conn });
+                    core.step(ClientEvent::Disconnected { conn });
                 }
             }
             Output::Stdout(bytes) => self.said.stdout += &super::printable(&bytes),
@@ -342,7 +342,7 @@ impl Command {
             Output::Exit(code) => {
                 self.said.exit = Some(code);
                 for (_, conn) in std::mem::take(&mut self.links) {
-                    core.step(Event::Disconnected { conn });
+                    core.step(ClientEvent::Disconnected { conn });
                 }
             }
         }

@@ -14,14 +14,14 @@ mod session;
 pub(crate) use session::Sessions;
 
 use crate::broker::{Broker, Cx, Handled, encode};
-use crate::event::{Effect, ReplicaId, Reply};
+use crate::event::{Effect, Reply};
 use crate::replicas::{Replica, epoch_refusal};
 use crate::waiting::{Caller, Parked, WaitId};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Time, Uuid};
-use log::{Log, LogSlice, Read};
+use log::{Log, LogId, LogSlice, Read};
 use metadata::Partition;
 use session::{Resolved, SessionId};
 use sorted::SortedSet;
@@ -59,7 +59,7 @@ impl Wanted {
 pub(crate) struct PendingFetch {
     ask: Ask,
     /// The replicas under whose `readers` it is noted.
-    at: Vec<ReplicaId>,
+    at: Vec<LogId>,
     /// When it is answered with whatever is there.
     until: Time,
 }
@@ -78,11 +78,11 @@ struct Ask {
 /// One look at all partitions.
 struct Look {
     topics: Vec<FetchableTopicResponse>,
-    slices: Vec<(ReplicaId, LogSlice)>,
+    slices: Vec<(LogId, LogSlice)>,
     bytes: u64,
     urgent: bool,
     /// Bytes that have to be loaded before the answer is whole.
-    cold: Vec<(ReplicaId, LogSlice)>,
+    cold: Vec<(LogId, LogSlice)>,
 }
 
 pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest) -> Handled {
@@ -103,7 +103,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
             ErrorCode::UNKNOWN_SERVER_ERROR,
         ));
     }
-    let look = broker.look(&ask, cx.caller.version);
+    let look = broker.look(&ask, cx.caller.version, None);
     if look.cold.is_empty() && (max_wait == 0 || look.is_enough(&ask)) {
         return Handled::Reply(broker.answer_fetch(&cx.caller, &ask, look));
     }
@@ -164,7 +164,7 @@ impl Broker {
         })
     }
 
-    fn find_wanted(&self, wanted: &Wanted, version: i16) -> Option<ReplicaId> {
+    fn find_wanted(&self, wanted: &Wanted, version: i16) -> Option<LogId> {
         if version >= 13 {
             let topic = self.image.topic_by_id(wanted.topic_id)?;
             return self.replicas.find(&topic.name, wanted.partition);
@@ -172,7 +172,8 @@ impl Broker {
         self.replicas.find(&wanted.topic, wanted.partition)
     }
 
-    fn look(&self, ask: &Ask, version: i16) -> Look {
+    /// What there is to answer with; `unreadable` is a log of which bytes were loaded in vain.
+    fn look(&self, ask: &Ask, version: i16, unreadable: Option<LogId>) -> Look {
         let mut look = Look {
             topics: Vec::new(),
             slices: Vec::new(),
@@ -183,7 +184,7 @@ impl Broker {
         let mut left = i64::from(ask.max_bytes).max(0);
         for wanted in &*ask.wanted {
             let cold_before = look.cold.len();
-            let data = self.look_at(ask, wanted, version, left, &mut look);
+            let data = self.look_at(ask, wanted, version, left, unreadable, &mut look);
             let cold = look.cold.get(cold_before..).unwrap_or_default();
             // What is loaded is meant for this answer, so that a request loads no more than it may get.
             let loading: i64 = cold.iter().map(|(_, slice)| i64::from(slice.length)).sum();
@@ -202,9 +203,10 @@ impl Broker {
         wanted: &Wanted,
         version: i16,
         left: i64,
+        unreadable: Option<LogId>,
         look: &mut Look,
     ) -> PartitionData {
-        let (id, replica) = match self.readable(ask, wanted, version) {
+        let (id, replica) = match self.readable(ask, wanted, version, unreadable) {
             Ok(found) => found,
             Err(refused) => return *refused,
         };
@@ -269,7 +271,8 @@ impl Broker {
         ask: &Ask,
         wanted: &Wanted,
         version: i16,
-    ) -> Result<(ReplicaId, &Replica), Box<PartitionData>> {
+        unreadable: Option<LogId>,
+    ) -> Result<(LogId, &Replica), Box<PartitionData>> {
         let index = wanted.partition;
         let unknown = |code| Box::new(refusal(index, code, Some(Vec::new())));
         let topic = if version >= 13 {
@@ -289,7 +292,7 @@ impl Broker {
             return Err(Box::new(with_leader(data, partition, version)));
         };
         let code = match epoch_refusal(wanted.current_epoch, replica.epoch) {
-            None if self.is_unreadable(id) => ErrorCode::KAFKA_STORAGE_ERROR,
+            None if unreadable == Some(id) => ErrorCode::KAFKA_STORAGE_ERROR,
             None => return Ok((id, replica)),
             Some(code) => code,
         };
@@ -332,8 +335,15 @@ impl Broker {
             .collect()
     }
 
-    /// Something has changed for a parked fetch: answers it if that is enough.
-    pub(crate) fn retry_fetch(&mut self, now: Time, id: WaitId, out: &mut Vec<Effect>) {
+    /// Something has changed for a parked fetch: answers it if that is enough. Bytes of the log
+    /// `unreadable` were loaded in vain.
+    pub(crate) fn retry_fetch(
+        &mut self,
+        now: Time,
+        id: WaitId,
+        unreadable: Option<LogId>,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(waiter) = self.waiting.get(id) else {
             return;
         };
@@ -341,7 +351,7 @@ impl Broker {
             return;
         };
         let (ask, until, caller) = (fetch.ask.clone(), fetch.until, waiter.caller);
-        let look = self.look(&ask, caller.version);
+        let look = self.look(&ask, caller.version, unreadable);
         if !look.cold.is_empty() {
             for (replica, slice) in look.cold {
                 self.order_load(replica, slice, out);
@@ -370,7 +380,7 @@ impl Broker {
         fetch: PendingFetch,
         out: &mut Vec<Effect>,
     ) {
-        let look = self.look(&fetch.ask, caller.version);
+        let look = self.look(&fetch.ask, caller.version, None);
         if look.cold.is_empty() {
             self.forget_fetch(id, &fetch);
             let reply = self.answer_fetch(caller, &fetch.ask, look);

@@ -8,12 +8,12 @@
 //! Left out: asking as a follower.
 
 use crate::broker::{Broker, Cx, Handled};
-use crate::event::{Effect, ReplicaId};
+use crate::event::Effect;
 use crate::replicas::epoch_refusal;
 use crate::waiting::{Caller, Parked, WaitId};
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex};
-use log::{Log, LogSlice, Lookup};
+use log::{Log, LogId, LogSlice, Lookup};
 use records::{BatchView, decompress};
 use sorted::SortedMap;
 use wire::Str;
@@ -37,14 +37,14 @@ const LOAD_TIMEOUT_MS: u64 = 30_000;
 pub(crate) struct PendingListOffsets {
     request: ListOffsetsRequest,
     /// The replicas under whose `readers` it is noted.
-    at: Vec<ReplicaId>,
+    at: Vec<LogId>,
 }
 
 /// Why a partition has no answer.
 enum Miss {
     Refused(ErrorCode),
     /// These bytes must be in memory first.
-    Cold(ReplicaId, LogSlice),
+    Cold(LogId, LogSlice),
 }
 
 impl From<ErrorCode> for Miss {
@@ -55,7 +55,7 @@ impl From<ErrorCode> for Miss {
 
 pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ListOffsetsRequest) -> Handled {
     let mut cold = Vec::new();
-    let answer = answer(broker, cx.caller.version, &request, &mut cold);
+    let answer = answer(broker, cx.caller.version, &request, None, &mut cold);
     if cold.is_empty() {
         return cx.reply(&answer);
     }
@@ -77,8 +77,14 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ListOffsetsR
 }
 
 impl Broker {
-    /// Bytes have come that a parked request may have waited for.
-    pub(crate) fn retry_list_offsets(&mut self, id: WaitId, out: &mut Vec<Effect>) {
+    /// Bytes have come that a parked request may have waited for, or those of the log `unreadable`
+    /// were loaded in vain.
+    pub(crate) fn retry_list_offsets(
+        &mut self,
+        id: WaitId,
+        unreadable: Option<LogId>,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(waiter) = self.waiting.get(id) else {
             return;
         };
@@ -87,7 +93,8 @@ impl Broker {
         };
         let caller = waiter.caller;
         let mut cold = Vec::new();
-        let answer = answer(self, caller.version, &pending.request, &mut cold);
+        let (version, request) = (caller.version, &pending.request);
+        let answer = answer(self, version, request, unreadable, &mut cold);
         if cold.is_empty() {
             if let Some(waiter) = self.waiting.remove(id)
                 && let Parked::ListOffsets(pending) = waiter.parked
@@ -111,7 +118,8 @@ impl Broker {
         out: &mut Vec<Effect>,
     ) {
         self.forget_list_offsets(id, pending);
-        let answer = answer(self, caller.version, &pending.request, &mut Vec::new());
+        let (version, request) = (caller.version, &pending.request);
+        let answer = answer(self, version, request, None, &mut Vec::new());
         self.finish_with(caller, &answer, out);
     }
 
@@ -129,7 +137,8 @@ fn answer(
     broker: &Broker,
     version: i16,
     request: &ListOffsetsRequest,
-    cold: &mut Vec<(ReplicaId, LogSlice)>,
+    unreadable: Option<LogId>,
+    cold: &mut Vec<(LogId, LogSlice)>,
 ) -> ListOffsetsResponse {
     let mut topics = Vec::with_capacity(request.topics.len());
     let mut times: SortedMap<(&Str, i32), u32> = SortedMap::new();
@@ -142,7 +151,7 @@ fn answer(
         let mut partitions = Vec::new();
         for ask in &topic.partitions {
             let result = match times.remove(&(&topic.name, ask.partition_index)) {
-                Some(1) => find(broker, version, request, &topic.name, ask),
+                Some(1) => find(broker, version, request, unreadable, &topic.name, ask),
                 Some(_) => Err(Miss::Refused(ErrorCode::INVALID_REQUEST)),
                 // A partition named twice is answered once.
                 None => continue,
@@ -200,6 +209,7 @@ fn find(
     broker: &Broker,
     version: i16,
     request: &ListOffsetsRequest,
+    unreadable: Option<LogId>,
     topic: &str,
     ask: &ListOffsetsPartition,
 ) -> Result<Found, Miss> {
@@ -218,7 +228,7 @@ fn find(
     if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch) {
         return Err(code.into());
     }
-    if broker.is_unreadable(id) {
+    if unreadable == Some(id) {
         return Err(ErrorCode::KAFKA_STORAGE_ERROR.into());
     }
     let log = &replica.log;
@@ -244,7 +254,7 @@ fn find(
 
 /// The first record of a batch that is late enough; without a timestamp, the batch's latest record.
 fn by_timestamp(
-    id: ReplicaId,
+    id: LogId,
     log: &Log,
     found: Lookup,
     timestamp: Option<i64>,

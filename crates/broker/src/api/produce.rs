@@ -10,14 +10,14 @@
 //! claim, as in Kafka; compressed anew, its records keep their own times, where Kafka gives them the batch's.
 
 use crate::broker::{Broker, Cx, Handled, encode};
-use crate::event::{Closing, Effect, ReplicaId};
+use crate::event::{Closing, Effect};
 use crate::replicas::{AppendRules, Awaiter, TopicSlot};
 use crate::waiting::{Caller, Parked, WaitId};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{ErrorCode, Mutant, Offset, PartitionIndex, Time, is_planted};
-use log::{Log, Refused};
+use log::{Log, LogId, Refused};
 use metadata::is_internal;
 use records::{Invalid, Rules};
 use wire::Str;
@@ -62,7 +62,7 @@ enum Outcome {
     /// The partition's answer is final.
     Now(PartitionProduceResponse),
     /// The answer holds once the log is stored, or committed, up to an offset.
-    When(PartitionProduceResponse, ReplicaId, Offset),
+    When(PartitionProduceResponse, LogId, Offset),
 }
 
 pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ProduceRequest) -> Handled {
@@ -265,7 +265,7 @@ fn writable(
     acks: i16,
     (topic, slot): (&str, Option<TopicSlot>),
     partition: PartitionIndex,
-) -> Result<ReplicaId, ErrorCode> {
+) -> Result<LogId, ErrorCode> {
     let id = slot.and_then(|slot| broker.replicas.find_in(slot, partition));
     let id = id.filter(|id| broker.leads(*id));
     let id = id.ok_or_else(|| broker.led_refusal(topic, partition))?;

@@ -26,20 +26,27 @@ enum Piece {
 
 impl Broker {
     /// Replays a partition's log from where it stopped, as far as its bytes are in memory.
-    pub(super) fn replay(&mut self, now: Time, partition: PartitionIndex, out: &mut Vec<Effect>) {
+    /// What is not is loaded, unless that has just failed and it is not readable.
+    pub(super) fn replay(
+        &mut self,
+        now: Time,
+        partition: PartitionIndex,
+        is_readable: bool,
+        out: &mut Vec<Effect>,
+    ) {
         loop {
             let Some(shard) = self.coordinator.shards.get(&partition) else {
                 return;
             };
             let replica = shard.replica;
-            let (from, failed) = match shard.loading {
+            let (from, may_load) = match shard.loading {
                 Loading::Done => return,
-                Loading::From(from) => (from, self.is_unreadable(replica)),
-                Loading::Failed(from) => (from, false),
+                Loading::From(from) => (from, is_readable),
+                Loading::Failed(from) => (from, true),
             };
             let next = match self.next_piece(partition, from) {
                 // Bytes that could not be read are asked for again by the next request only.
-                Piece::Cold(_) if failed => Loading::Failed(from),
+                Piece::Cold(_) if !may_load => Loading::Failed(from),
                 Piece::Cold(slice) => {
                     self.set_loading(partition, Loading::From(from));
                     self.order_load(replica, slice, out);
@@ -229,11 +236,11 @@ impl Coordinator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::ReplicaId;
     use ::records::{BatchBuilder, BatchOptions};
     use codecs::Compression;
     use group::State;
     use ids::Rng;
+    use log::LogId;
 
     /// A partition of `__consumer_offsets` as Kafka 4.3.1 wrote it: a classic group, a simple one,
     /// one of KIP-848, a deleted one, and one that commits in transactions.
@@ -246,7 +253,7 @@ mod tests {
     fn replayed(bytes: &[u8]) -> Coordinator {
         let mut coordinator = Coordinator::new(Rng::new(1));
         let shard = super::super::Shard {
-            replica: ReplicaId(0),
+            replica: LogId(0),
             loading: Loading::Done,
         };
         coordinator.shards.insert(AT, shard);

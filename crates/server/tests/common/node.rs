@@ -6,7 +6,7 @@ use super::recorder::Recorder;
 use super::{Lines, produce_request};
 use brooklet_server::{Driver, Fsync, Identity, Out, Refusal, open_dir};
 use bytes::{Bytes, BytesMut};
-use cluster::Event;
+use cluster::{ClientEvent, Event};
 use ids::{ConnId, PartitionIndex, Time};
 use std::sync::Arc;
 use wire::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
@@ -56,7 +56,7 @@ impl Node {
             node.tell(Event::Tick);
         }
         let host = Arc::from("127.0.0.1");
-        node.tell(Event::Connected { conn: CONN, host });
+        node.tell(ClientEvent::Connected { conn: CONN, host });
         Ok(node)
     }
 
@@ -70,8 +70,8 @@ impl Node {
         self.driver.close().unwrap();
     }
 
-    pub fn tell(&mut self, event: Event) {
-        self.driver.tell(self.now, event);
+    pub fn tell(&mut self, event: impl Into<Event>) {
+        self.driver.tell(self.now, event.into());
         self.driver.commit(self.now);
     }
 
@@ -84,8 +84,8 @@ impl Node {
             client_id: None,
         };
         let frame = wire::encode_request(&header, request).unwrap();
-        self.driver
-            .tell(self.now, Event::Request { conn: CONN, frame });
+        let event = ClientEvent::Request { conn: CONN, frame };
+        self.driver.tell(self.now, event.into());
     }
 
     /// The answers that have come since the last call.
