@@ -139,7 +139,6 @@ pub fn open_dir(
         console,
         now,
         cache_bytes,
-        share: cache_bytes,
     };
     let meta = identify(opening.files, identity, &mut rng)?;
     let config = identity.node_config(&mut rng, &meta);
@@ -179,8 +178,17 @@ struct Opening<'a> {
     console: &'a Console,
     now: Time,
     cache_bytes: u64,
-    /// Bytes of each log that stay in memory.
-    share: u64,
+}
+
+/// How one log is rebuilt.
+struct How {
+    config: LogConfig,
+    compacted: bool,
+    checkpoints: log::Checkpoints,
+    /// Bytes of it that are in memory while it is read, ...
+    reading_bytes: u64,
+    /// ... and those that stay.
+    staying_bytes: u64,
 }
 
 impl Opening<'_> {
@@ -209,7 +217,7 @@ impl Opening<'_> {
         };
         let names = self.partitions(&image)?;
         self.say_missing(&image, meta.node_id, &names, &checkpoints);
-        self.share = self.cache_bytes / (names.len().max(1) as u64);
+        let share = self.cache_bytes / (names.len().max(1) as u64);
         let mut logs = Vec::new();
         for name in names {
             let config = recovery_config(&view, &name.topic);
@@ -217,7 +225,14 @@ impl Opening<'_> {
             let policy = policy.map(|key| view.topic(&name.topic, key).value);
             let compacted = policy.is_none_or(|policy| policy.contains("compact"));
             let noted = checkpoints.of(&name, clean);
-            let (found, log) = self.log(name.clone(), (config, compacted), noted)?;
+            let how = How {
+                config,
+                compacted,
+                checkpoints: noted,
+                reading_bytes: self.cache_bytes / 2,
+                staying_bytes: share,
+            };
+            let (found, log) = self.log(name.clone(), &how)?;
             self.say_shorter(&name, &log, noted);
             logs.push((found, log));
         }
@@ -288,15 +303,14 @@ impl Opening<'_> {
             return Ok((Found::new(name), log.into()));
         }
         // Small and precious: always checked whole, and all of it stays in memory.
-        let (share, cache_bytes) = (self.share, self.cache_bytes);
-        (self.share, self.cache_bytes) = (u64::MAX, u64::MAX);
-        let opened = self.log(
-            name,
-            (LogConfig::default(), true),
-            log::Checkpoints::default(),
-        );
-        (self.share, self.cache_bytes) = (share, cache_bytes);
-        let (mut found, mut log) = opened?;
+        let how = How {
+            config: LogConfig::default(),
+            compacted: true,
+            checkpoints: log::Checkpoints::default(),
+            reading_bytes: u64::MAX,
+            staying_bytes: u64::MAX,
+        };
+        let (mut found, mut log) = self.log(name, &how)?;
         let snapshot = self.snapshot(log.log_start()).map_err(failed)?;
         let end = snapshot.as_ref().map(|snapshot| snapshot.id().end);
         if let Some(end) = end.filter(|&end| end > log.log_end()) {
@@ -392,18 +406,12 @@ impl Opening<'_> {
     }
 
     /// Rebuilds one log from its files and makes the files what the log then is.
-    fn log(
-        &mut self,
-        name: TopicIdPartition,
-        (config, compacted): (LogConfig, bool),
-        checkpoints: log::Checkpoints,
-    ) -> Opens<(Found, Log)> {
+    fn log(&mut self, name: TopicIdPartition, how: &How) -> Opens<(Found, Log)> {
         let dir = dir_name(&name);
         let failed = |error| (dir.clone(), error);
         let listed = leftovers::settle(self.files, &dir, self.console).map_err(failed)?;
-        let recovery_point = checkpoints.recovery_point;
         let (mut log, report) = loop {
-            match self.recover(&dir, &listed, config.clone(), checkpoints)? {
+            match self.recover(&dir, &listed, how)? {
                 Ok(recovered) => break recovered,
                 Err(snapshot) => {
                     let path = join(&dir, &LogFile::Snapshot(snapshot).name());
@@ -416,7 +424,7 @@ impl Opening<'_> {
         };
         self.refuse_old_format(&dir, &report)?;
         let first = log.segment_sizes().next().map(|(base, _)| base);
-        for (from, to) in report.gaps.iter().filter(|_| !compacted) {
+        for (from, to) in report.gaps.iter().filter(|_| !how.compacted) {
             let unless = match Some(*to) == first {
                 true => "unless retention was deleting them, ",
                 false => "",
@@ -437,13 +445,13 @@ impl Opening<'_> {
             ));
         }
         self.apply(&dir, &report.ops).map_err(failed)?;
-        log.evict(self.share);
+        log.evict(how.staying_bytes);
         let (segment, length) = log.segment_sizes().last().unwrap_or_default();
         let found = Found {
             name,
             segment,
             length: u64::from(length),
-            recovery_point: recovery_point.min(log.log_end()),
+            recovery_point: how.checkpoints.recovery_point.min(log.log_end()),
         };
         Ok((found, log))
     }
@@ -453,10 +461,9 @@ impl Opening<'_> {
         &mut self,
         dir: &str,
         listed: &[(String, u64)],
-        config: LogConfig,
-        checkpoints: log::Checkpoints,
+        how: &How,
     ) -> Opens<Result<(Log, Report), Offset>> {
-        let mut recovery = Recovery::new(config, checkpoints, self.now);
+        let mut recovery = Recovery::new(how.config.clone(), how.checkpoints, self.now);
         let mut segments = Vec::new();
         for (file, length) in listed {
             match LogFile::parse(file) {
@@ -483,7 +490,7 @@ impl Opening<'_> {
                 return Ok(Err(snapshot));
             }
             recovery.segment(base);
-            self.feed(&mut recovery, &path, length)?;
+            self.feed(&mut recovery, &path, length, how.reading_bytes)?;
         }
         Ok(Ok(recovery.finish()))
     }
@@ -521,7 +528,13 @@ impl Opening<'_> {
         Ok(recovery.resume(&head, tail))
     }
 
-    fn feed(&mut self, recovery: &mut Recovery, path: &str, length: u64) -> Opens<()> {
+    fn feed(
+        &mut self,
+        recovery: &mut Recovery,
+        path: &str,
+        length: u64,
+        bytes_max: u64,
+    ) -> Opens<()> {
         let mut at = 0;
         while at < length {
             let piece = self.files.read(path, at, PIECE_BYTES);
@@ -531,7 +544,7 @@ impl Opening<'_> {
             }
             at += piece.len() as u64;
             recovery.bytes(piece);
-            recovery.evict(self.cache_bytes / 2);
+            recovery.evict(bytes_max);
         }
         Ok(())
     }
