@@ -12,6 +12,7 @@ extern crate alloc;
 extern crate std;
 
 mod cluster;
+mod link;
 mod node;
 
 pub use broker::{
@@ -20,5 +21,6 @@ pub use broker::{
 };
 pub use cluster::{Cluster, Effect, Event, Peer};
 pub use controller::{Controller, ControllerConfig, MetadataLog};
+pub use link::{Endpoint, LinkEffect, LinkEvent, LinkId};
 pub use log::{DiskEffect, DiskEvent, LogId};
 pub use node::{Node, NodeConfig};
