@@ -143,7 +143,7 @@ pub(crate) fn wasm_tests() -> Outcome<Tally> {
     // (nodejs/node#46777): its ordinary calls do not.
     let node = "'node','--no-warnings','--no-turbo-fast-api-calls'";
     let runner = format!("target.{WASI_TARGET}.runner=[{node},{script:?}]");
-    let mut arguments = vec!["test", "--locked", "--no-fail-fast", "--lib", "--tests"];
+    let mut arguments = vec!["test", "--locked", "--no-fail-fast", "--tests"];
     arguments.extend(["--target", WASI_TARGET, "--config", &runner]);
     let names = core_crates()?.all;
     arguments.extend(names.iter().flat_map(|name| ["-p", name.as_str()]));
