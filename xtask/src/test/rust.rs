@@ -220,3 +220,32 @@ fn dependencies() -> Outcome<BTreeMap<String, Vec<String>>> {
         .map(|package| (name_of(package), needs_of(package)))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is built from outside, each with its features.
+    fn outside(which: &[&str]) -> BTreeSet<String> {
+        let list = "tree --locked --prefix none --edges normal,build --format";
+        let mut arguments: Vec<&str> = list.split(' ').collect();
+        arguments.push("{p} [{f}]");
+        arguments.extend(which);
+        let text = answer("cargo", &arguments).expect("cargo lists what it builds");
+        let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
+        let ours = |line: &&str| line.starts_with("brooklet") || line.starts_with("xtask");
+        let outside = lines.filter(|line| !line.is_empty() && !ours(line));
+        outside.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn nothing_that_xtask_is_made_of_is_compiled_again_for_the_tests() {
+        let workspace = outside(&["--workspace"]);
+        let twice: Vec<String> = outside(&["-p", "xtask"])
+            .difference(&workspace)
+            .cloned()
+            .collect();
+        let advice = "name it with the workspace's features in xtask/Cargo.toml";
+        assert!(twice.is_empty(), "{advice}: {twice:?}");
+    }
+}
