@@ -61,6 +61,6 @@ fn the_page_completes_from_the_tools_own_tables() {
     assert!(
         found == fresh,
         "web/state/tools.json is not what the tools take; renew it with\n\
-         BROOKLET_RENEW=1 cargo test -p brooklet-tests --test completions"
+         BROOKLET_RENEW=1 cargo test -p brooklet-tests completions"
     );
 }

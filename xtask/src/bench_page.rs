@@ -9,7 +9,6 @@ use crate::build;
 use crate::process::command;
 use crate::root;
 use crate::serve::Server;
-use crate::test::imports;
 use crate::trouble::{Outcome, Trouble};
 
 pub(crate) fn run() -> Outcome {
@@ -18,7 +17,7 @@ pub(crate) fn run() -> Outcome {
     let server = Server::bind(root().join("dist"), 0)?;
     let url = server.url();
     std::thread::spawn(move || server.run());
-    let core = imports::core_alone()?;
+    let core = build::core_alone()?;
     let mut speed = command("node", &["tests/core-imports/speed.mjs"]);
     measured(speed.arg(core))?;
     let mut frames = command("node", &["tests/e2e/frames.mjs", &url]);

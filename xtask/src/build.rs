@@ -17,6 +17,14 @@ use crate::trouble::{Outcome, Trouble};
 /// The target of what the browser runs.
 pub(crate) const BROWSER_TARGET: &str = "wasm32-unknown-unknown";
 
+/// Builds the native command `brooklet` and says where it is. Of just what the workspace's tests are made of: for
+/// itself, cargo would choose fewer features of what comes from outside, and compile all that rests on it anew.
+pub(crate) fn native() -> Outcome<PathBuf> {
+    let arguments = ["build", "--locked", "--workspace", "--bin", "brooklet"];
+    must_run("brooklet", &mut command("cargo", &arguments))?;
+    Ok(target().join("debug/brooklet"))
+}
+
 /// One step of the build: its title, and what does it.
 type Step = (&'static str, fn() -> Outcome<Did>);
 
@@ -86,11 +94,21 @@ fn profile_flag() -> &'static str {
 
 /// The core as cargo built it.
 fn built() -> PathBuf {
+    module("brooklet_wasm.wasm")
+}
+
+fn module(file: &str) -> PathBuf {
     let folder = if is_quick() { "wasm-quick" } else { "wasm" };
-    target()
-        .join(BROWSER_TARGET)
-        .join(folder)
-        .join("brooklet_wasm.wasm")
+    target().join(BROWSER_TARGET).join(folder).join(file)
+}
+
+/// The whole core as a module without the browser's shell. In one go with the page's, both are of the same crates,
+/// compiled once, and the linker works on both at a time.
+pub(crate) fn core_alone() -> Outcome<PathBuf> {
+    setup::rust_target(BROWSER_TARGET)?;
+    let mut cargo = core_build();
+    must_run("core-alone", cargo.args(["-p", "brooklet-core-imports"]))?;
+    Ok(module("brooklet_core_imports.wasm"))
 }
 
 /// Where the page takes the core from: its bindings, and both of its halves.

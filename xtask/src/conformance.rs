@@ -2,9 +2,10 @@
 //!
 //! Java 17 and Maven are needed, which fetches Apache Kafka; no test does.
 
+use crate::build;
 use crate::kafka;
-use crate::process::{command, must_run, target};
-use crate::steps::step;
+use crate::process::{command, target};
+use crate::steps::{Did, step};
 use crate::trouble::{Outcome, Trouble};
 
 /// Prints where the two differ; `--record` renews what the tests read, and tools can be named.
@@ -17,11 +18,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         return Err(Trouble::Usage(why.to_owned()));
     };
     let libs = kafka::jars()?;
-    step("Brooklet", || {
-        let build = ["build", "--locked", "-p", "brooklet"];
-        must_run("brooklet", &mut command("cargo", &build))?;
-        Ok(crate::steps::Did::Work)
-    })?;
+    step("Brooklet", || build::native().map(|_| Did::Work))?;
     let mut play = command(
         "cargo",
         &["run", "--quiet", "--locked", "-p", "brooklet-tests"],

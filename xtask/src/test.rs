@@ -5,7 +5,7 @@
 
 mod clients;
 mod count;
-pub(crate) mod imports;
+mod imports;
 mod rust;
 mod web;
 

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
-use common::{Served, ask, brooklet, connect, fresh_dir};
+use crate::common::{Served, ask, brooklet, connect, fresh_dir};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use wire::Str;

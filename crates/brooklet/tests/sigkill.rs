@@ -3,10 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
+use crate::common::{Served, ask, connect, frame, fresh_dir, receive};
 use bytes::Bytes;
-use common::{Served, ask, connect, frame, fresh_dir, receive};
 use ids::Rng;
 use records::{BatchBuilder, BatchOptions, Batches};
 use std::collections::BTreeMap;

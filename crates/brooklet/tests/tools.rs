@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
-use common::{Served, brooklet};
+use crate::common::{Served, brooklet};
 use std::io::Write;
 use std::process::{Command, Stdio};
 

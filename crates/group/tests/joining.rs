@@ -1,10 +1,8 @@
 //! The join phase, as members and their operator notice it.
 
-mod script;
-
+use crate::script::{Script, asks, id, protocols};
 use brooklet_group::{GroupConfig, PROTOCOL_BYTES_MAX, PROTOCOLS_MAX, Refusal, State};
 use bytes::Bytes;
-use script::{Script, asks, id, protocols};
 
 #[test]
 fn a_new_member_first_gets_its_id_and_joins_with_it() {

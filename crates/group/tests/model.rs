@@ -1,11 +1,9 @@
 //! Random clients against one group. Whatever they do, the promises hold that no
 //! single script can check.
 
-mod script;
-
+use crate::script::{Script, asks, id, protocols};
 use brooklet_group::{GroupConfig, Leaver, Output, Refusal, State};
 use ids::{Rng, Time};
-use script::{Script, asks, id, protocols};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -1,10 +1,8 @@
 //! The sync phase, heartbeats, commits and leaving.
 
-mod script;
-
+use crate::script::{Script, asks, id, protocols};
 use brooklet_group::{Group, GroupConfig, Leaver, Refusal, State, SyncRequest};
 use ids::Generation;
-use script::{Script, asks, id, protocols};
 
 #[test]
 fn nobody_gets_an_assignment_before_it_is_stored() {

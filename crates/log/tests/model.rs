@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod support;
-
+use crate::support::Dir;
 use brooklet_log as log;
 use bytes::Bytes;
 use ids::{LeaderEpoch, Offset, Rng, Time};
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Lookup, Read, StoreOp};
 use records::{BatchBuilder, BatchOptions, BatchView, ValidBatch};
-use support::Dir;
 
 /// The log as a list: each batch as it should be stored.
 #[derive(Clone, Default)]

@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod support;
-
+use crate::support::{Dir, snapshot};
 use brooklet_log as log;
 use bytes::Bytes;
 use ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Rng, Time};
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Lookup, Read, Refused, StoreOp};
 use records::{BatchBuilder, BatchOptions, EndTxnMarker, ValidBatch};
 use std::collections::BTreeMap;
-use support::{Dir, snapshot};
 
 const NOW: Time = Time(2_000_000_000);
 const EPOCH: LeaderEpoch = LeaderEpoch(3);

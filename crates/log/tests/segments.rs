@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod support;
-
+use crate::support::{Dir, offset, vector, vector_time};
 use brooklet_log as log;
 use ids::{LeaderEpoch, Offset};
 use log::{Checkpoints, Log, LogConfig, LogFile, Read, StoreOp};
 use records::{BatchView, Batches};
 use std::fmt::Write;
 use std::path::Path;
-use support::{Dir, offset, vector, vector_time};
 
 /// A case, and how its topic was configured: `segment.bytes`, `index.interval.bytes`.
 const CASES: &[(&str, u32, u32)] = &[
@@ -394,8 +392,12 @@ fn transactions_and_compacted_logs_are_rebuilt_from_their_batches_alone() {
             _ => None,
         });
         if case != "idempotent-expired" {
-            let expected = support::snapshot(&dir.0[newest]);
-            assert_eq!(support::snapshot(written.unwrap()), expected, "{case}");
+            let expected = crate::support::snapshot(&dir.0[newest]);
+            assert_eq!(
+                crate::support::snapshot(written.unwrap()),
+                expected,
+                "{case}"
+            );
         }
     }
 }

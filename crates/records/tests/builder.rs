@@ -1,14 +1,12 @@
 //! What is built here is what Kafka's client builds, and reads back as it was put in.
 
-mod support;
-
 use brooklet_records as records;
 
+use crate::support::{logs, partitions};
 use records::{
     BatchBuilder, BatchOptions, BatchView, Batches, Compression, ControlType, EndTxnMarker,
     HeaderPair, Rules, TimestampType, decompress, validate,
 };
-use support::{logs, partitions};
 
 #[test]
 fn batches_of_kafka_are_built_again_byte_for_byte() {

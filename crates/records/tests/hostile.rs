@@ -1,14 +1,12 @@
 //! Bytes from strangers: refused, in bounded memory, never with a panic.
 
-mod support;
-
 use brooklet_records as records;
 
+use crate::support::logs;
 use records::{
     BatchBuilder, BatchOptions, BatchView, Batches, Compression, Corrupt, Fault, HEADER_LEN,
     Header, Invalid, Rules, ValidBatch, decompress, spans, validate,
 };
-use support::logs;
 
 /// Partitions of which a few batches are damaged in every way: all codecs, both kinds of timestamps.
 const SEEDS: [&str; 4] = [
@@ -117,7 +115,7 @@ fn codecs_stop_at_the_cap() {
 #[test]
 fn a_record_with_wrong_lengths_is_an_invalid_record() {
     for (at, value) in [(61, 0x7f), (61, 0x01), (65, 0x03), (66, 0x03), (68, 0x02)] {
-        let mut bytes = support::hex(
+        let mut bytes = crate::support::hex(
             "000000000000000000000039ffffffff0227293eff0000000000000000018bcfe568000000018bcfe568\
              00ffffffffffffffffffffffffffff000000010e00000001027800",
         );

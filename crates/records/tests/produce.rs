@@ -1,12 +1,10 @@
 //! Batches that were sent to a Kafka 4.3.1 are taken and refused here as they were there.
 
-mod support;
-
 use brooklet_records as records;
 
+use crate::support::{hex, lines};
 use records::{BatchView, Batches, Compression, Invalid, Rules, TimestampType, validate};
 use serde_json::Value;
-use support::{hex, lines};
 
 /// Codes that validation alone decides; the others come from the broker around it.
 const DECIDED_HERE: [i64; 7] = [0, -1, 2, 10, 32, 76, 87];

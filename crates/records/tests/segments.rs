@@ -1,12 +1,10 @@
 //! Segments that Kafka wrote, read here, hold what Kafka's consumer got from them.
 
-mod support;
-
 use brooklet_records as records;
 
+use crate::support::{RECOVERED, base64, is_damaged, lines, logs, partitions};
 use records::{BatchView, Batches, Record, Stop, decompress, spans};
 use serde_json::{Value, json};
-use support::{RECOVERED, base64, is_damaged, lines, logs, partitions};
 
 #[test]
 fn every_segment_holds_what_a_consumer_got() {

@@ -3,10 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
+use crate::common::{Client, Lines, Running, fresh_dir, in_dir};
 use brooklet_server::Server;
-use common::{Client, Lines, Running, fresh_dir, in_dir};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
+use crate::common::node::Node;
+use crate::common::produce_request;
+use crate::common::recorder::Recorder;
 use brooklet_server::Fsync;
 use cluster::Event;
-use common::node::Node;
-use common::produce_request;
-use common::recorder::Recorder;
 use ids::PartitionIndex;
 use wire::produce_response::ProduceResponse;
 

@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
+use crate::common::{Running, settings};
 use brooklet_server::Storage;
-use common::{Running, settings};
 use ids::Rng;
 use std::io::Write;
 

@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
+use crate::common::{Lines, Running, fresh_dir, in_dir};
 use brooklet_server::Server;
-use common::{Lines, Running, fresh_dir, in_dir};
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -7,12 +7,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
+use crate::common::node::Node;
+use crate::common::recorder::Recorder;
+use crate::common::{fetch_request, fetched};
 use brooklet_server::{Files, Fsync};
-use common::node::Node;
-use common::recorder::Recorder;
-use common::{fetch_request, fetched};
 use ids::{ProducerEpoch, ProducerId, Rng};
 use records::{BatchBuilder, BatchOptions};
 use std::collections::BTreeMap;

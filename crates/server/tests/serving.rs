@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
+use crate::common::{Running, fresh_dir, in_dir, settings};
 use brooklet_server::Storage;
-use common::{Running, fresh_dir, in_dir, settings};
 use std::fs;
 use std::io::{ErrorKind, Write};
 
@@ -271,7 +269,10 @@ fn pipelined_requests_are_answered_in_order() {
     for i in 0..500 {
         let value = format!("{i}");
         client
-            .send(9, &common::produce_request("t", &[value.as_bytes()], -1))
+            .send(
+                9,
+                &crate::common::produce_request("t", &[value.as_bytes()], -1),
+            )
             .unwrap();
     }
     for i in 0..500 {

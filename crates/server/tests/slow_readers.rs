@@ -1,9 +1,7 @@
 //! Clients that do not read what they have asked for.
 
-mod common;
-
+use crate::common::{Client, Running, fetched, fresh_dir, in_dir, settings};
 use brooklet_server::{Settings, Storage};
-use common::{Client, Running, fetched, fresh_dir, in_dir, settings};
 use wire::Str;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use wire::fetch_response::FetchResponse;

@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod common;
-
+use crate::common::{Client, Running, fresh_dir, in_dir, settings};
 use brooklet_server::{Settings, Storage};
-use common::{Client, Running, fresh_dir, in_dir, settings};
 use std::path::Path;
 use wire::Str;
 use wire::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};

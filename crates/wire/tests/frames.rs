@@ -2,12 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // Clippy takes only the tests themselves for tests, not their helpers.
 
-extern crate brooklet_wire as wire;
-
-mod common;
-
+use crate::common::{Exchange, Kind, exchanges, kinds};
 use bytes::{BufMut, Bytes, BytesMut};
-use common::{Exchange, Kind, exchanges, kinds};
 use serde_json::{Map, Value as Json};
 use wire::spans::{self, SpanOf, Spans, Value};
 use wire::{Reader, Tags, decode_request_header};

@@ -2,12 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // Clippy takes only the tests themselves for tests, not their helpers.
 
-extern crate brooklet_wire as wire;
-
-mod common;
-
-use bytes::Bytes;
-use common::exchanges;
+use crate::common::exchanges;
+use bytes::{Bytes, BytesMut};
 use wire::api_table::{APIS, api};
 use wire::api_versions_response::ApiVersionsResponse;
 use wire::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
@@ -16,8 +12,9 @@ use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListO
 use wire::metadata_request::MetadataRequest;
 use wire::sasl_handshake_request::SaslHandshakeRequest;
 use wire::{
-    Malformed, Message, Reader, Records, RequestHeader, SlicePoint, Str, Unencodable, Writer,
-    decode_request_header, decode_response, encode_request, encode_response,
+    FrameError, Malformed, Message, Reader, Records, RequestHeader, SlicePoint, Str, Unencodable,
+    Writer, cut_frame, decode_request_header, decode_response, encode_request, encode_response,
+    frame_length,
 };
 
 #[test]
@@ -218,4 +215,43 @@ fn broken_lengths_and_tags_are_told_apart() {
     );
     let error = wire::fetch_request::FetchRequest::decode(&mut Reader::new(fetch), 15).unwrap_err();
     assert_eq!(error, Malformed::TagSize);
+}
+
+#[test]
+fn frames_come_whole_however_they_were_cut() {
+    let wire = [0, 0, 0, 2, 7, 8, 0, 0, 0, 0, 0, 0, 0, 1, 9];
+    for cut in 0..wire.len() {
+        let mut received = BytesMut::new();
+        let mut frames = Vec::new();
+        for part in [&wire[..cut], &wire[cut..]] {
+            received.extend_from_slice(part);
+            while let Some(frame) = cut_frame(&mut received, 2).unwrap() {
+                frames.push(frame);
+            }
+        }
+        assert_eq!(frames, [&[7, 8][..], &[], &[9]]);
+    }
+}
+
+#[test]
+fn what_is_no_frame_is_told_apart() {
+    let heads = [
+        (*b"GET ", FrameError::Http),
+        (*b"POST", FrameError::Http),
+        ([0x16, 3, 1, 2], FrameError::Tls),
+        ([0x15, 3, 3, 0], FrameError::Tls),
+        ([0xff; 4], FrameError::Negative(-1)),
+        (
+            1001_i32.to_be_bytes(),
+            FrameError::TooLarge {
+                length: 1001,
+                max: 1000,
+            },
+        ),
+    ];
+    for (head, error) in heads {
+        assert_eq!(frame_length(head, 1000), Err(error));
+        assert!(!error.to_string().is_empty());
+    }
+    assert_eq!(frame_length(1000_i32.to_be_bytes(), 1000), Ok(1000));
 }

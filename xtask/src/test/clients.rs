@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::count::{Tally, node_tap, pytest};
-use crate::process::{command, find, must_run, run_logged, target};
+use crate::build;
+use crate::process::{command, find, run_logged, target};
 use crate::root;
 use crate::setup;
 use crate::steps::when_changed;
@@ -49,9 +50,7 @@ pub(crate) fn node() -> Outcome<Tally> {
 
 /// Builds the native command and tells the tests where it is.
 fn against_server(run: &mut Command) -> Outcome<&mut Command> {
-    let arguments = ["build", "--locked", "-p", "brooklet"];
-    must_run("brooklet", &mut command("cargo", &arguments))?;
-    Ok(run.env("BROOKLET", target().join("debug/brooklet")))
+    Ok(run.env("BROOKLET", build::native()?))
 }
 
 /// A virtual environment in `target/` with `tests/clients/requirements.txt`; its interpreter.

@@ -1,16 +1,10 @@
 //! The core as a WebAssembly module: it asks nothing of its host, and does what the native one does.
 
-use std::path::PathBuf;
-
 use super::count::Tally;
-use crate::build::BROWSER_TARGET;
-use crate::process::{Ended, command, must_run, run_logged, target};
-use crate::setup;
+use crate::build;
+use crate::process::{Ended, command, run_logged};
 use crate::trouble::{Outcome, Trouble};
 
-const PACKAGE: &str = "brooklet-core-imports";
-/// The profile of the Wasm build, optimised; the native one is the profile `dev`.
-const PROFILE: &str = "wasm";
 const SCENARIO: &str = "tests/scenarios/determinism.json";
 /// World time of the scenario that is played, in milliseconds.
 const MILLIS: &str = "70000";
@@ -19,17 +13,13 @@ const EVENT: &str = "event ";
 
 /// Two cases: the module imports nothing, and a scenario leaves the same trace in it as natively.
 pub(crate) fn imports() -> Outcome<Tally> {
-    let module = core_alone()?;
+    let module = build::core_alone()?;
     let mut node = command("node", &["tests/core-imports/trace.mjs"]);
     let wasm = run_logged("imports-wasm", node.arg(&module).arg(MILLIS))?;
     if !wasm.status.success() {
         return Ok(Tally::single(&wasm));
     }
-    must_run(
-        "imports-native",
-        &mut command("cargo", &["build", "--locked", "-p", "brooklet"]),
-    )?;
-    let brooklet = target().join("debug/brooklet");
+    let brooklet = build::native()?;
     let arguments = ["run", SCENARIO, "--for", MILLIS, "--trace"];
     let native = run_logged(
         "imports-trace",
@@ -40,18 +30,6 @@ pub(crate) fn imports() -> Outcome<Tally> {
     }
     compare(&native, &wasm)?;
     Ok(Tally::passed(2))
-}
-
-/// The whole core as one module, built as the page's is.
-pub(crate) fn core_alone() -> Outcome<PathBuf> {
-    setup::rust_target(BROWSER_TARGET)?;
-    let mut build = command("cargo", &["build", "--locked", "-p", PACKAGE]);
-    build.args(["--target", BROWSER_TARGET, "--profile", PROFILE]);
-    must_run("imports", &mut build)?;
-    Ok(target()
-        .join(BROWSER_TARGET)
-        .join(PROFILE)
-        .join(format!("{}.wasm", PACKAGE.replace('-', "_"))))
 }
 
 /// The first event after which the two traces differ is the failure.

@@ -1,7 +1,6 @@
 //! The built command as a process, and frames to talk to it.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-#![allow(unreachable_pub, reason = "a module of several test programs")]
+#![allow(unreachable_pub, reason = "a module of tests")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use bytes::Bytes;

@@ -1,6 +1,6 @@
 //! A group under a script: requests in, the answers by waiter out.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(unreachable_pub, reason = "a module of tests")]
 
 use brooklet_group::{
     Group, GroupConfig, GroupState, JoinAnswer, JoinRequest, Leaver, Output, Protocol, Refusal,

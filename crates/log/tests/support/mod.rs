@@ -1,6 +1,6 @@
 //! A directory in memory that carries out a log's orders, and what tests read beside it.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use brooklet_log as log;
 use bytes::Bytes;

@@ -1,5 +1,4 @@
 //! What several tests need: the recorded bytes of a real Kafka, and decoding of their notation.
-#![allow(dead_code, reason = "each test uses a part")]
 
 /// The broker's own files, beside those of its partitions.
 const LOG_DIRECTORY: &str = "segments/_logdir";

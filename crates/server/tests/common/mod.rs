@@ -1,7 +1,6 @@
 //! A server in this process, and a client that speaks frames.
 
-#![allow(unreachable_pub, reason = "a module of several test programs")]
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(unreachable_pub, reason = "a module of tests")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use brooklet_server::{Console, Server, Settings, Stopper, Storage};

@@ -1,6 +1,6 @@
 //! A node over recorded files, without sockets.
 
-#![allow(unreachable_pub, reason = "a module of several test programs")]
+#![allow(unreachable_pub, reason = "a module of tests")]
 
 use super::recorder::Recorder;
 use super::{Lines, produce_request};

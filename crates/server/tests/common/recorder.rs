@@ -1,6 +1,6 @@
 //! A file layer in memory that remembers every operation, and says what a power cut leaves.
 
-#![allow(unreachable_pub, reason = "a module of several test programs")]
+#![allow(unreachable_pub, reason = "a module of tests")]
 
 use brooklet_server::{Files, Flush, Flushed};
 use bytes::Bytes;

@@ -1,0 +1,6 @@
+//! The built command, as one program of tests: each file is a subject.
+
+mod common;
+mod serve;
+mod sigkill;
+mod tools;
