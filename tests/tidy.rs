@@ -16,7 +16,7 @@ const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Which floor each crate is on. A crate sees lower floors only; see [`PEERS`].
-const FLOORS: [(&str, u8); 17] = [
+const FLOORS: [(&str, u8); 18] = [
     ("ids", 0),
     ("sorted", 0),
     ("wire", 0),
@@ -25,6 +25,7 @@ const FLOORS: [(&str, u8); 17] = [
     ("log", 1),
     ("group", 1),
     ("metadata", 1),
+    ("raft", 1),
     ("broker", 2),
     ("controller", 2),
     ("client", 2),
@@ -36,12 +37,13 @@ const FLOORS: [(&str, u8); 17] = [
     ("brooklet", 4),
 ];
 
-/// Who may see whom on the same floor: the bottom one, the world its cluster, the command what it starts.
-const PEERS: [(&str, &str); 8] = [
+/// Who may see whom on the same floor: the bottom one, the raft the log it is about, the world its cluster, the command what it starts.
+const PEERS: [(&str, &str); 9] = [
     ("sorted", "ids"),
     ("wire", "ids"),
     ("records", "ids"),
     ("records", "codecs"),
+    ("raft", "log"),
     ("world", "cluster"),
     ("brooklet", "server"),
     ("brooklet", "bench"),

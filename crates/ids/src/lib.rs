@@ -14,6 +14,7 @@ extern crate std;
 mod error_code;
 mod mutants;
 mod rng;
+mod snapshot_id;
 mod steps;
 mod time;
 mod topic;
@@ -24,6 +25,7 @@ pub use error_code::ErrorCode;
 pub use mutants::plant;
 pub use mutants::{Mutant, is_planted};
 pub use rng::Rng;
+pub use snapshot_id::SnapshotId;
 pub use steps::step;
 #[cfg(debug_assertions)]
 pub use steps::steps;

@@ -58,6 +58,33 @@ mutants! {
     PartitionSharedTwice,
     /// The range assignor leaves out what cannot be shared evenly.
     RemainderLeftOut,
+    /// After a restart a voter has not voted.
+    VoteForgotten,
+    /// A vote is told before it is saved.
+    VoteToldUnsaved,
+    /// A candidate is elected whatever its log lacks.
+    StaleLogElected,
+    /// A voter that hears its leader encourages another one.
+    PreVoteWhileLed,
+    /// A leader counts who has the records of earlier epochs.
+    OlderEpochCommitted,
+    /// A follower keeps what its leader does not have.
+    TruncationSkipped,
+    /// A voter says it has what it has not stored.
+    FetchedUnstored,
+}
+
+impl Mutant {
+    /// Those that lives of a quorum find (`crates/raft/tests`), not those of a broker.
+    pub const OF_QUORUM: &[Mutant] = &[
+        Mutant::VoteForgotten,
+        Mutant::VoteToldUnsaved,
+        Mutant::StaleLogElected,
+        Mutant::PreVoteWhileLed,
+        Mutant::OlderEpochCommitted,
+        Mutant::TruncationSkipped,
+        Mutant::FetchedUnstored,
+    ];
 }
 
 /// Whether this bug is planted.

@@ -33,6 +33,7 @@ pub use config::{
     BROKER, BROKER_CONFIGS, ConfigError, ConfigKey, ConfigKind, TOPIC, TOPIC_CONFIGS,
     check_topic_config, topic_config,
 };
+pub use ids::SnapshotId;
 pub use image::{BrokerEntry, Change, Configs, Image, Partition, Topic};
 pub use properties::parse_properties;
 pub use record::{MetadataRecord, NotARecord, records_of};
@@ -40,7 +41,7 @@ pub use resource_config::{
     BROKER_LOGGER, CLIENT_METRICS, CLIENT_METRICS_CONFIGS, GROUP, GROUP_CONFIGS,
     check_client_metrics_config, check_group_config,
 };
-pub use snapshot::{Snapshot, SnapshotId};
+pub use snapshot::Snapshot;
 pub use view::{ConfigView, DEFAULT_SOURCE, Resolved, Source};
 
 /// The topic in which groups keep their offsets.

@@ -1,0 +1,103 @@
+//! The control batches that the raft itself writes and reads.
+
+use crate::voters::Voters;
+use alloc::vec::Vec;
+use ids::{LeaderEpoch, NodeId, Offset};
+use records::{BatchBuilder, BatchOptions, BatchView, ControlType, ValidBatch};
+use wire::kraft_version_record::KRaftVersionRecord;
+use wire::leader_change_message::{LeaderChangeMessage, Voter};
+use wire::snapshot_footer_record::SnapshotFooterRecord;
+use wire::snapshot_header_record::SnapshotHeaderRecord;
+use wire::{Message, Writer};
+
+/// `kraft.version` of a quorum whose voters are in the log.
+const DYNAMIC: i16 = 1;
+
+fn value(message: &impl Message) -> Vec<u8> {
+    let mut writer = Writer::new();
+    let written = message.encode(&mut writer, 0);
+    debug_assert!(written.is_ok(), "control records are small");
+    writer.as_slice().to_vec()
+}
+
+/// A batch of control records, as a leader of `epoch` writes it.
+fn control(records: &[(ControlType, Vec<u8>)], millis: i64) -> BatchBuilder {
+    let mut builder = BatchBuilder::new(BatchOptions {
+        control: true,
+        ..BatchOptions::default()
+    });
+    for (kind, value) in records {
+        let added = builder.append(millis, Some(&kind.key()), Some(value), &[]);
+        debug_assert!(added.is_ok(), "control records are small");
+    }
+    builder
+}
+
+fn members(voters: &Voters) -> [(ControlType, Vec<u8>); 2] {
+    let version = KRaftVersionRecord {
+        kraft_version: DYNAMIC,
+        ..KRaftVersionRecord::default()
+    };
+    [
+        (ControlType::KraftVersion, value(&version)),
+        (ControlType::KraftVoters, value(&voters.record())),
+    ]
+}
+
+/// The first batch of a leader's epoch. `bootstrap` are the voters, when no record of the log names them yet.
+pub(crate) fn leader_change(
+    leader: NodeId,
+    voters: &Voters,
+    granting: &[NodeId],
+    bootstrap: Option<&Voters>,
+    millis: i64,
+) -> ValidBatch<'static> {
+    let voter = |id: NodeId| Voter {
+        voter_id: id.0,
+        ..Voter::default()
+    };
+    let message = LeaderChangeMessage {
+        leader_id: leader.0,
+        voters: voters.iter().map(|known| voter(known.key.id)).collect(),
+        granting_voters: granting.iter().copied().map(voter).collect(),
+        ..LeaderChangeMessage::default()
+    };
+    let mut records = alloc::vec![(ControlType::LeaderChange, value(&message))];
+    records.extend(bootstrap.into_iter().flat_map(members));
+    control(&records, millis).into_valid()
+}
+
+/// The snapshot that a new directory of a quorum with dynamic voters begins with,
+/// `00000000000000000000-0000000000.checkpoint`: nothing but who votes. `formatted` is when formatting began,
+/// `millis` when the file is written, both in milliseconds.
+#[must_use]
+pub fn bootstrap_checkpoint(voters: &Voters, formatted: i64, millis: i64) -> Vec<u8> {
+    let header = SnapshotHeaderRecord {
+        last_contained_log_timestamp: formatted,
+        ..SnapshotHeaderRecord::default()
+    };
+    let mut head = alloc::vec![(ControlType::SnapshotHeader, value(&header))];
+    head.extend(members(voters));
+    let footer = value(&SnapshotFooterRecord::default());
+    let foot = [(ControlType::SnapshotFooter, footer)];
+    let (epoch, mut out) = (LeaderEpoch(0), Vec::new());
+    let head = control(&head, millis).into_valid();
+    head.write_into(&mut out, Offset(0), epoch);
+    let foot = control(&foot, millis.max(formatted)).into_valid();
+    foot.write_into(&mut out, Offset(3), epoch);
+    out
+}
+
+/// The voters that a batch names last, with the offset of that record.
+pub(crate) fn voters_of(batch: &BatchView<'_>) -> Option<(Offset, Voters)> {
+    if !batch.attributes.is_control() {
+        return None;
+    }
+    let records = batch.records()?.flatten();
+    let named = records.filter_map(|record| {
+        let kind = ControlType::from_key(record.key?)?;
+        let voters = (kind == ControlType::KraftVoters).then_some(record.value?)?;
+        Some((record.offset, Voters::decode(voters)?))
+    });
+    named.last()
+}

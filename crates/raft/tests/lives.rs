@@ -1,0 +1,74 @@
+//! Random lives of a quorum, with kills, cut links and slow disks, keep all rules, and the check that says so
+//! finds every bug that is planted.
+//!
+//! `cargo xtask test --only mutants` builds this with `--cfg brooklet_mutants` and lives more lives.
+
+#[path = "lives/disk.rs"]
+mod disk;
+#[path = "lives/life.rs"]
+mod life;
+#[path = "lives/watch.rs"]
+mod watch;
+
+use life::{Life, Lived, Plan};
+
+/// Lives that are lived; `BROOKLET_SEEDS` asks for more.
+const SEEDS: u64 = 24;
+/// Lives in one of which a planted bug must be found.
+#[cfg(brooklet_mutants)]
+const SEEDS_TO_FIND: u64 = 200;
+
+fn live(seed: u64) -> Result<Lived, String> {
+    let plan = Plan {
+        seed,
+        voters: [3, 5, 3, 1][seed as usize % 4],
+        observers: seed.is_multiple_of(3),
+        dynamic: seed % 5 < 2,
+    };
+    let lived = Life::new(plan).live();
+    lived.map_err(|broken| format!("seed {seed}, {plan:?}: {broken}"))
+}
+
+#[test]
+fn random_lives_with_kills_cuts_and_slow_disks_break_no_rule() {
+    let seeds = std::env::var("BROOKLET_SEEDS").ok();
+    let seeds = seeds.map_or(SEEDS, |text| {
+        text.parse().expect("BROOKLET_SEEDS is a number")
+    });
+    let lives: Vec<Lived> = (1..=seeds)
+        .map(|seed| live(seed).unwrap_or_else(|broken| panic!("{broken}")))
+        .collect();
+    let sum = |of: fn(&Lived) -> u64| lives.iter().map(of).sum::<u64>();
+    println!(
+        "{seeds} lives: {} events, {} kills, {} epochs, {} records, {} snapshots loaded",
+        sum(|life| life.events),
+        sum(|life| life.kills),
+        sum(|life| life.epochs as u64),
+        sum(|life| life.committed as u64),
+        sum(|life| life.snapshots_loaded),
+    );
+    assert!(sum(|life| life.kills) > 5 * seeds);
+    assert!(sum(|life| life.epochs as u64) > 3 * seeds);
+    assert!(sum(|life| life.committed as u64) > 300 * seeds);
+    assert!(sum(|life| life.snapshots_loaded) > seeds / 2);
+}
+
+/// A bug is planted in the whole process, so the tests of this file take turns.
+#[cfg(brooklet_mutants)]
+#[test]
+fn every_planted_bug_is_found() {
+    let mut missed = Vec::new();
+    for mutant in ids::Mutant::OF_QUORUM {
+        ids::plant(Some(*mutant));
+        let found = (1..=SEEDS_TO_FIND).find_map(|seed| live(seed).err());
+        ids::plant(None);
+        match found {
+            Some(broken) => println!("{mutant:?}: {broken}"),
+            None => missed.push(mutant),
+        }
+    }
+    assert!(
+        missed.is_empty(),
+        "not found in {SEEDS_TO_FIND} lives: {missed:?}"
+    );
+}
