@@ -68,10 +68,14 @@ pub(crate) fn leader_change(
 }
 
 /// The snapshot that a new directory of a quorum with dynamic voters begins with,
-/// `00000000000000000000-0000000000.checkpoint`: nothing but who votes. `formatted` is when formatting began,
-/// `millis` when the file is written, both in milliseconds.
+/// `00000000000000000000-0000000000.checkpoint`: nothing but who votes. `formatted` is when formatting began, the
+/// other times are those of its two batches, all in milliseconds.
 #[must_use]
-pub fn bootstrap_checkpoint(voters: &Voters, formatted: i64, millis: i64) -> Vec<u8> {
+pub fn bootstrap_checkpoint(
+    voters: &Voters,
+    formatted: i64,
+    (head_at, foot_at): (i64, i64),
+) -> Vec<u8> {
     let header = SnapshotHeaderRecord {
         last_contained_log_timestamp: formatted,
         ..SnapshotHeaderRecord::default()
@@ -81,9 +85,9 @@ pub fn bootstrap_checkpoint(voters: &Voters, formatted: i64, millis: i64) -> Vec
     let footer = value(&SnapshotFooterRecord::default());
     let foot = [(ControlType::SnapshotFooter, footer)];
     let (epoch, mut out) = (LeaderEpoch(0), Vec::new());
-    let head = control(&head, millis).into_valid();
+    let head = control(&head, head_at).into_valid();
     head.write_into(&mut out, Offset(0), epoch);
-    let foot = control(&foot, millis.max(formatted)).into_valid();
+    let foot = control(&foot, foot_at).into_valid();
     foot.write_into(&mut out, Offset(3), epoch);
     out
 }

@@ -111,7 +111,7 @@ impl Raft {
             to,
             about,
             epoch: self.election.epoch,
-            until: now.plus_millis(self.config.timeouts.request_ms),
+            until: now.plus_millis(self.config.tuning.request_ms),
         };
         self.flights.insert(id, flight);
         self.outbox.send(id, to, request);
@@ -139,7 +139,7 @@ impl Raft {
 
     /// Leaves a node alone for a moment, after something has failed there.
     pub(crate) fn rest(&mut self, now: Time, peer: Peer) {
-        let until = now.plus_millis(self.config.timeouts.retry_backoff_ms);
+        let until = now.plus_millis(self.config.tuning.retry_backoff_ms);
         self.resting.insert(peer, until);
     }
 

@@ -4,9 +4,9 @@ use crate::voters::{Endpoint, Voters};
 use alloc::{string::String, vec::Vec};
 use ids::{NodeId, Uuid};
 
-/// The quorum's timeouts in milliseconds, by Kafka's names.
+/// The quorum's settings, by Kafka's names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Timeouts {
+pub struct Tuning {
     /// `controller.quorum.election.timeout.ms`: how long a voter waits for a leader, at least; at most twice that.
     pub election_ms: u64,
     /// `controller.quorum.fetch.timeout.ms`: how long a follower goes on without an answer from its leader.
@@ -17,17 +17,23 @@ pub struct Timeouts {
     pub request_ms: u64,
     /// `controller.quorum.retry.backoff.ms`: the pause after a request that failed.
     pub retry_backoff_ms: u64,
+    /// `controller.quorum.fetch.max.bytes`: most bytes of records in an answer, but for a single larger batch.
+    pub fetch_max_bytes: u32,
+    /// `controller.quorum.fetch.snapshot.max.bytes`: most bytes of a snapshot in an answer.
+    pub snapshot_max_bytes: u32,
 }
 
-impl Default for Timeouts {
+impl Default for Tuning {
     /// Kafka's defaults.
-    fn default() -> Timeouts {
-        Timeouts {
+    fn default() -> Tuning {
+        Tuning {
             election_ms: 1000,
             fetch_ms: 2000,
             election_backoff_max_ms: 1000,
             request_ms: 2000,
             retry_backoff_ms: 20,
+            fetch_max_bytes: 1 << 20,
+            snapshot_max_bytes: 1 << 20,
         }
     }
 }
@@ -49,8 +55,8 @@ pub struct RaftConfig {
     pub bootstrap_servers: u32,
     /// Where this node is reached as a controller, listener by listener.
     pub endpoints: Vec<Endpoint>,
-    /// How long to wait for what.
-    pub timeouts: Timeouts,
+    /// How long to wait for what, and how much at a time.
+    pub tuning: Tuning,
     /// Where all chance comes from.
     pub seed: u64,
 }

@@ -137,7 +137,8 @@ impl Raft {
             .election
             .leader
             .filter(|_| epoch == self.election.epoch.0);
-        if leader == self.me.id.0 || known.is_some_and(|known| known.0 != leader) {
+        let own = leader == self.me.id.0 && !self.is_leader();
+        if own || known.is_some_and(|known| known.0 != leader) {
             return ErrorCode::INVALID_REQUEST;
         }
         let endpoint = begin.leader_endpoints.first();
@@ -244,7 +245,7 @@ impl Raft {
 
     /// How long to wait before asking for votes after a leader has taken its leave, by the place it gave.
     fn succession(&mut self, named: &[i32]) -> u64 {
-        let longest = self.config.timeouts.election_backoff_max_ms;
+        let longest = self.config.tuning.election_backoff_max_ms;
         let place = named.iter().position(|id| *id == self.me.id.0);
         match place {
             Some(0) => 0,

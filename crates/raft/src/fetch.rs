@@ -17,8 +17,6 @@ use wire::fetch_response::{
     PartitionData, SnapshotId as WireSnapshotId,
 };
 
-/// Most bytes of records in an answer, whatever is asked for.
-pub(crate) const MAX_FETCH_BYTES: u32 = 8 << 20;
 /// Fetches that wait at a time; who comes later is answered at once.
 const MAX_WAITING: usize = 1024;
 /// Observers that are remembered at a time.
@@ -76,10 +74,11 @@ impl Raft {
             None => Some(whole(ErrorCode::INVALID_REQUEST)),
             Some(part) => {
                 let id = fetch.replica_state.replica_id.max(fetch.replica_id);
-                let negative = fetch.max_wait_ms < 0
+                let senseless = fetch.max_wait_ms < 0
                     || part.fetch_offset < 0
                     || part.last_fetched_epoch < 0
-                    || part.current_leader_epoch < 0;
+                    || part.current_leader_epoch < 0
+                    || part.last_fetched_epoch > part.current_leader_epoch;
                 let wait = u64::try_from(fetch.max_wait_ms).unwrap_or(0);
                 let asked = Asked {
                     call,
@@ -95,9 +94,12 @@ impl Raft {
                     max_bytes: u32::try_from(fetch.max_bytes).unwrap_or(0),
                     until: now.plus_millis(wait),
                 };
-                match negative || id == self.me.id.0 {
-                    true => Some(self.fetch_answer(version, ErrorCode::INVALID_REQUEST)),
-                    false => self.answer_or_wait(now, asked),
+                match () {
+                    () if senseless => Some(self.fetch_answer(version, ErrorCode::INVALID_REQUEST)),
+                    () if id == self.me.id.0 && self.check_leader(asked.epoch).is_ok() => {
+                        Some(self.fetch_answer(version, ErrorCode::UNKNOWN_SERVER_ERROR))
+                    }
+                    () => self.answer_or_wait(now, asked),
                 }
             }
         };
@@ -212,7 +214,7 @@ impl Raft {
     }
 
     fn records_from(&self, offset: Offset, max_bytes: u32) -> Bytes {
-        let limit = max_bytes.min(MAX_FETCH_BYTES);
+        let limit = max_bytes.min(self.config.tuning.fetch_max_bytes);
         let Ok(Read::Slice(slice)) = self.log.read(offset, limit, self.log.log_end(), true) else {
             return Bytes::new();
         };
@@ -236,6 +238,7 @@ impl Raft {
                 leader_epoch,
                 ..LeaderIdAndEpoch::default()
             },
+            aborted_transactions: Some(Vec::new()),
             records: Records::Bytes(Bytes::new()),
             ..PartitionData::default()
         };

@@ -2,7 +2,6 @@
 
 use crate::batches::voters_of;
 use crate::common::{TOPIC, only};
-use crate::fetch::MAX_FETCH_BYTES;
 use crate::message::{About, Peer, Request};
 use crate::raft::{Flight, Raft};
 use crate::state::{Download, Following, State};
@@ -12,8 +11,8 @@ use records::Batches;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ReplicaState};
 use wire::fetch_response::{FetchResponse, PartitionData};
 
-/// How long the leader may wait for something to tell.
-const MAX_WAIT_MS: i32 = 500;
+/// How long the leader may wait for something to tell; less when that were as long as this node's patience.
+const MAX_WAIT_MS: u64 = 500;
 
 impl Raft {
     /// Who fetches from the leader, whichever way.
@@ -64,14 +63,15 @@ impl Raft {
             high_watermark: self.high_watermark.map_or(-1, |upto| upto.0),
             ..FetchPartition::default()
         };
+        let wait = MAX_WAIT_MS.min(self.config.tuning.fetch_ms / 2);
         Request::Fetch(FetchRequest {
             cluster_id: self.cluster_id(),
             replica_state: ReplicaState {
                 replica_id: self.me.id.0,
                 ..ReplicaState::default()
             },
-            max_wait_ms: MAX_WAIT_MS,
-            max_bytes: i32::try_from(MAX_FETCH_BYTES).unwrap_or(i32::MAX),
+            max_wait_ms: i32::try_from(wait).unwrap_or(i32::MAX),
+            max_bytes: i32::try_from(self.config.tuning.fetch_max_bytes).unwrap_or(i32::MAX),
             topics: alloc::vec![FetchTopic {
                 topic: TOPIC,
                 topic_id: Uuid::METADATA_TOPIC,
@@ -108,7 +108,7 @@ impl Raft {
     pub(crate) fn hear(&mut self, now: Time, from: Peer) -> bool {
         let leader = self.election.leader.map(Peer::Node);
         let from_leader = leader == Some(from) || matches!(from, Peer::Bootstrap(_));
-        let until = now.plus_millis(self.config.timeouts.fetch_ms);
+        let until = now.plus_millis(self.config.tuning.fetch_ms);
         match self.following_mut() {
             Some(following) if from_leader && leader.is_some() => {
                 following.until = until;

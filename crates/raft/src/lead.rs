@@ -92,7 +92,7 @@ impl Raft {
         self.serve_waiting(now);
     }
 
-    /// The latest moment until which a majority has been heard of, plus one and a half fetch timeouts.
+    /// The latest moment until which a majority has been heard of, plus one and a half fetch tuning.
     fn quorum_until(&self, leader: &Leader) -> Option<Time> {
         let needed = self.voters().majority() - usize::from(self.is_voter());
         if needed == 0 {
@@ -104,7 +104,7 @@ impl Raft {
         heard.sort_unstable_by(|a, b| b.cmp(a));
         let heard = heard.get(needed - 1).copied();
         let since = heard.unwrap_or(leader.since).max(leader.since);
-        Some(since.plus_millis(self.config.timeouts.fetch_ms * 3 / 2))
+        Some(since.plus_millis(self.config.tuning.fetch_ms * 3 / 2))
     }
 
     pub(crate) fn leader_deadline(&self, leader: &Leader) -> Option<Time> {
@@ -124,7 +124,7 @@ impl Raft {
             return self.tell_of_the_end(now);
         }
         let others = self.voters().others(self.me.id);
-        let half = self.config.timeouts.fetch_ms / 2;
+        let half = self.config.tuning.fetch_ms / 2;
         let mut to_tell = Vec::new();
         if let State::Leader(leader) = &mut self.state {
             if leader.begin_at <= now {

@@ -34,7 +34,7 @@ mod vote;
 mod voters;
 
 pub use batches::bootstrap_checkpoint;
-pub use config::{RaftConfig, Timeouts};
+pub use config::{RaftConfig, Tuning};
 pub use describe::{QuorumView, ReplicaView};
 pub use lead::AppendError;
 pub use message::{CallId, Effect, Event, LeaderNode, Order, Peer, Request, Response, SendId};

@@ -1,4 +1,4 @@
-//! What time brings: timeouts, and what is sent because it is time.
+//! What time brings: tuning, and what is sent because it is time.
 
 use crate::message::{About, Effect, Peer};
 use crate::raft::Raft;

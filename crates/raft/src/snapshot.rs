@@ -1,7 +1,6 @@
 //! Snapshots (KIP-630): taken here, given to who lacks what came before the log, and fetched from a leader.
 
 use crate::common::{TOPIC, only};
-use crate::fetch::MAX_FETCH_BYTES;
 use crate::message::{CallId, Effect, Request, Response};
 use crate::raft::{Flight, Raft};
 use crate::state::State;
@@ -60,7 +59,7 @@ impl Raft {
         Request::FetchSnapshot(FetchSnapshotRequest {
             cluster_id: self.cluster_id(),
             replica_id: self.me.id.0,
-            max_bytes: i32::try_from(MAX_FETCH_BYTES).unwrap_or(i32::MAX),
+            max_bytes: i32::try_from(self.config.tuning.snapshot_max_bytes).unwrap_or(i32::MAX),
             topics: alloc::vec![request::TopicSnapshot {
                 name: TOPIC,
                 partitions: alloc::vec![partition],
@@ -128,7 +127,8 @@ impl Raft {
                 Some(kept) => {
                     let length = kept.bytes.len();
                     let position = usize::try_from(asked.position).unwrap_or(usize::MAX);
-                    let limit = u32::try_from(max_bytes).unwrap_or(0).min(MAX_FETCH_BYTES);
+                    let limit = u32::try_from(max_bytes).unwrap_or(0);
+                    let limit = limit.min(self.config.tuning.snapshot_max_bytes);
                     match position < length {
                         true => {
                             let end = length.min(position.saturating_add(limit as usize));

@@ -13,7 +13,7 @@ use wire::Str;
 impl Raft {
     /// Between the election timeout and twice that.
     pub(crate) fn election_timeout(&mut self) -> u64 {
-        let least = self.config.timeouts.election_ms;
+        let least = self.config.tuning.election_ms;
         least + self.rng.below(least)
     }
 
@@ -27,7 +27,7 @@ impl Raft {
 
     fn following(&self, now: Time) -> Following {
         Following {
-            until: now.plus_millis(self.config.timeouts.fetch_ms),
+            until: now.plus_millis(self.config.tuning.fetch_ms),
             heard: false,
             download: None,
         }
@@ -125,10 +125,11 @@ impl Raft {
 
     /// Leads, and says so in the log: without a record of its own epoch nothing becomes committed.
     pub(crate) fn become_leader(&mut self, now: Time) {
-        let granting = match &self.state {
+        let mut granting = match &self.state {
             State::Candidate(campaign) => campaign.votes.granted().to_vec(),
             _ => alloc::vec![self.me.id],
         };
+        granting.sort_unstable();
         self.election.leader = Some(self.me.id);
         self.election.voted = None;
         self.elections = 0;
@@ -163,7 +164,7 @@ impl Raft {
             voters: SortedMap::new(),
             observers: SortedMap::new(),
             waiting: Vec::new(),
-            begin_at: now.plus_millis(self.config.timeouts.fetch_ms / 2),
+            begin_at: now.plus_millis(self.config.tuning.fetch_ms / 2),
             to_tell: others,
         };
         self.enter(State::Leader(Box::new(leader)));

@@ -189,7 +189,7 @@ impl Raft {
     /// How long to wait after a lost election: at random, up to a time that doubles with each.
     fn election_backoff(&mut self) -> u64 {
         let doubled = 1u64 << self.elections.clamp(1, 16);
-        let longest = self.config.timeouts.election_backoff_max_ms;
+        let longest = self.config.tuning.election_backoff_max_ms;
         (BACKOFF_MS * (1 + self.rng.below(doubled))).min(longest)
     }
 }

@@ -24,6 +24,7 @@ fn live(seed: u64) -> Result<Lived, String> {
         voters: [3, 5, 3, 1][seed as usize % 4],
         observers: seed.is_multiple_of(3),
         dynamic: seed % 5 < 2,
+        hasty: seed % 7 < 3,
     };
     let lived = Life::new(plan).live();
     lived.map_err(|broken| format!("seed {seed}, {plan:?}: {broken}"))

@@ -5,7 +5,7 @@ use crate::watch::{Broken, Seen, Watch};
 use bytes::Bytes;
 use ids::{NodeId, Offset, Rng, Time, Token, Uuid};
 use raft::{CallId, Effect, Event, Peer, Raft, RaftConfig, Request, Response, SendId};
-use raft::{Endpoint, ReplicaKey, Timeouts, Voter, Voters, bootstrap_checkpoint};
+use raft::{Endpoint, ReplicaKey, Tuning, Voter, Voters, bootstrap_checkpoint};
 use records::{BatchBuilder, BatchOptions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wire::Str;
@@ -75,6 +75,8 @@ pub(crate) struct Plan {
     pub(crate) voters: i32,
     pub(crate) observers: bool,
     pub(crate) dynamic: bool,
+    /// Short timeouts and small fetches: many elections, and logs that follow batch by batch.
+    pub(crate) hasty: bool,
 }
 
 /// What a life was like.
@@ -128,13 +130,28 @@ fn endpoint(id: NodeId) -> Endpoint {
     }
 }
 
+fn tuning(plan: &Plan) -> Tuning {
+    let usual = Tuning::default();
+    match plan.hasty {
+        true => Tuning {
+            election_ms: 40,
+            fetch_ms: 200,
+            election_backoff_max_ms: 50,
+            fetch_max_bytes: 1,
+            snapshot_max_bytes: 100,
+            ..usual
+        },
+        false => usual,
+    }
+}
+
 impl Life {
     pub(crate) fn new(plan: Plan) -> Life {
         let mut ids: Vec<NodeId> = (1..=plan.voters).map(NodeId).collect();
         ids.extend(plan.observers.then_some(OBSERVER));
         let bootstrap = plan
             .dynamic
-            .then(|| bootstrap_checkpoint(&voters(&plan), 1, 2));
+            .then(|| bootstrap_checkpoint(&voters(&plan), 1, (2, 3)));
         let node = |id: NodeId| {
             let node = Node {
                 disk: Disk::formatted(bootstrap.clone().filter(|_| id != OBSERVER)),
@@ -309,7 +326,7 @@ impl Life {
                 false => voters,
             },
             endpoints: vec![endpoint(id)],
-            timeouts: Timeouts::default(),
+            tuning: tuning(&self.plan),
             seed: self.rng.next(),
         };
         let now = self.now;
@@ -348,10 +365,14 @@ impl Life {
     }
 
     fn carry_out(&mut self, id: NodeId, out: Vec<Effect>) -> Result<(), Broken> {
+        let life = self.nodes.get(&id).map(|node| node.life);
+        let life = life.expect("it exists");
         for effect in out {
-            self.watch.said(id, &effect)?;
             let node = self.nodes.get_mut(&id).expect("it exists");
-            let life = node.life;
+            if node.life != life {
+                return Ok(());
+            }
+            self.watch.said(id, &effect)?;
             let Some(running) = node.running.as_mut() else {
                 return Ok(());
             };
@@ -493,7 +514,7 @@ impl Life {
         let running = self.running(from).expect("it has answered");
         let asked = running.calls.remove(&call);
         let (to, life, id, request) = asked.ok_or("what was not asked is answered")?;
-        self.watch.answered(from, &request, &response)?;
+        let voted = self.watch.answered(from, &request, &response)?;
         if !self.cut.contains(&(from, to)) {
             let time = self.delay(from, to);
             self.at(
@@ -506,6 +527,11 @@ impl Life {
                     response,
                 },
             );
+        }
+        if voted && self.faults && self.rng.below(4) == 0 {
+            // A voter may forget nothing, least of all now.
+            self.kill(from);
+            return self.start(from);
         }
         Ok(())
     }
@@ -572,7 +598,7 @@ impl Life {
         let dynamic = self
             .plan
             .dynamic
-            .then(|| bootstrap_checkpoint(&voters(&self.plan), 1, 2));
+            .then(|| bootstrap_checkpoint(&voters(&self.plan), 1, (2, 3)));
         let Some(running) = self.running(id) else {
             return Ok(());
         };
@@ -664,7 +690,6 @@ impl Life {
         self.queue
             .retain(|_, happening| !matches!(happening, Happening::Produce));
         self.run_for(1_500)?;
-        self.after(10, Happening::Produce);
         let raft = |id: &NodeId| &self.nodes[id].running.as_ref().expect("all run").raft;
         let end = raft(&leader).log().log_end();
         if raft(&leader).high_watermark() != Some(end) {

@@ -114,25 +114,26 @@ impl Watch {
         self.voted(node, epoch, candidate)
     }
 
-    /// A node's answer to a request for its vote.
+    /// A node's answer to a request; says whether it gives its vote.
     pub(crate) fn answered(
         &mut self,
         node: NodeId,
         request: &Request,
         response: &Response,
-    ) -> Result<(), Broken> {
+    ) -> Result<bool, Broken> {
         let (Request::Vote(vote), Response::Vote(answer)) = (request, response) else {
-            return Ok(());
+            return Ok(false);
         };
         let asked = &vote.topics[0].partitions[0];
         let granted = answer
             .topics
             .first()
             .is_some_and(|topic| topic.partitions[0].vote_granted);
-        match granted && !asked.pre_vote {
-            true => self.voted(node, asked.replica_epoch, asked.replica_id),
-            false => Ok(()),
+        let granted = granted && !asked.pre_vote;
+        if granted {
+            self.voted(node, asked.replica_epoch, asked.replica_id)?;
         }
+        Ok(granted)
     }
 
     fn voted(&mut self, node: NodeId, epoch: i32, candidate: i32) -> Result<(), Broken> {
