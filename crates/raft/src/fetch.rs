@@ -4,7 +4,7 @@ use crate::common::{TOPIC, only};
 use crate::message::{CallId, Response};
 use crate::progress::Progress;
 use crate::raft::Raft;
-use crate::state::State;
+use crate::state::{Leader, State};
 use crate::voters::ReplicaKey;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -113,21 +113,19 @@ impl Raft {
         if let Err(code) = self.check_leader(asked.epoch) {
             return Some(self.fetch_answer(asked.version, code));
         }
-        if let Compared::Prefix = self.compare(asked.offset, asked.last_epoch) {
-            self.note_fetch(now, &asked.from, Some(asked.offset));
-            self.advance_as_leader(now);
-        }
-        if let Some(answer) = self.serve(now, &asked) {
-            return Some(answer);
-        }
-        let State::Leader(leader) = &mut self.state else {
-            return None;
+        let Compared::Prefix = self.compare(asked.offset, asked.last_epoch) else {
+            return Some(self.serve(&asked));
         };
-        if leader.waiting.len() < MAX_WAITING {
-            leader.waiting.push(asked);
-            return None;
+        self.note_fetch(now, &asked.from, Some(asked.offset));
+        self.advance_as_leader(now);
+        let due = self.is_due(now, &asked);
+        match &mut self.state {
+            State::Leader(leader) if !due && leader.waiting.len() < MAX_WAITING => {
+                leader.waiting.push(asked);
+                None
+            }
+            _ => Some(self.serve(&asked)),
         }
-        Some(self.fetch_answer(asked.version, ErrorCode::NONE))
     }
 
     /// A replica has been heard of; with an offset, it has stored all below.
@@ -155,10 +153,9 @@ impl Raft {
         }
     }
 
-    /// The answer to a fetch; `None` when there is nothing to tell yet.
-    fn serve(&self, now: Time, asked: &Asked) -> Option<FetchResponse> {
-        let mut answer = self.fetch_answer(asked.version, ErrorCode::NONE);
-        let part = (answer.responses.first_mut()).and_then(|topic| topic.partitions.first_mut())?;
+    /// The answer to a fetch, with what there is.
+    fn serve(&self, asked: &Asked) -> FetchResponse {
+        let mut part = self.fetched_part(ErrorCode::NONE);
         match self.compare(asked.offset, asked.last_epoch) {
             Compared::Diverging { epoch, end } => {
                 part.diverging_epoch = EpochEndOffset {
@@ -176,14 +173,10 @@ impl Raft {
             }
             Compared::Prefix => {
                 let records = self.records_from(asked.offset, asked.max_bytes);
-                let news = part.high_watermark > asked.told;
-                if records.is_empty() && !news && now < asked.until {
-                    return None;
-                }
                 part.records = Records::Bytes(records);
             }
         }
-        Some(answer)
+        self.answer_with(asked.version, part)
     }
 
     fn compare(&self, offset: Offset, epoch: LeaderEpoch) -> Compared {
@@ -227,9 +220,13 @@ impl Raft {
 
     /// An answer without records.
     fn fetch_answer(&self, version: i16, code: ErrorCode) -> FetchResponse {
+        self.answer_with(version, self.fetched_part(code))
+    }
+
+    fn fetched_part(&self, code: ErrorCode) -> PartitionData {
         let (leader_id, leader_epoch) = self.current();
         let committed = self.high_watermark.filter(|_| code == ErrorCode::NONE);
-        let part = PartitionData {
+        PartitionData {
             error_code: code.0,
             high_watermark: committed.map_or(-1, |upto| upto.0),
             log_start_offset: self.log.log_start().0,
@@ -241,7 +238,10 @@ impl Raft {
             aborted_transactions: Some(Vec::new()),
             records: Records::Bytes(Bytes::new()),
             ..PartitionData::default()
-        };
+        }
+    }
+
+    fn answer_with(&self, version: i16, part: PartitionData) -> FetchResponse {
         let address = self.leader_address();
         let address = address.filter(|_| version >= ENDPOINTS_SINCE);
         FetchResponse {
@@ -263,18 +263,28 @@ impl Raft {
         }
     }
 
-    /// Answers those who wait and have something to hear, or have waited long enough.
+    /// Whether a fetch that waits has waited long enough, or has something to hear.
+    fn is_due(&self, now: Time, asked: &Asked) -> bool {
+        let committed = self.high_watermark.map_or(-1, |upto| upto.0);
+        now >= asked.until || self.log.log_end() > asked.offset || committed > asked.told
+    }
+
+    /// Answers those who wait and need wait no longer.
     pub(crate) fn serve_waiting(&mut self, now: Time) {
+        let due = |leader: &Leader| leader.waiting.iter().any(|asked| self.is_due(now, asked));
+        // This is asked in each step, and mostly nobody is.
+        if !matches!(&self.state, State::Leader(leader) if due(leader)) {
+            return;
+        }
         let State::Leader(leader) = &mut self.state else {
             return;
         };
-        let waiting = core::mem::take(&mut leader.waiting);
-        let mut kept = Vec::new();
-        for asked in waiting {
-            match self.serve(now, &asked) {
-                Some(answer) => self.outbox.answer(asked.call, Response::Fetch(answer)),
-                None => kept.push(asked),
-            }
+        let waiting = core::mem::take(&mut leader.waiting).into_iter();
+        let (served, kept) = waiting.partition(|asked| self.is_due(now, asked));
+        let served: Vec<Asked> = served;
+        for asked in served {
+            let answer = self.serve(&asked);
+            self.outbox.answer(asked.call, Response::Fetch(answer));
         }
         if let State::Leader(leader) = &mut self.state {
             leader.waiting = kept;

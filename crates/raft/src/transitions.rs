@@ -125,11 +125,10 @@ impl Raft {
 
     /// Leads, and says so in the log: without a record of its own epoch nothing becomes committed.
     pub(crate) fn become_leader(&mut self, now: Time) {
-        let mut granting = match &self.state {
+        let granting = match &self.state {
             State::Candidate(campaign) => campaign.votes.granted().to_vec(),
             _ => alloc::vec![self.me.id],
         };
-        granting.sort_unstable();
         self.election.leader = Some(self.me.id);
         self.election.voted = None;
         self.elections = 0;

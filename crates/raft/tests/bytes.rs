@@ -1,11 +1,15 @@
 //! What the raft writes, byte by byte as Apache Kafka wrote it.
 
+#[path = "support/mod.rs"]
+mod support;
+
 use bytes::Bytes;
 use ids::{LeaderEpoch, NodeId, Offset, Rng, Time, Uuid};
 use log::{Log, LogConfig};
 use raft::{Damaged, Effect, Election, Endpoint, Event, FromDisk, KeptSnapshot, Order, Raft};
 use raft::{RaftConfig, ReplicaKey, Tuning, Voter, Voters, bootstrap_checkpoint};
 use records::{BatchView, Batches};
+use support::{Bench, bytes, kept};
 use wire::Str;
 
 const DIRECTORY: &str = "b2jJ9eURSHeqWN4IJiMwsw";
@@ -98,6 +102,95 @@ fn the_first_batch_of_a_new_quorum_is_kafkas() {
     };
     let saved = br#"{"leaderId":1,"leaderEpoch":1,"votedId":-1,"votedDirectoryId":"AAAAAAAAAAAAAAAAAAAAAA","data_version":1}"#;
     assert_eq!(orders.first(), Some(&Order::QuorumState(saved.to_vec())));
+}
+
+/// Node `id` of three, in the words of the files of `quorum`.
+fn of_three(first: i32, port: u16) -> Voters {
+    let voter = |at: i32| Voter {
+        key: ReplicaKey {
+            id: NodeId(first + at),
+            directory: Uuid::parse(DIRECTORY).expect("an id"),
+        },
+        endpoints: vec![Endpoint {
+            listener: Str::from("CONTROLLER"),
+            host: Str::from("127.0.0.1"),
+            port: port + at as u16,
+        }],
+        kraft_versions: (0, 1),
+    };
+    Voters::new((0..3).map(voter).collect())
+}
+
+/// Has the node elected by one other, and gives the first batch it writes.
+fn first_batch(config: RaftConfig, disk: FromDisk, by: i32, at: i64) -> Vec<u8> {
+    let mut bench = Bench::new(config, disk);
+    // So that the votes come in the millisecond that Kafka's came in.
+    bench.now = Time::from_millis(at - 100_000);
+    bench.step(Event::Start);
+    while bench.raft.state_name() != "Prospective" {
+        bench.wait(1);
+    }
+    bench.raft.set_wall_ahead((at - bench.now.millis()) * 1000);
+    bench.elect(&[by]);
+    bytes(bench.raft.log(), 0).to_vec()
+}
+
+#[test]
+fn the_first_batch_of_three_static_voters_is_kafkas() {
+    let kafkas = vectors::bytes("quorum/static-first-batch.bin");
+    let header = BatchView::peek(&kafkas).expect("a batch");
+    let voters = of_three(101, 29101);
+    let before = Election {
+        epoch: LeaderEpoch(1),
+        ..Election::default()
+    };
+    let disk = FromDisk {
+        quorum_state: Some(before.encode(0, &voters).into()),
+        ..disk(None)
+    };
+    let config = RaftConfig {
+        node: NodeId(102),
+        ..config(voters)
+    };
+    assert_eq!(
+        first_batch(config, disk, 103, header.base_timestamp),
+        kafkas
+    );
+}
+
+#[test]
+fn the_first_batch_of_three_voters_that_were_formatted_together_is_kafkas() {
+    let name = "00000000000000000000-0000000000.checkpoint";
+    let checkpoint = vectors::bytes(&format!("quorum/{name}"));
+    let kafkas = vectors::bytes("quorum/dynamic-first-batch.bin");
+    let header = BatchView::peek(&kafkas).expect("a batch");
+    let config = RaftConfig {
+        node: NodeId(203),
+        ..config(Voters::default())
+    };
+    let disk = disk(Some(kept(name, checkpoint)));
+    assert_eq!(
+        first_batch(config, disk, 201, header.base_timestamp),
+        kafkas
+    );
+}
+
+#[test]
+fn a_vote_is_saved_as_kafka_saves_it() {
+    let election = |name: &str| {
+        let kafkas = vectors::bytes(name);
+        (Election::decode(&kafkas).expect("it can be read"), kafkas)
+    };
+    let (voted, kafkas) = election("quorum/static-quorum-state");
+    assert_eq!(
+        (voted.leader, voted.voted.map(|key| key.id)),
+        (Some(NodeId(102)), Some(NodeId(102)))
+    );
+    assert_eq!(voted.encode(0, &of_three(101, 29101)), kafkas);
+    let (voted, kafkas) = election("quorum/dynamic-quorum-state");
+    let directory = voted.voted.map(|key| key.directory);
+    assert_eq!(directory, Uuid::parse(DIRECTORY));
+    assert_eq!(voted.encode(1, &of_three(201, 29201)), kafkas);
 }
 
 #[test]
