@@ -33,15 +33,26 @@ fn control(records: &[(ControlType, Vec<u8>)], millis: i64) -> BatchBuilder {
     builder
 }
 
-fn members(voters: &Voters) -> [(ControlType, Vec<u8>); 2] {
-    let version = KRaftVersionRecord {
-        kraft_version: DYNAMIC,
-        ..KRaftVersionRecord::default()
-    };
-    [
-        (ControlType::KraftVersion, value(&version)),
-        (ControlType::KraftVoters, value(&voters.record())),
-    ]
+impl Voters {
+    /// The control records that name them: a snapshot's header batch has them after its
+    /// [`ControlType::SnapshotHeader`].
+    #[must_use]
+    pub fn control_records(&self) -> [(ControlType, Vec<u8>); 2] {
+        let version = KRaftVersionRecord {
+            kraft_version: DYNAMIC,
+            ..KRaftVersionRecord::default()
+        };
+        [
+            (ControlType::KraftVersion, value(&version)),
+            (ControlType::KraftVoters, value(&self.record())),
+        ]
+    }
+}
+
+/// The batch by which a leader changes who votes.
+pub(crate) fn new_voters(voters: &Voters, millis: i64) -> ValidBatch<'static> {
+    let record = (ControlType::KraftVoters, value(&voters.record()));
+    control(&[record], millis).into_valid()
 }
 
 /// The first batch of a leader's epoch. `bootstrap` are the voters, when no record of the log names them yet.
@@ -63,7 +74,7 @@ pub(crate) fn leader_change(
         ..LeaderChangeMessage::default()
     };
     let mut records = alloc::vec![(ControlType::LeaderChange, value(&message))];
-    records.extend(bootstrap.into_iter().flat_map(members));
+    records.extend(bootstrap.into_iter().flat_map(Voters::control_records));
     control(&records, millis).into_valid()
 }
 
@@ -81,7 +92,7 @@ pub fn bootstrap_checkpoint(
         ..SnapshotHeaderRecord::default()
     };
     let mut head = alloc::vec![(ControlType::SnapshotHeader, value(&header))];
-    head.extend(members(voters));
+    head.extend(voters.control_records());
     let footer = value(&SnapshotFooterRecord::default());
     let foot = [(ControlType::SnapshotFooter, footer)];
     let (epoch, mut out) = (LeaderEpoch(0), Vec::new());

@@ -3,7 +3,8 @@
 use crate::message::{About, Peer, Request, SendId};
 use crate::raft::{Flight, Raft};
 use crate::state::State;
-use alloc::vec::Vec;
+use crate::voters::ReplicaKey;
+use alloc::{format, string::String, vec::Vec};
 use ids::{ErrorCode, LeaderEpoch, NodeId, Time, Uuid};
 use wire::Str;
 
@@ -16,6 +17,11 @@ pub(crate) fn only<T>(list: &[T]) -> Option<&T> {
         [one] => Some(one),
         _ => None,
     }
+}
+
+/// A replica in Kafka's words.
+pub(crate) fn key_text(key: &ReplicaKey) -> String {
+    format!("ReplicaKey(id={}, directoryId={})", key.id, key.directory)
 }
 
 impl Raft {

@@ -186,8 +186,14 @@ impl Raft {
             if offset >= start && (offset, epoch) == (id.end, id.epoch) {
                 return Compared::Prefix;
             }
-            let before = (self.log.leader_epochs().first()).is_none_or(|first| epoch < first.epoch);
-            if offset < start || (start > Offset(0) && before) {
+            // Where the first known epoch begins later than the log once did, nobody knows any more how those
+            // before it ended.
+            let first = self.log.leader_epochs().first();
+            let before = match first {
+                Some(first) => first.start > Offset(0) && epoch < first.epoch,
+                None => start > Offset(0),
+            };
+            if offset < start || before {
                 return Compared::Snapshot(id);
             }
         }

@@ -188,6 +188,10 @@ impl Raft {
             Some(own) => own.end,
             None => end,
         };
+        self.cut_to(now, to)
+    }
+
+    fn cut_to(&mut self, now: Time, to: Offset) -> bool {
         let committed = self.high_watermark.unwrap_or(Offset(0));
         // What is committed every leader has. Who says otherwise is none.
         if to >= self.log.log_end() || to < committed || is_planted(Mutant::TruncationSkipped) {
@@ -204,7 +208,11 @@ impl Raft {
     fn begin_download(&mut self, now: Time, from: Peer, id: SnapshotId) {
         let committed = self.high_watermark.unwrap_or(Offset(0));
         if id.end <= committed {
-            return self.rest(now, from);
+            // All of it is here. What follows may not be the leader's, which cannot tell where it differs.
+            if !self.cut_to(now, committed) {
+                self.rest(now, from);
+            }
+            return;
         }
         if let Some(following) = self.following_mut() {
             following.download = Some(Download {

@@ -90,6 +90,7 @@ impl Raft {
             self.outbox.notice(Effect::Leading { epoch, from });
         }
         self.serve_waiting(now);
+        self.conclude_change(now);
     }
 
     /// The latest moment until which a majority has been heard of, plus one and a half fetch tuning.

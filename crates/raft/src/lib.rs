@@ -20,6 +20,7 @@ mod epoch;
 mod fetch;
 mod follow;
 mod lead;
+mod membership;
 mod message;
 mod outbox;
 mod poll;

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use ids::{LeaderEpoch, NodeId, Offset, SnapshotId, Token};
 use log::StoreOp;
 use wire::Str;
+use wire::add_raft_voter_request::AddRaftVoterRequest;
+use wire::add_raft_voter_response::AddRaftVoterResponse;
 use wire::begin_quorum_epoch_request::BeginQuorumEpochRequest;
 use wire::begin_quorum_epoch_response::BeginQuorumEpochResponse;
 use wire::end_quorum_epoch_request::EndQuorumEpochRequest;
@@ -14,6 +16,10 @@ use wire::fetch_request::FetchRequest;
 use wire::fetch_response::FetchResponse;
 use wire::fetch_snapshot_request::FetchSnapshotRequest;
 use wire::fetch_snapshot_response::FetchSnapshotResponse;
+use wire::remove_raft_voter_request::RemoveRaftVoterRequest;
+use wire::remove_raft_voter_response::RemoveRaftVoterResponse;
+use wire::update_raft_voter_request::UpdateRaftVoterRequest;
+use wire::update_raft_voter_response::UpdateRaftVoterResponse;
 use wire::vote_request::VoteRequest;
 use wire::vote_response::VoteResponse;
 
@@ -52,6 +58,9 @@ pub enum Request {
     EndQuorumEpoch(EndQuorumEpochRequest),
     Fetch(FetchRequest),
     FetchSnapshot(FetchSnapshotRequest),
+    AddRaftVoter(AddRaftVoterRequest),
+    RemoveRaftVoter(RemoveRaftVoterRequest),
+    UpdateRaftVoter(UpdateRaftVoterRequest),
 }
 
 impl Request {
@@ -62,7 +71,9 @@ impl Request {
             Request::Vote(_) => 2,
             Request::BeginQuorumEpoch(_)
             | Request::EndQuorumEpoch(_)
-            | Request::FetchSnapshot(_) => 1,
+            | Request::FetchSnapshot(_)
+            | Request::AddRaftVoter(_) => 1,
+            Request::RemoveRaftVoter(_) | Request::UpdateRaftVoter(_) => 0,
             Request::Fetch(_) => 18,
         }
     }
@@ -77,6 +88,9 @@ pub enum Response {
     EndQuorumEpoch(EndQuorumEpochResponse),
     Fetch(FetchResponse),
     FetchSnapshot(FetchSnapshotResponse),
+    AddRaftVoter(AddRaftVoterResponse),
+    RemoveRaftVoter(RemoveRaftVoterResponse),
+    UpdateRaftVoter(UpdateRaftVoterResponse),
 }
 
 /// A fact a node is told.

@@ -165,6 +165,9 @@ fn refused(said: Said) -> Option<Effect> {
         Response::BeginQuorumEpoch(of) => emptied!(of, topics),
         Response::EndQuorumEpoch(of) => emptied!(of, topics),
         Response::FetchSnapshot(of) => emptied!(of, topics),
+        Response::AddRaftVoter(of) => of.error_code = CODE,
+        Response::RemoveRaftVoter(of) => of.error_code = CODE,
+        Response::UpdateRaftVoter(of) => of.error_code = CODE,
         Response::Fetch(of) => {
             *of = FetchResponse {
                 error_code: CODE,

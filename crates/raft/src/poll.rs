@@ -66,10 +66,12 @@ impl Raft {
             // Back to the leader that there may still be, or to waiting for one.
             State::Prospective(campaign) if campaign.until <= now => self.settle_down(now),
             State::Candidate(campaign) if campaign.until <= now => self.campaign(now),
-            State::Resigned(resigned) if resigned.until <= now => match self.stopping {
-                true => self.settle_down(now),
-                false => self.campaign(now),
-            },
+            State::Resigned(resigned) if resigned.until <= now => {
+                match self.stopping || !self.is_voter() {
+                    true => self.settle_down(now),
+                    false => self.campaign(now),
+                }
+            }
             State::Observer(following) if following.until <= now => {
                 // Someone else may know of a new leader. An observer's vote decides nothing, and one that it
                 // has given it keeps.

@@ -80,6 +80,9 @@ impl Raft {
                 Request::EndQuorumEpoch(end) => self.on_end(now, call, version, &end),
                 Request::Fetch(fetch) => self.on_fetch(now, call, version, &fetch),
                 Request::FetchSnapshot(fetch) => self.on_fetch_snapshot(now, call, version, &fetch),
+                Request::AddRaftVoter(add) => self.on_add_voter(now, call, &add),
+                Request::RemoveRaftVoter(remove) => self.on_remove_voter(now, call, &remove),
+                Request::UpdateRaftVoter(update) => self.on_update_voter(now, call, &update),
             },
             Event::Response { id, response } => self.on_response(now, id, response),
             Event::NoResponse { id } => {
@@ -245,6 +248,17 @@ impl Raft {
             Some((_, voters)) => voters,
             None => &self.config.static_voters,
         }
+    }
+
+    /// Who voted when the log ended at `end`: what a snapshot that ends there has to name
+    /// ([`Voters::control_records`]).
+    #[must_use]
+    pub fn voters_before(&self, end: Offset) -> &Voters {
+        let sets = self.voter_sets.iter().rev();
+        let mut before = sets.filter(|(at, _)| *at < end);
+        before
+            .next()
+            .map_or(&self.config.static_voters, |(_, voters)| voters)
     }
 
     /// Where a controller is reached: as the voters' list says, or as the leader said itself.

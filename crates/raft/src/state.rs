@@ -3,6 +3,8 @@
 //! What a node may not forget (epoch, leader, vote) is no part of them: that is the
 //! [`Election`](crate::Election), which is saved.
 
+use crate::membership::Asks;
+use crate::message::CallId;
 use crate::progress::Progress;
 use crate::voters::{ReplicaKey, Voters};
 use alloc::{boxed::Box, vec::Vec};
@@ -111,6 +113,18 @@ pub(crate) struct Leader {
     pub(crate) begin_at: Time,
     /// Whom to tell now.
     pub(crate) to_tell: Vec<NodeId>,
+    /// A change of the voters that is not committed.
+    pub(crate) change: Option<Change>,
+}
+
+/// A change of the voters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change {
+    /// Its record.
+    pub(crate) at: Offset,
+    /// Who waits for it.
+    pub(crate) call: Option<CallId>,
+    pub(crate) asks: Asks,
 }
 
 /// Has led.

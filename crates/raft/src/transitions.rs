@@ -5,8 +5,8 @@ use crate::message::About;
 use crate::quorum_state::Election;
 use crate::raft::Raft;
 use crate::state::{Campaign, Following, Leader, Resigned, State, Votes};
-use alloc::{boxed::Box, vec::Vec};
-use ids::{LeaderEpoch, NodeId, Offset, Time};
+use alloc::{boxed::Box, string::String, vec::Vec};
+use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Time};
 use sorted::SortedMap;
 use wire::Str;
 
@@ -22,6 +22,10 @@ impl Raft {
         let before = core::mem::replace(&mut self.state, state);
         if let State::Leader(leader) = before {
             self.answer_waiting(leader.waiting);
+            if let Some((call, asks)) = (leader.change).and_then(|it| Some((it.call?, it.asks))) {
+                let lost = (ErrorCode::NOT_LEADER_OR_FOLLOWER, String::new());
+                self.answer_change(call, asks, Err(lost));
+            }
         }
     }
 
@@ -165,6 +169,7 @@ impl Raft {
             waiting: Vec::new(),
             begin_at: now.plus_millis(self.config.tuning.fetch_ms / 2),
             to_tell: others,
+            change: None,
         };
         self.enter(State::Leader(Box::new(leader)));
     }

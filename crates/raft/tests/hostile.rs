@@ -30,7 +30,24 @@ fn long(rng: &mut Rng) -> i64 {
 
 fn request(rng: &mut Rng) -> Request {
     let (a, b, c) = (number(rng), number(rng), long(rng));
-    match rng.below(5) {
+    match rng.below(8) {
+        5 => Request::AddRaftVoter(wire::add_raft_voter_request::AddRaftVoterRequest {
+            cluster_id: None,
+            voter_id: a,
+            listeners: vec![Default::default(); rng.below(2) as usize],
+            ..Default::default()
+        }),
+        6 => Request::RemoveRaftVoter(wire::remove_raft_voter_request::RemoveRaftVoterRequest {
+            cluster_id: None,
+            voter_id: a,
+            ..Default::default()
+        }),
+        7 => Request::UpdateRaftVoter(wire::update_raft_voter_request::UpdateRaftVoterRequest {
+            cluster_id: None,
+            voter_id: a,
+            current_leader_epoch: b,
+            ..Default::default()
+        }),
         0 => vote(a, (b, c), |vote| {
             let part = &mut vote.topics[0].partitions[0];
             part.replica_id = number(rng);

@@ -36,22 +36,26 @@ fn random_lives_with_kills_cuts_and_slow_disks_break_no_rule() {
     let seeds = seeds.map_or(SEEDS, |text| {
         text.parse().expect("BROOKLET_SEEDS is a number")
     });
-    let lives: Vec<Lived> = (1..=seeds)
+    let from = std::env::var("BROOKLET_FROM").ok();
+    let from = from.map_or(1, |text| text.parse().expect("BROOKLET_FROM is a number"));
+    let lives: Vec<Lived> = (from..=seeds)
         .map(|seed| live(seed).unwrap_or_else(|broken| panic!("{broken}")))
         .collect();
     let sum = |of: fn(&Lived) -> u64| lives.iter().map(of).sum::<u64>();
     println!(
-        "{seeds} lives: {} events, {} kills, {} epochs, {} records, {} snapshots loaded",
+        "{seeds} lives: {} events, {} kills, {} epochs, {} records, {} snapshots loaded, {} changes of voters",
         sum(|life| life.events),
         sum(|life| life.kills),
         sum(|life| life.epochs as u64),
         sum(|life| life.committed as u64),
         sum(|life| life.snapshots_loaded),
+        sum(|life| life.voters_changed),
     );
     assert!(sum(|life| life.kills) > 5 * seeds);
     assert!(sum(|life| life.epochs as u64) > 3 * seeds);
     assert!(sum(|life| life.committed as u64) > 300 * seeds);
     assert!(sum(|life| life.snapshots_loaded) > seeds / 2);
+    assert!(sum(|life| life.voters_changed) > seeds / 4);
 }
 
 /// A bug is planted in the whole process, so the tests of this file take turns.

@@ -537,3 +537,38 @@ fn a_node_of_an_older_file_than_its_log_goes_by_the_log() {
     let now = bench.raft.election();
     assert_eq!((now.epoch, now.leader), (LeaderEpoch(7), None));
 }
+
+#[test]
+fn who_comes_from_an_epoch_that_is_forgotten_is_given_the_snapshot() {
+    // Recovery found the first segment again, but the epochs from before the snapshot are gone.
+    let mut log = log(&[1, 2, 5, 5]);
+    let mut ops = Vec::new();
+    log.advance_high_watermark(Offset(3));
+    log.delete_records_before(Offset(3), &mut ops)
+        .expect("it is committed");
+    let whole = support::log(&[1, 2, 5, 5]);
+    let mut recovery = log::Recovery::new(whole.config().clone(), Default::default(), Time(0));
+    for op in ops {
+        if let log::StoreOp::Put { file, bytes } = op {
+            recovery.file(file, bytes.into());
+        }
+    }
+    recovery.segment(Offset(0));
+    recovery.bytes(bytes(&whole, 0));
+    let (log, _) = recovery.finish();
+    assert_eq!((log.log_start(), log.leader_epochs().len()), (Offset(0), 1));
+    let disk = FromDisk {
+        quorum_state: None,
+        log,
+        snapshot: Some(kept("00000000000000000003-0000000005.checkpoint", vec![1])),
+    };
+    let mut bench = Bench::new(support::config(1, support::voters(&[1, 2, 3])), disk);
+    bench.step(Event::Start);
+    bench.elect(&[2]);
+    let told = part(bench.ask(17, fetch(2, 6, (2, 4), |_| {})));
+    assert_eq!(told.snapshot_id.end_offset, 3, "{told:?}");
+    assert_eq!(
+        told.diverging_epoch.epoch, -1,
+        "where epoch 2 ended is not known"
+    );
+}

@@ -9,6 +9,8 @@ use raft::{Endpoint, ReplicaKey, Tuning, Voter, Voters, bootstrap_checkpoint};
 use records::{BatchBuilder, BatchOptions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wire::Str;
+use wire::add_raft_voter_request::{AddRaftVoterRequest, Listener};
+use wire::remove_raft_voter_request::RemoveRaftVoterRequest;
 
 /// An observer's id.
 const OBSERVER: NodeId = NodeId(100);
@@ -87,6 +89,7 @@ pub(crate) struct Lived {
     pub(crate) epochs: usize,
     pub(crate) committed: i64,
     pub(crate) snapshots_loaded: u64,
+    pub(crate) voters_changed: u64,
 }
 
 pub(crate) struct Life {
@@ -147,14 +150,16 @@ fn tuning(plan: &Plan) -> Tuning {
 
 impl Life {
     pub(crate) fn new(plan: Plan) -> Life {
-        let mut ids: Vec<NodeId> = (1..=plan.voters).map(NodeId).collect();
+        // Where voters can be changed, one more controller stands by.
+        let controllers = plan.voters + i32::from(plan.dynamic);
+        let mut ids: Vec<NodeId> = (1..=controllers).map(NodeId).collect();
         ids.extend(plan.observers.then_some(OBSERVER));
         let bootstrap = plan
             .dynamic
             .then(|| bootstrap_checkpoint(&voters(&plan), 1, (2, 3)));
         let node = |id: NodeId| {
             let node = Node {
-                disk: Disk::formatted(bootstrap.clone().filter(|_| id != OBSERVER)),
+                disk: Disk::formatted(bootstrap.clone().filter(|_| id.0 <= plan.voters)),
                 life: 0,
                 running: None,
                 slowness: 3,
@@ -190,9 +195,7 @@ impl Life {
         self.heal()?;
         self.run_for(20_000)?;
         self.converged()?;
-        if self.plan.voters >= 3 {
-            self.lonely_follower()?;
-        }
+        self.lonely_follower()?;
         self.lived.epochs = self.watch.epochs();
         self.lived.committed = self.watch.committed_end().0;
         Ok(self.lived)
@@ -515,6 +518,11 @@ impl Life {
         let asked = running.calls.remove(&call);
         let (to, life, id, request) = asked.ok_or("what was not asked is answered")?;
         let voted = self.watch.answered(from, &request, &response)?;
+        self.lived.voters_changed += u64::from(match &response {
+            Response::AddRaftVoter(answer) => answer.error_code == 0,
+            Response::RemoveRaftVoter(answer) => answer.error_code == 0,
+            _ => false,
+        });
         if !self.cut.contains(&(from, to)) {
             let time = self.delay(from, to);
             self.at(
@@ -551,12 +559,17 @@ impl Life {
             running.unflushed.clear();
             return self.tell(id, Event::StoreFailed { token });
         }
-        for (token, writes) in running.unflushed.drain(..=at).collect::<Vec<_>>() {
-            let node = self.nodes.get_mut(&id).expect("it exists");
-            for write in writes {
-                node.disk.carry_out(write);
+        let life = node.life;
+        let stored: Vec<(Token, Vec<Write>)> = running.unflushed.drain(..=at).collect();
+        let tokens: Vec<Token> = stored.iter().map(|(token, _)| *token).collect();
+        for write in stored.into_iter().flat_map(|(_, writes)| writes) {
+            node.disk.carry_out(write);
+        }
+        for token in tokens {
+            // What it says now may cost it its life.
+            if self.alive(id, life) {
+                self.tell(id, Event::Stored { token })?;
             }
-            self.tell(id, Event::Stored { token })?;
         }
         Ok(())
     }
@@ -595,18 +608,19 @@ impl Life {
         self.after(wait, Happening::Snapshot);
         let ids = self.ids();
         let id = ids[self.rng.below(ids.len() as u64) as usize];
-        let dynamic = self
-            .plan
-            .dynamic
-            .then(|| bootstrap_checkpoint(&voters(&self.plan), 1, (2, 3)));
+        let dynamic = self.plan.dynamic;
         let Some(running) = self.running(id) else {
             return Ok(());
         };
         let upto = running.seen.committed;
+        let voters = running.raft.voters_before(upto).clone();
         let Some(snapshot) = self.watch.boundary(upto) else {
             return Ok(());
         };
-        let mut bytes = dynamic.unwrap_or_default();
+        let mut bytes = match dynamic {
+            true => bootstrap_checkpoint(&voters, 1, (2, 3)),
+            false => Vec::new(),
+        };
         bytes.extend(self.watch.content(upto));
         let back = self.rng.below(20) as i64;
         let log_from = (0..=back).rev().map(|back| Offset(upto.0 - back));
@@ -630,7 +644,8 @@ impl Life {
         let ids = self.ids();
         let one = ids[self.rng.below(ids.len() as u64) as usize];
         let other = ids[self.rng.below(ids.len() as u64) as usize];
-        match self.rng.below(12) {
+        match self.rng.below(14) {
+            12..=13 => self.change_voters()?,
             0..=2 => self.kill(one),
             3..=5 => {
                 for id in ids {
@@ -660,6 +675,47 @@ impl Life {
             }
         }
         Ok(())
+    }
+
+    /// Asks the leader to take in a controller or to let one go.
+    fn change_voters(&mut self) -> Result<(), Broken> {
+        let id = NodeId(1 + self.rng.below(self.plan.voters as u64 + 1) as i32);
+        let Some(leader) = self.leader().filter(|_| self.plan.dynamic) else {
+            return Ok(());
+        };
+        self.calls += 1;
+        let (call, life) = (CallId(self.calls), self.nodes[&leader].life);
+        let running = self.running(leader).expect("it leads");
+        let request = match running.raft.voters().get(id) {
+            Some(voter) => Request::RemoveRaftVoter(RemoveRaftVoterRequest {
+                cluster_id: None,
+                voter_id: id.0,
+                voter_directory_id: voter.key.directory,
+                ..Default::default()
+            }),
+            None => Request::AddRaftVoter(AddRaftVoterRequest {
+                cluster_id: None,
+                voter_id: id.0,
+                voter_directory_id: directory(id),
+                listeners: vec![Listener {
+                    port: endpoint(id).port,
+                    ..Default::default()
+                }],
+                ack_when_committed: true,
+                ..Default::default()
+            }),
+        };
+        let nobody = SendId(u64::MAX);
+        (running.calls).insert(call, (leader, life, nobody, request.clone()));
+        let version = request.version();
+        self.tell(
+            leader,
+            Event::Request {
+                call,
+                version,
+                request,
+            },
+        )
     }
 
     /// Ends all faults. Nodes that were told to stop are started anew.
@@ -713,8 +769,19 @@ impl Life {
             .leader()
             .ok_or("nobody leads though nothing is wrong")?;
         let epochs = self.watch.epochs();
-        let follower = (1..=self.plan.voters).map(NodeId).find(|id| *id != leader);
-        let follower = follower.expect("there are three");
+        let voters = self
+            .running(leader)
+            .expect("it leads")
+            .raft
+            .voters()
+            .clone();
+        let mut others = voters
+            .iter()
+            .map(|voter| voter.key.id)
+            .filter(|id| *id != leader);
+        let (Some(follower), true) = (others.next(), voters.len() >= 3) else {
+            return Ok(());
+        };
         self.cut.extend([(leader, follower), (follower, leader)]);
         self.run_for(10_000)?;
         self.cut.clear();

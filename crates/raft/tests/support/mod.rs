@@ -417,6 +417,9 @@ pub(crate) fn codes(response: Option<Response>) -> (i16, Option<i16>) {
         Response::EndQuorumEpoch(of) => codes!(of, topics),
         Response::Fetch(of) => codes!(of, responses),
         Response::FetchSnapshot(of) => codes!(of, topics),
+        Response::AddRaftVoter(of) => (of.error_code, None),
+        Response::RemoveRaftVoter(of) => (of.error_code, None),
+        Response::UpdateRaftVoter(of) => (of.error_code, None),
     }
 }
 
