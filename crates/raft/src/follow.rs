@@ -141,7 +141,13 @@ impl Raft {
         }
         let upto = Offset(part.high_watermark).min(self.log.log_end());
         self.told_high_watermark = self.told_high_watermark.max(upto);
+        self.commit_as_told(now);
+    }
+
+    /// Commits what the leader has said, as far as it is stored. Who is no voter any more takes its place.
+    pub(crate) fn commit_as_told(&mut self, now: Time) {
         self.commit(self.told_high_watermark);
+        self.follow_voters(now);
     }
 
     /// Appends what the leader has sent as far as it continues the log; says whether anything did.

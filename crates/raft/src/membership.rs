@@ -223,14 +223,13 @@ impl Raft {
         let State::Leader(leader) = &mut self.state else {
             return;
         };
-        let done = |change: &mut Change| upto.is_some_and(|upto| upto > change.at);
-        let Some(change) = leader.change.take_if(done) else {
-            return;
-        };
-        if let Some(call) = change.call {
-            self.answer_change(call, change.asks, Ok(()));
+        let committed = |at: Offset| upto.is_some_and(|upto| upto > at);
+        let change = leader.change.take_if(|change| committed(change.at));
+        if let Some((call, asks)) = change.and_then(|change| Some((change.call?, change.asks))) {
+            self.answer_change(call, asks, Ok(()));
         }
-        if !self.is_voter() {
+        let named = self.voter_sets.last().map(|(at, _)| *at);
+        if named.is_some_and(committed) && !self.is_voter() {
             self.resign(now);
         }
     }

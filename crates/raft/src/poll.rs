@@ -67,7 +67,7 @@ impl Raft {
             State::Prospective(campaign) if campaign.until <= now => self.settle_down(now),
             State::Candidate(campaign) if campaign.until <= now => self.campaign(now),
             State::Resigned(resigned) if resigned.until <= now => {
-                match self.stopping || !self.is_voter() {
+                match self.stopping || !self.takes_part() {
                     true => self.settle_down(now),
                     false => self.campaign(now),
                 }

@@ -158,7 +158,7 @@ impl Raft {
         self.log.stored(end);
         match self.is_leader() {
             true => self.advance_as_leader(now),
-            false => self.commit(self.told_high_watermark),
+            false => self.commit_as_told(now),
         }
     }
 
@@ -288,6 +288,17 @@ impl Raft {
 
     pub(crate) fn is_voter(&self) -> bool {
         self.config.controller && self.voters().contains(&self.me)
+    }
+
+    /// Whether it takes part in elections: as a voter, or as one whose removal may not be committed. Without
+    /// those nobody could be elected where only they have all that the voters of before have.
+    pub(crate) fn takes_part(&self) -> bool {
+        let committed = self.high_watermark.unwrap_or(Offset(0));
+        let sets = self.voter_sets.iter().rev();
+        let before = sets.clone().position(|(at, _)| *at < committed);
+        let open = sets.take(before.map_or(usize::MAX, |before| before + 1));
+        let named = |(_, voters): &(Offset, Voters)| voters.contains(&self.me);
+        self.config.controller && open.into_iter().any(named)
     }
 
     /// Whether it is the only voter, which needs no network to lead.

@@ -136,7 +136,7 @@ impl Raft {
             self.log.advance_high_watermark(end);
             self.high_watermark = Some(end);
         }
-        if self.election.leader == Some(self.config.node) && self.is_voter() && !self.is_alone() {
+        if self.election.leader == Some(self.config.node) && self.takes_part() && !self.is_alone() {
             return self.resign(now);
         }
         self.settle_down(now);

@@ -65,7 +65,7 @@ impl Raft {
         self.elections = 0;
         self.forget_flights(|about| !matches!(about, About::End { .. }));
         let following = self.following(now);
-        let state = match self.is_voter() {
+        let state = match self.takes_part() {
             true => State::Follower(following),
             false => State::Observer(following),
         };
@@ -75,7 +75,7 @@ impl Raft {
     /// Into the state of who is not part of an election: what leader and role allow.
     pub(crate) fn settle_down(&mut self, now: Time) {
         let others = self.election.leader.filter(|leader| *leader != self.me.id);
-        let state = match (self.is_voter(), others) {
+        let state = match (self.takes_part(), others) {
             (true, Some(_)) => State::Follower(self.following(now)),
             (true, None) => {
                 let timeout = self.election_timeout();
@@ -188,11 +188,11 @@ impl Raft {
 
     /// Takes its place where the voters are named anew.
     pub(crate) fn follow_voters(&mut self, now: Time) {
-        match (&self.state, self.config.controller) {
-            (State::Observer(_), true) if self.is_voter() => self.settle_down(now),
-            (State::Follower(_) | State::Unattached { .. }, _) if !self.is_voter() => {
-                self.settle_down(now);
-            }
+        let takes_part = self.takes_part();
+        match &self.state {
+            State::Observer(_) if takes_part => self.settle_down(now),
+            State::Leader(_) | State::Resigned(_) | State::Observer(_) => {}
+            _ if !takes_part => self.settle_down(now),
             _ => {}
         }
     }

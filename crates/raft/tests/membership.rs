@@ -187,3 +187,27 @@ fn a_voter_can_move_to_another_address() {
         "what is so already needs no record"
     );
 }
+
+#[test]
+fn who_alone_has_everything_can_be_elected_though_it_was_being_removed() {
+    // It led, appended its own removal and died; the voter that is left lacks that.
+    let mut bench = leader(&[1, 2]);
+    bench.call(0, remove(1));
+    let checkpoint = bootstrap_checkpoint(&voters(&[1, 2]), 1, (2, 3));
+    let disk = FromDisk {
+        quorum_state: Some(bench.raft.election().encode(1, bench.raft.voters()).into()),
+        log: bench.raft.log().clone(),
+        snapshot: Some(kept(
+            "00000000000000000000-0000000000.checkpoint",
+            checkpoint,
+        )),
+    };
+    let mut again = Bench::new(config(1, Voters::default()), disk);
+    again.step(raft::Event::Start);
+    assert_eq!(ids(&again), [2]);
+    again.elect(&[2]);
+    assert!(again.raft.is_leader());
+    again.ask(17, fetch(2, 2, (2, 5), |fetch| fetch.max_wait_ms = 0));
+    assert_eq!(again.committed(), Some(5));
+    assert!(!again.raft.is_leader(), "and then it goes");
+}

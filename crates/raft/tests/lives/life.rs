@@ -644,8 +644,8 @@ impl Life {
         let ids = self.ids();
         let one = ids[self.rng.below(ids.len() as u64) as usize];
         let other = ids[self.rng.below(ids.len() as u64) as usize];
-        match self.rng.below(14) {
-            12..=13 => self.change_voters()?,
+        match self.rng.below(16) {
+            12..=15 => self.change_voters()?,
             0..=2 => self.kill(one),
             3..=5 => {
                 for id in ids {
@@ -737,11 +737,25 @@ impl Life {
         found.map(|(id, _)| *id)
     }
 
+    /// What is wrong, with how all nodes are.
+    fn told(&self, wrong: &str) -> Broken {
+        let nodes = self.nodes.iter().filter_map(|(id, node)| {
+            let raft = &node.running.as_ref()?.raft;
+            let voters: Vec<i32> = raft.voters().iter().map(|voter| voter.key.id.0).collect();
+            let (name, epoch) = (raft.state_name(), raft.election().epoch);
+            let (end, upto) = (raft.log().log_end(), raft.high_watermark());
+            Some(format!(
+                "{id}: {name} {epoch}, log end {end}, {upto:?}, voters {voters:?}"
+            ))
+        });
+        format!("{wrong}; {}", nodes.collect::<Vec<_>>().join("; "))
+    }
+
     /// Somebody leads, and everyone has what it has.
     fn converged(&mut self) -> Result<(), Broken> {
         let leader = self
             .leader()
-            .ok_or("nobody leads though nothing is wrong")?;
+            .ok_or_else(|| self.told("nobody leads though nothing is wrong"))?;
         // What was said last may still be on its way.
         self.queue
             .retain(|_, happening| !matches!(happening, Happening::Produce));

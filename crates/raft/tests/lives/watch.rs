@@ -205,7 +205,9 @@ impl Watch {
         // What is before a log's start was committed, and is the same for all.
         let start = raft.log().log_start();
         let mut chain = chained(0, self.committed.range(..start));
-        for (base, entry) in &entries(raft.log(), start) {
+        // What is not stored nobody else has seen, and a crash may take it away with its epoch.
+        let stored = raft.log().stored_end();
+        for (base, entry) in entries(raft.log(), start).range(..stored) {
             chain = chained(chain, std::iter::once((base, entry)));
             let known = self
                 .matching
