@@ -42,6 +42,12 @@ enum Happening {
         life: u64,
         token: Token,
     },
+    /// It is killed, if it is still in this life.
+    Falls {
+        node: NodeId,
+        life: u64,
+    },
+    Rises(NodeId),
     Mishap,
     Produce,
     Snapshot,
@@ -79,6 +85,8 @@ pub(crate) struct Plan {
     pub(crate) dynamic: bool,
     /// Short timeouts and small fetches: many elections, and logs that follow batch by batch.
     pub(crate) hasty: bool,
+    /// How many of eight new leaders are killed within milliseconds.
+    pub(crate) fall: u64,
 }
 
 /// What a life was like.
@@ -298,6 +306,18 @@ impl Life {
                 self.flushed(node, token)
             }
             Happening::Breaks { .. } | Happening::Flushed { .. } => Ok(()),
+            Happening::Falls { node, life } => {
+                if self.faults && self.alive(node, life) {
+                    self.kill(node);
+                    let wait = self.rng.below(200);
+                    self.after(wait, Happening::Rises(node));
+                }
+                Ok(())
+            }
+            Happening::Rises(node) => match self.running(node) {
+                Some(_) => Ok(()),
+                None => self.start(node),
+            },
             Happening::Produce => self.produce(),
             Happening::Snapshot => self.snapshot(),
             Happening::Mishap => self.mishap(),
@@ -409,6 +429,11 @@ impl Life {
                     running.leads &= leader.is_some_and(|leader| leader.id == id);
                     if running.raft.is_leader() {
                         self.watch.leads(id, &running.raft)?;
+                        if self.rng.below(8) < self.plan.fall {
+                            // Who has just been elected has told some and not others.
+                            let wait = self.rng.below(25);
+                            self.after(wait, Happening::Falls { node: id, life });
+                        }
                     }
                 }
                 Effect::Leading { .. } => {
@@ -645,7 +670,17 @@ impl Life {
         let one = ids[self.rng.below(ids.len() as u64) as usize];
         let other = ids[self.rng.below(ids.len() as u64) as usize];
         match self.rng.below(16) {
-            12..=15 => self.change_voters()?,
+            12..=14 => self.change_voters()?,
+            15 => {
+                // The power fails, and comes back later for who led.
+                let leader = self.leader();
+                for id in ids {
+                    self.kill(id);
+                    let longer = if leader == Some(id) { 3_000 } else { 0 };
+                    let wait = longer + self.rng.below(20);
+                    self.after(wait, Happening::Rises(id));
+                }
+            }
             0..=2 => self.kill(one),
             3..=5 => {
                 for id in ids {
