@@ -89,7 +89,9 @@ impl Raft {
         let epoch = LeaderEpoch(epoch);
         // That it leads itself, a node knows better than others.
         let leader = (leader >= 0 && leader != self.me.id.0).then_some(NodeId(leader));
-        if epoch > self.election.epoch {
+        if leader.is_some() && (epoch, leader) == (self.election.epoch, self.election.leader) {
+            self.leader_endpoint = endpoint.or(self.leader_endpoint.take());
+        } else if epoch > self.election.epoch {
             self.enter_epoch(now, epoch, leader, endpoint);
         } else if epoch == self.election.epoch
             && self.election.leader.is_none()

@@ -185,6 +185,14 @@ impl Raft {
                 partitions: alloc::vec![partition],
                 ..end_request::TopicData::default()
             }],
+            leader_endpoints: (self.config.endpoints.iter())
+                .map(|endpoint| end_request::LeaderEndpoint {
+                    name: endpoint.listener.clone(),
+                    host: endpoint.host.clone(),
+                    port: endpoint.port,
+                    ..end_request::LeaderEndpoint::default()
+                })
+                .collect(),
             ..EndQuorumEpochRequest::default()
         })
     }

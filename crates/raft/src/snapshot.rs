@@ -37,6 +37,9 @@ impl Raft {
             return;
         }
         self.replace_snapshot(KeptSnapshot { id, bytes });
+        // Who voted before those that the snapshot names is of no interest any more.
+        let before = self.voter_sets.partition_point(|(at, _)| *at < id.end);
+        self.voter_sets.drain(..before.saturating_sub(1));
         let mut ops = Vec::new();
         if let Ok(_start) = (self.log).delete_records_before(from.min(id.end), &mut ops) {
             self.log.retain(now, &mut ops);
@@ -250,7 +253,8 @@ impl Raft {
         (self.log).truncate_fully_and_start_at(id.end, now, &mut ops);
         self.outbox.order_log(ops);
         self.outbox.cut(id.end);
-        self.voter_sets.truncate(1);
+        let fixed = self.config.static_voters.clone();
+        self.voter_sets = alloc::vec![(Offset(-1), fixed)];
         self.read_voters();
         self.outbox.notice(Effect::LoadSnapshot { id, bytes });
         self.high_watermark = Some(id.end);

@@ -3,14 +3,19 @@
 //!
 //! `cargo xtask test --only mutants` builds this with `--cfg brooklet_mutants` and lives more lives.
 
+#[path = "lives/deeds.rs"]
+mod deeds;
 #[path = "lives/disk.rs"]
 mod disk;
 #[path = "lives/life.rs"]
 mod life;
+#[path = "lives/plan.rs"]
+mod plan;
 #[path = "lives/watch.rs"]
 mod watch;
 
-use life::{Life, Lived, Plan};
+use life::Life;
+use plan::{Lived, Plan};
 
 /// Lives that are lived; `BROOKLET_SEEDS` asks for more.
 const SEEDS: u64 = 24;
