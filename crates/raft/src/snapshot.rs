@@ -38,8 +38,8 @@ impl Raft {
         }
         self.replace_snapshot(KeptSnapshot { id, bytes });
         // Who voted before those that the snapshot names is of no interest any more.
-        let before = self.voter_sets.partition_point(|(at, _)| *at < id.end);
-        self.voter_sets.drain(..before.saturating_sub(1));
+        let named = self.voter_sets.iter().rposition(|(at, _)| *at < id.end);
+        self.voter_sets.drain(..named.unwrap_or(0));
         let mut ops = Vec::new();
         if let Ok(_start) = (self.log).delete_records_before(from.min(id.end), &mut ops) {
             self.log.retain(now, &mut ops);
