@@ -1,15 +1,12 @@
 //! What the raft writes, byte by byte as Apache Kafka wrote it.
 
-#[path = "support/mod.rs"]
-mod support;
-
+use crate::support::{Bench, bytes, kept};
 use bytes::Bytes;
 use ids::{LeaderEpoch, NodeId, Offset, Rng, Time, Uuid};
 use log::{Log, LogConfig};
 use raft::{Damaged, Effect, Election, Endpoint, Event, FromDisk, KeptSnapshot, Order, Raft};
 use raft::{RaftConfig, ReplicaKey, Tuning, Voter, Voters, bootstrap_checkpoint};
 use records::{BatchView, Batches};
-use support::{Bench, bytes, kept};
 use wire::Str;
 
 const DIRECTORY: &str = "b2jJ9eURSHeqWN4IJiMwsw";

@@ -1,13 +1,10 @@
 //! Who is elected, who votes for whom, and what is answered to whom.
 
-#[path = "support/mod.rs"]
-mod support;
-
+use crate::support::{Bench, begin, codes, config, directory, end, fetched, following, granted};
+use crate::support::{its_fetch, log, vote, vote_answer, voters};
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset};
 use log::{Log, LogConfig};
 use raft::{Effect, Election, Event, FromDisk, Order, Request, Response};
-use support::{Bench, begin, codes, config, directory, end, fetched, following, granted};
-use support::{its_fetch, log, vote, vote_answer, voters};
 use wire::Str;
 
 const CODE: fn(ErrorCode) -> (i16, Option<i16>) = |code| (0, Some(code.0));
@@ -314,7 +311,7 @@ fn a_leader_makes_itself_known_again_to_who_does_not_fetch() {
         begun.map(|(_, to, _)| to.0).collect()
     };
     assert_eq!(told(&mut bench), [2, 3]);
-    bench.ask(18, support::fetch(2, 4, (1, 1), |_| {}));
+    bench.ask(18, crate::support::fetch(2, 4, (1, 1), |_| {}));
     // The answers to the first ones were lost.
     for id in 1..100 {
         bench.step(Event::NoResponse {
@@ -323,7 +320,7 @@ fn a_leader_makes_itself_known_again_to_who_does_not_fetch() {
     }
     bench.wait(999);
     assert_eq!(told(&mut bench), Vec::<i32>::new());
-    bench.ask(18, support::fetch(2, 4, (4, 2), |_| {}));
+    bench.ask(18, crate::support::fetch(2, 4, (4, 2), |_| {}));
     bench.wait(2);
     assert_eq!(told(&mut bench), [3], "2 fetches, 3 does not");
 }
@@ -332,7 +329,7 @@ fn a_leader_makes_itself_known_again_to_who_does_not_fetch() {
 fn a_leader_that_no_majority_fetches_from_resigns() {
     let mut bench = Bench::leader(&[1], 4);
     bench.wait(2_000);
-    bench.ask(18, support::fetch(3, 4, (1, 1), |_| {}));
+    bench.ask(18, crate::support::fetch(3, 4, (1, 1), |_| {}));
     bench.wait(2_990);
     assert!(
         bench.raft.is_leader(),
@@ -371,8 +368,8 @@ fn after_a_leave_the_first_successor_goes_first() {
 #[test]
 fn a_leader_that_is_to_stop_names_successors_and_waits_for_who_must_know() {
     let mut bench = Bench::leader(&[1], 4);
-    bench.ask(18, support::fetch(2, 4, (1, 1), |_| {}));
-    bench.ask(18, support::fetch(3, 4, (4, 2), |_| {}));
+    bench.ask(18, crate::support::fetch(2, 4, (1, 1), |_| {}));
+    bench.ask(18, crate::support::fetch(3, 4, (4, 2), |_| {}));
     bench.sent();
     bench.step(Event::Resign);
     assert!(!bench.has(|effect| matches!(effect, Effect::MayStop)));

@@ -1,13 +1,10 @@
 //! Nonsense from anyone: requests nobody sends, answers to nothing, numbers at their ends. It is answered or
 //! ignored; nothing panics, and nothing grows.
 
-#[path = "support/mod.rs"]
-mod support;
-
+use crate::support::{Bench, begin, bytes, end, fetch, fetched, following, log, vote, vote_answer};
 use bytes::Bytes;
 use ids::{Rng, Token};
 use raft::{CallId, Effect, Event, Request, Response, SendId};
-use support::{Bench, begin, bytes, end, fetch, fetched, following, log, vote, vote_answer};
 use wire::fetch_snapshot_request as snapshot_request;
 use wire::fetch_snapshot_response as snapshot_response;
 
@@ -66,7 +63,7 @@ fn request(rng: &mut Rng) -> Request {
             replica_id: a,
             max_bytes: b,
             topics: vec![snapshot_request::TopicSnapshot {
-                name: support::T,
+                name: crate::support::T,
                 partitions: vec![snapshot_request::PartitionSnapshot {
                     current_leader_epoch: number(rng),
                     position: c,

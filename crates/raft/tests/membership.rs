@@ -1,12 +1,9 @@
 //! Voters come and go, one at a time (KIP-853).
 
-#[path = "support/mod.rs"]
-mod support;
-
+use crate::support::{Bench, codes, config, directory, fetch, kept, voters};
 use ids::{ErrorCode, NodeId, Offset};
 use log::{Log, LogConfig};
 use raft::{FromDisk, Request, Response, Voters, bootstrap_checkpoint};
-use support::{Bench, codes, config, directory, fetch, kept, voters};
 use wire::add_raft_voter_request::{AddRaftVoterRequest, Listener};
 use wire::remove_raft_voter_request::RemoveRaftVoterRequest;
 use wire::update_raft_voter_request::{self, UpdateRaftVoterRequest};
@@ -134,14 +131,14 @@ fn changes_are_refused_with_kafkas_codes() {
         codes(fixed.ask(1, add(9))).0,
         ErrorCode::UNSUPPORTED_VERSION.0
     );
-    let mut other = support::following(1, 4, &[1]);
+    let mut other = crate::support::following(1, 4, &[1]);
     assert_eq!(
         codes(other.ask(0, remove(2))).0,
         ErrorCode::NOT_LEADER_OR_FOLLOWER.0
     );
     // Who waits for a change when its leader is deposed is told so.
     let call = bench.call(0, remove(3));
-    bench.ask(2, support::vote(9, (1, 9), |_| {}));
+    bench.ask(2, crate::support::vote(9, (1, 9), |_| {}));
     assert_eq!(
         codes(bench.answer(call)).0,
         ErrorCode::NOT_LEADER_OR_FOLLOWER.0

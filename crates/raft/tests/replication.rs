@@ -1,12 +1,9 @@
 //! What a leader tells who fetches, what a follower makes of it, and when something is committed.
 
-#[path = "support/mod.rs"]
-mod support;
-
+use crate::support::{Bench, batch, bytes, codes, directory, fetch, fetched, following, its_fetch};
+use crate::support::{kept, log, part};
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, SnapshotId, Time};
 use raft::{AppendError, Effect, Election, Event, FromDisk, Order, Raft, Request, Response};
-use support::{Bench, batch, bytes, codes, directory, fetch, fetched, following, its_fetch};
-use support::{kept, log, part};
 use wire::Str;
 use wire::fetch_response::{EpochEndOffset, SnapshotId as WireSnapshotId};
 
@@ -155,7 +152,7 @@ fn a_fetch_waits_for_news_and_no_longer_than_it_says() {
 fn who_waits_for_a_leader_that_is_deposed_is_told_so() {
     let mut bench = steady_leader();
     let call = bench.call(17, fetch(3, 4, (4, 2), |_| {}));
-    bench.ask(2, support::vote(5, (4, 2), |_| {}));
+    bench.ask(2, crate::support::vote(5, (4, 2), |_| {}));
     assert_eq!(
         codes(bench.answer(call)),
         CODE(ErrorCode::FENCED_LEADER_EPOCH)
@@ -423,7 +420,7 @@ fn who_lacks_what_the_log_has_no_more_is_given_the_snapshot_in_pieces() {
                 replica_id: 9,
                 max_bytes: most,
                 topics: vec![request::TopicSnapshot {
-                    name: support::T,
+                    name: crate::support::T,
                     partitions: vec![asked],
                     ..Default::default()
                 }],
@@ -519,7 +516,11 @@ fn a_log_that_could_not_follow_its_snapshot_begins_anew_at_it() {
         log: log(&[1, 1]),
         snapshot: Some(kept("00000000000000000040-0000000005.checkpoint", vec![1])),
     };
-    let mut raft = Raft::new(support::config(1, support::voters(&[1, 2, 3])), disk).expect("whole");
+    let mut raft = Raft::new(
+        crate::support::config(1, crate::support::voters(&[1, 2, 3])),
+        disk,
+    )
+    .expect("whole");
     raft.step(Time(0), Event::Start, &mut Vec::new());
     assert_eq!(raft.log().log_start(), Offset(40));
     assert_eq!(raft.high_watermark(), Some(Offset(40)));
@@ -546,7 +547,7 @@ fn who_comes_from_an_epoch_that_is_forgotten_is_given_the_snapshot() {
     log.advance_high_watermark(Offset(3));
     log.delete_records_before(Offset(3), &mut ops)
         .expect("it is committed");
-    let whole = support::log(&[1, 2, 5, 5]);
+    let whole = crate::support::log(&[1, 2, 5, 5]);
     let mut recovery = log::Recovery::new(whole.config().clone(), Default::default(), Time(0));
     for op in ops {
         if let log::StoreOp::Put { file, bytes } = op {
@@ -562,7 +563,10 @@ fn who_comes_from_an_epoch_that_is_forgotten_is_given_the_snapshot() {
         log,
         snapshot: Some(kept("00000000000000000003-0000000005.checkpoint", vec![1])),
     };
-    let mut bench = Bench::new(support::config(1, support::voters(&[1, 2, 3])), disk);
+    let mut bench = Bench::new(
+        crate::support::config(1, crate::support::voters(&[1, 2, 3])),
+        disk,
+    );
     bench.step(Event::Start);
     bench.elect(&[2]);
     let told = part(bench.ask(17, fetch(2, 6, (2, 4), |_| {})));

@@ -79,29 +79,26 @@ pub(crate) fn tests() -> Outcome<Tally> {
     Ok(libtest(&ended.output).judged(&ended))
 }
 
-/// The worst frames at their full length, lives of [`LIVES`] seeds, and the bugs that can be planted
-/// (`crates/ids/src/mutants.rs`), each of which the same check must find. Each program counts or plants in its whole
-/// process, one test after the other; so both run at a time.
+/// The worst frames at their full length, lives of brokers and of quorums of [`LIVES`] seeds, and the bugs that can be
+/// planted (`crates/ids/src/mutants.rs`), each of which the same check must find. Each program counts or plants in its whole
+/// process, one test after the other; so two run at a time.
 pub(crate) fn mutants() -> Outcome<Tally> {
     std::thread::scope(|scope| {
-        let frames = scope.spawn(|| with_mutants("bounded"));
-        let mut tally = with_mutants("simulation")?;
-        let frames = frames.join();
-        tally.add(frames.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        let others = scope.spawn(|| {
+            let mut tally = with_mutants("brooklet-tests", "bounded")?;
+            tally.add(with_mutants("brooklet-raft", "lives")?);
+            Ok(tally)
+        });
+        let mut tally = with_mutants("brooklet-tests", "simulation")?;
+        let others = others.join();
+        tally.add(others.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         Ok(tally)
     })
 }
 
 /// A build of its own, a little optimised: it lives ten times as fast.
-fn with_mutants(program: &str) -> Outcome<Tally> {
-    let arguments = [
-        "test",
-        "--locked",
-        "-p",
-        "brooklet-tests",
-        "--test",
-        program,
-    ];
+fn with_mutants(package: &str, program: &str) -> Outcome<Tally> {
+    let arguments = ["test", "--locked", "-p", package, "--test", program];
     let mut run = command("cargo", &arguments);
     run.args(["--", "--nocapture", "--test-threads=1"]);
     run.env("RUSTFLAGS", "--cfg brooklet_mutants");
