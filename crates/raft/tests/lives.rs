@@ -17,7 +17,7 @@ mod watch;
 use life::Life;
 use plan::{Lived, Plan};
 
-/// Lives that are lived; `BROOKLET_SEEDS` asks for more.
+/// Lives that are lived; `BROOKLET_SEEDS` asks for more, and `BROOKLET_FROM` leaves out those before.
 const SEEDS: u64 = 24;
 /// Lives in one of which a planted bug must be found.
 #[cfg(brooklet_mutants)]
@@ -47,6 +47,7 @@ fn random_lives_with_kills_cuts_and_slow_disks_break_no_rule() {
     let lives: Vec<Lived> = (from..=seeds)
         .map(|seed| live(seed).unwrap_or_else(|broken| panic!("{broken}")))
         .collect();
+    let seeds = lives.len() as u64;
     let sum = |of: fn(&Lived) -> u64| lives.iter().map(of).sum::<u64>();
     println!(
         "{seeds} lives: {} events, {} kills, {} epochs, {} records, {} snapshots loaded, {} changes of voters",
