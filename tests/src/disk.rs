@@ -56,6 +56,13 @@ impl Disk {
                     let pieces = source.slice_bytes(&slice).expect("new bytes are in memory");
                     pieces.for_each(|piece| file.extend_from_slice(piece));
                 }
+                StoreOp::AppendBatch(batch) => {
+                    let file = files.segments.entry(batch.segment).or_default();
+                    let at = batch.position as usize;
+                    assert_eq!(file.len(), at, "an append leaves a gap");
+                    file.extend_from_slice(&batch.header);
+                    file.extend_from_slice(&batch.records);
+                }
                 StoreOp::Put { file, bytes } => {
                     files.small.insert(file, Bytes::from(bytes));
                 }

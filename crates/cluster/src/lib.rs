@@ -11,6 +11,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod calls;
 mod cluster;
 mod link;
 mod node;
@@ -19,6 +20,7 @@ pub use broker::{
     Broker, BrokerConfig, ClientEffect, ClientEvent, Closing, ControllerEvent, GroupView,
     MemberView, Note, Recovered, ReplicaView, Reply, ReplySlice, Volume,
 };
+pub use calls::{Answer, CallToken, Calls, Purpose, UNANSWERED_MAX, Unanswered};
 pub use cluster::{Cluster, Effect, Event, Peer};
 pub use controller::{Controller, ControllerConfig, MetadataLog};
 pub use link::{Endpoint, LinkEffect, LinkEvent, LinkId};

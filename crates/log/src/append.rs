@@ -1,10 +1,11 @@
 //! Appending, and closing the segment that is full.
 
 use crate::files::{self, LogFile};
-use crate::log::{Log, StoreOp};
+use crate::log::{Log, StoreOp, StoredBatch};
 use crate::producers::{MAX_PRODUCERS, Producers, Sequence};
 use crate::segment::Segment;
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use bytes::Bytes;
 use ids::{LeaderEpoch, Mutant, Offset, ProducerEpoch, Time, is_planted};
 use records::{BatchView, Batches, Header, Stop, TimestampType, ValidBatch};
 
@@ -16,6 +17,9 @@ const CHECKPOINT_BYTES_EACH: u32 = 512;
 const MAX_CHECKPOINTS: usize = 64;
 /// Most producers in all of these states together.
 const MAX_CHECKPOINTED: usize = 2 * MAX_PRODUCERS;
+
+/// Batches from this size on are worth a chunk of their own that is not in memory.
+const THROUGH_BYTES: u32 = 32 << 10;
 
 /// Where a batch has been appended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +104,52 @@ impl Log {
         Ok(self.admit(now, &header, ops, |out| batch.write_into(out, base, epoch)))
     }
 
+    /// Like [`Log::append`], for a shell that can send bytes from the log's files: a large batch goes
+    /// from the request's bytes, which it was validated in, right to the file. It is not copied, and not
+    /// kept in memory.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub fn append_through(
+        &mut self,
+        now: Time,
+        (batch, bytes): (&ValidBatch<'_>, &Bytes),
+        epoch: LeaderEpoch,
+        ops: &mut Vec<StoreOp>,
+    ) -> Result<Appended, Refused> {
+        let header = batch.header();
+        let is_data = !header.attributes.is_control() && !header.attributes.is_transactional();
+        let through = (is_data && batch.size() >= THROUGH_BYTES).then_some(());
+        let shared = through.and_then(|()| batch.shared(bytes, self.end, epoch));
+        let Some((head, records)) = shared else {
+            return self.append(now, batch, epoch, ops);
+        };
+        let header = Header {
+            base_offset: self.end,
+            partition_leader_epoch: epoch,
+            ..*header
+        };
+        self.check_size(&header)?;
+        self.check_sequence(&header)?;
+        self.begin_append(now, &header, ops);
+        self.seal_tail();
+        self.note_unsaved(header.total_size());
+        let position = self.active.size;
+        self.active
+            .note(&header, self.config.index_interval_bytes, now);
+        let stamp = self.residency.stamp();
+        self.active.push_stored(header.total_size(), stamp);
+        self.end = header.next_offset();
+        self.producers.update_data(&header);
+        ops.push(StoreOp::AppendBatch(Box::new(StoredBatch {
+            segment: self.active.base,
+            position,
+            header: head,
+            records,
+        })));
+        Ok(self.appended(&header, position))
+    }
+
     /// Appends batches that a leader has sent, with its offsets and epochs, as they are.
     ///
     /// A last batch that is cut off is left out. Gives the bytes appended.
@@ -165,15 +215,7 @@ impl Log {
         ops: &mut Vec<StoreOp>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Appended {
-        self.closed = false;
-        let news = (self.epochs).assign(header.partition_leader_epoch, header.base_offset);
-        if news || self.epochs_unsaved {
-            self.epochs_unsaved = false;
-            self.put_epochs(ops);
-        }
-        if self.must_roll(header, now) {
-            self.roll(header.base_offset, now, ops);
-        }
+        self.begin_append(now, header, ops);
         let length = header.total_size();
         self.make_room(length);
         let position = self.active.size;
@@ -191,12 +233,30 @@ impl Log {
             self.active.aborted.extend(self.producers.update(&batch));
         }
         push_append(ops, self.active.base, position, length);
+        self.appended(header, position)
+    }
+
+    /// What comes before each append: a new epoch is noted, a segment that is full is closed.
+    fn begin_append(&mut self, now: Time, header: &Header, ops: &mut Vec<StoreOp>) {
+        self.closed = false;
+        let news = (self.epochs).assign(header.partition_leader_epoch, header.base_offset);
+        if news || self.epochs_unsaved {
+            self.epochs_unsaved = false;
+            self.put_epochs(ops);
+        }
+        if self.must_roll(header, now) {
+            self.roll(header.base_offset, now, ops);
+        }
+    }
+
+    /// Where a batch is that has just been appended.
+    fn appended(&self, header: &Header, position: u32) -> Appended {
         Appended {
             base_offset: header.base_offset,
             last_offset: header.last_offset(),
             segment: self.active.base,
             position,
-            length,
+            length: header.total_size(),
             log_append_time: match header.attributes.timestamp_type() {
                 TimestampType::LogAppendTime => Some(header.max_timestamp),
                 TimestampType::CreateTime => None,
@@ -220,6 +280,17 @@ impl Log {
     pub(crate) fn roll(&mut self, base: Offset, now: Time, ops: &mut Vec<StoreOp>) {
         self.closed = false;
         self.active.note_time();
+        self.seal_tail();
+        put_indexes(&self.active, ops);
+        self.put_snapshot(base, ops);
+        let closed = core::mem::replace(&mut self.active, Segment::new(base, now));
+        self.sealed.push(Arc::new(closed));
+        self.checkpoint_producers(base);
+        ops.push(StoreOp::Roll { segment: base });
+    }
+
+    /// Ends the chunk that grows.
+    fn seal_tail(&mut self) {
         let stamp = self.residency.stamp();
         let tail_length = self.active.tail.length();
         let tail_position = self.active.tail.position;
@@ -227,12 +298,6 @@ impl Log {
         if tail_length > 0 {
             (self.residency).sealed(self.active.base, tail_position, stamp);
         }
-        put_indexes(&self.active, ops);
-        self.put_snapshot(base, ops);
-        let closed = core::mem::replace(&mut self.active, Segment::new(base, now));
-        self.sealed.push(Arc::new(closed));
-        self.checkpoint_producers(base);
-        ops.push(StoreOp::Roll { segment: base });
     }
 
     fn make_room(&mut self, length: u32) {
@@ -242,9 +307,12 @@ impl Log {
             return;
         }
         self.residency.sealed(self.active.base, position, stamp);
-        self.unsaved = self
-            .unsaved
-            .saturating_add(self.active.tail.position - position);
+        self.note_unsaved(self.active.tail.position - position);
+    }
+
+    /// Notes so many bytes for which no state of the producers is kept; when there are many, one is.
+    fn note_unsaved(&mut self, bytes: u32) {
+        self.unsaved = self.unsaved.saturating_add(bytes);
         let producers = u32::try_from(self.producers.len()).unwrap_or(u32::MAX);
         let wait = CHECKPOINT_BYTES.saturating_add(producers.saturating_mul(CHECKPOINT_BYTES_EACH));
         if self.unsaved >= wait {

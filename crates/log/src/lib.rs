@@ -39,7 +39,7 @@ pub use disk::{DiskEffect, DiskEvent, LogId};
 pub use epochs::{EpochEnd, EpochStart};
 pub use files::LogFile;
 pub use index::{OffsetEntry, TimeEntry};
-pub use log::{Log, LogConfig, StoreOp};
+pub use log::{Log, LogConfig, StoreOp, StoredBatch};
 pub use lookup::{BatchAt, Lookup};
 pub use producers::{AbortedTxn, MAX_PRODUCERS, Producer, ProducerBatch};
 pub use read::{ChunkInfo, LogSlice, OutOfRange, Read};

@@ -5,7 +5,8 @@ use crate::files::{self, LogFile};
 use crate::producers::{AbortedTxn, Producer, Producers};
 use crate::residency::Residency;
 use crate::segment::Segment;
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use bytes::Bytes;
 use ids::{LeaderEpoch, Offset, ProducerId, Time};
 use sorted::{SortedMap, SortedSet};
 
@@ -64,6 +65,8 @@ pub enum StoreOp {
         /// How many they are.
         length: u32,
     },
+    /// Append this batch to the segment's file. The log does not have it in memory.
+    AppendBatch(Box<StoredBatch>),
     /// Write this small file whole, in place of the one there may be.
     Put {
         /// Which file.
@@ -83,6 +86,27 @@ pub enum StoreOp {
         /// Its new length in bytes.
         position: u32,
     },
+}
+
+/// A batch on its way from a request to a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredBatch {
+    /// Base offset of the segment.
+    pub segment: Offset,
+    /// Where it begins, which is where the file ends.
+    pub position: u32,
+    /// Its header, with the offset and the epoch that the log gave it.
+    pub header: [u8; 61],
+    /// Its records, perhaps compressed, as they came.
+    pub records: Bytes,
+}
+
+impl StoredBatch {
+    /// Bytes of the whole batch.
+    #[must_use]
+    pub fn length(&self) -> u32 {
+        (self.header.len() + self.records.len()) as u32
+    }
 }
 
 /// One replica's log; see the crate's page. Always `log start ≤ last stable ≤ high watermark ≤ log end`.

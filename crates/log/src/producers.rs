@@ -210,12 +210,21 @@ impl Producers {
         if header.producer_id.0 < 0 {
             return None;
         }
-        let marker = if header.attributes.is_control() {
+        match header.attributes.is_control() {
             // Other control batches have nothing to do with producers.
-            Some(marker(batch)?)
-        } else {
-            None
-        };
+            true => self.take(header, Some(marker(batch)?)),
+            false => self.take(header, None),
+        }
+    }
+
+    /// Takes in an appended batch of data.
+    pub(crate) fn update_data(&mut self, header: &Header) {
+        if header.producer_id.0 >= 0 {
+            self.take(header, None);
+        }
+    }
+
+    fn take(&mut self, header: &Header, marker: Option<EndTxnMarker>) -> Option<AbortedTxn> {
         if !self.known.contains_key(&header.producer_id) && self.known.len() >= MAX_PRODUCERS {
             // An eighth at once, so that this is done seldom.
             self.keep_latest(MAX_PRODUCERS - MAX_PRODUCERS / 8);

@@ -137,6 +137,26 @@ impl Segment {
         self.chunks.push(chunk);
     }
 
+    /// Ends the current chunk, whose only batch has been noted and whose bytes are not kept.
+    pub(crate) fn push_stored(&mut self, length: u32, stamp: u64) {
+        let next = Tail::new(self.tail.position + length, self.end);
+        let tail = core::mem::replace(&mut self.tail, next);
+        self.chunks.push_cold(Chunk {
+            position: tail.position,
+            length,
+            base_offset: tail.base_offset,
+            max_timestamp: tail.max_timestamp,
+            hot: None,
+            stamp,
+        });
+    }
+
+    /// Where a batch that begins with `offset` begins, if a chunk that is not in memory begins with it.
+    pub(crate) fn cold_begin(&self, offset: Offset) -> Option<u32> {
+        let chunk = self.chunks.get(self.chunk_of(offset))?;
+        chunk.begins_with(offset).then_some(chunk.position)
+    }
+
     /// Takes a batch into indexes and bounds; its bytes go to the tail, at the segment's end.
     ///
     /// An index entry is due when more than `interval` bytes lie behind the last one.

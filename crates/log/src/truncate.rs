@@ -67,7 +67,10 @@ impl Log {
                 let base = segment.base_at(position);
                 (position, base.map_or(target, |base| target.min(base)))
             }
-            Located::Cold(slice) => return Err(slice),
+            Located::Cold(slice) => match segment.cold_begin(target) {
+                Some(position) => (position, target),
+                None => return Err(slice),
+            },
             Located::End => (segment.size, target.min(segment.end)),
         };
         if let Some(slice) = segment.first_vague(end) {

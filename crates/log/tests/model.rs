@@ -92,6 +92,12 @@ impl Subject {
     }
 
     fn append(&mut self, rng: &mut Rng) {
+        let through = rng.below(2) == 0;
+        self.append_one(rng, through);
+    }
+
+    /// Appends a batch; `through` the log, if it is large, into its file alone.
+    fn append_one(&mut self, rng: &mut Rng, through: bool) {
         // Sometimes time goes on with the offsets, sometimes it does not.
         let clock = match self.model.end / 1000 % 2 {
             0 => self.model.end,
@@ -102,7 +108,23 @@ impl Subject {
         let base = Offset(self.model.end);
         let mut bytes = Vec::new();
         batch.write_into(&mut bytes, base, epoch);
-        let appended = self.step(|log, ops| log.append(Time(0), &batch, epoch, ops).unwrap());
+        let appended = match through {
+            false => self.step(|log, ops| log.append(Time(0), &batch, epoch, ops)),
+            true => {
+                // As it comes in a request, among other bytes.
+                let mut came = vec![7; 5];
+                batch.write_into(&mut came, Offset(0), LeaderEpoch(-1));
+                let came = Bytes::from(came);
+                let batch = ValidBatch::from_log(&came[5..]).unwrap();
+                let hot = self.log.hot_bytes();
+                let appended =
+                    self.step(|log, ops| log.append_through(Time(0), (&batch, &came), epoch, ops));
+                let large = batch.size() > 40_000;
+                assert!(!large || self.log.hot_bytes() == hot, "not kept in memory");
+                appended
+            }
+        };
+        let appended = appended.unwrap();
         assert_eq!(appended.base_offset, base);
         let last = appended.last_offset.0;
         self.model.end = last + 1;
@@ -246,6 +268,17 @@ impl Subject {
         }
         model.start = model.start.min(model.end);
         model.high_watermark = model.high_watermark.min(model.end);
+    }
+
+    /// The disk refuses what has not been stored.
+    fn fail(&mut self) {
+        let kept = self.log.stored_end().0;
+        self.step(|log, ops| log.store_failed(Time(0), ops))
+            .unwrap();
+        let model = &mut self.model;
+        while let Some(batch) = model.batches.pop_if(|batch| batch.last >= kept) {
+            model.end = batch.base;
+        }
     }
 
     fn advance(&mut self, rng: &mut Rng) {
@@ -394,6 +427,7 @@ fn run(seed: u64, steps: u32) -> usize {
             }
             93..95 => subject.cut_start(&mut rng),
             95..97 => subject.recover(&mut rng),
+            97 => subject.fail(),
             _ if kept.len() < 3 => kept.push(subject.clone()),
             _ => {
                 let index = rng.below(3) as usize;
@@ -428,7 +462,7 @@ fn a_random_history_leaves_the_log_as_a_list_of_batches_would_be() {
 fn evicting_keeps_to_the_limit_what_is_stored_and_not_growing() {
     let mut rng = Rng::new(1);
     let mut subject = Subject::new();
-    (0..300).for_each(|_| subject.append(&mut rng));
+    (0..300).for_each(|_| subject.append_one(&mut rng, false));
     let before = subject.log.hot_bytes();
     assert_eq!(before, subject.log.size());
     assert_eq!(subject.log.evict(0), 0, "nothing is stored yet");
@@ -445,7 +479,7 @@ fn evicting_keeps_to_the_limit_what_is_stored_and_not_growing() {
 fn who_reads_on_through_files_makes_nothing_come_into_memory() {
     let mut rng = Rng::new(2);
     let mut subject = Subject::new();
-    (0..600).for_each(|_| subject.append(&mut rng));
+    (0..600).for_each(|_| subject.append_one(&mut rng, false));
     subject.log.stored(subject.log.log_end());
     subject.log.evict(0);
     let before = subject.log.hot_bytes();

@@ -7,6 +7,7 @@ use crate::invalid::Invalid;
 use crate::view::BatchView;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use codecs::Compression;
 use ids::{LeaderEpoch, Offset};
 
@@ -132,6 +133,30 @@ impl<'a> ValidBatch<'a> {
     #[must_use]
     pub fn max_timestamp_delta(&self) -> i32 {
         self.max_timestamp_delta
+    }
+
+    /// The header as it will be stored, and the records as a part of `from`, which this batch was
+    /// validated in; `None` when they are not that any more, because they had to be written anew.
+    #[must_use]
+    pub fn shared(
+        &self,
+        from: &Bytes,
+        base_offset: Offset,
+        leader_epoch: LeaderEpoch,
+    ) -> Option<([u8; HEADER_LEN as usize], Bytes)> {
+        let Cow::Borrowed(records) = self.payload else {
+            return None;
+        };
+        let bounds = from.as_ptr_range();
+        if !bounds.contains(&records.as_ptr()) || records.as_ptr_range().end > bounds.end {
+            return None;
+        }
+        let header = Header {
+            base_offset,
+            partition_leader_epoch: leader_epoch,
+            ..self.header
+        };
+        Some((header.to_bytes(), from.slice_ref(records)))
     }
 
     /// Appends the batch to `out`, with its offset and its leader's epoch.

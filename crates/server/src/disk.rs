@@ -36,6 +36,8 @@ pub struct DiskStore {
     unclaimed: BTreeMap<String, Found>,
     /// Logs that have no directory yet.
     unborn: BTreeSet<LogId>,
+    /// Directories of logs that are removed, with their topics' ids, which still have their names.
+    leaving: BTreeMap<String, Uuid>,
     /// Logs with bytes that `commit` has to fsync.
     dirty: BTreeSet<LogId>,
     /// Whose segments are being flushed, by the flush's number.
@@ -74,6 +76,7 @@ impl DiskStore {
                 .map(|found| (dir_name(&found.name), found))
                 .collect(),
             unborn: BTreeSet::new(),
+            leaving: BTreeMap::new(),
             dirty: BTreeSet::new(),
             flushes: BTreeMap::new(),
             next_flush: 0,
@@ -108,6 +111,7 @@ impl DiskStore {
             return Err(io::Error::other("the topic's name cannot be a directory's"));
         }
         let dir = dir_name(name);
+        self.bury(&dir);
         let found = match self.unclaimed.remove(&dir) {
             Some(found) if found.name == *name => found,
             other => {
@@ -126,6 +130,35 @@ impl DiskStore {
         };
         self.logs.insert(log, Place::new(dir, found));
         Ok(())
+    }
+
+    /// Removes directories of logs that are gone, at most so many at a time: a topic of a thousand
+    /// partitions must not hold up everyone else.
+    pub(crate) fn bury_some(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some(dir) = self.leaving.keys().next().cloned() else {
+                return;
+            };
+            self.bury(&dir);
+        }
+    }
+
+    /// Whether there are directories to be removed.
+    pub(crate) fn has_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    fn bury(&mut self, dir: &str) {
+        let Some(topic_id) = self.leaving.remove(dir) else {
+            return;
+        };
+        // Under its new name it is never taken for a partition again, whatever happens next.
+        let doomed = renamed_dir(dir, topic_id, "delete");
+        let removed = self.files.rename(dir, &doomed);
+        if let Err(error) = removed.and_then(|()| self.files.remove_dir(&doomed)) {
+            let line = format!("{dir}: its files cannot be removed: {error}");
+            self.said.push(line);
+        }
     }
 
     /// Makes directories that are not there yet, at most so many.
@@ -171,16 +204,12 @@ impl DiskStore {
         self.files.rename(dir, &aside)
     }
 
-    pub(crate) fn remove(&mut self, id: LogId) -> io::Result<()> {
+    pub(crate) fn remove(&mut self, id: LogId) {
         self.dirty.remove(&id);
         self.unborn.remove(&id);
-        let Some(place) = self.logs.remove(&id).filter(|place| place.is_born) else {
-            return Ok(());
-        };
-        // Under its new name it is never taken for a partition again, whatever happens next.
-        let doomed = renamed_dir(&place.dir, place.name.topic_id, "delete");
-        self.files.rename(&place.dir, &doomed)?;
-        self.files.remove_dir(&doomed)
+        if let Some(place) = self.logs.remove(&id).filter(|place| place.is_born) {
+            self.leaving.insert(place.dir, place.name.topic_id);
+        }
     }
 
     pub(crate) fn carry_out(&mut self, id: LogId, ops: &[StoreOp], log: &Log) -> io::Result<()> {
@@ -222,6 +251,12 @@ impl DiskStore {
                         length: *length,
                     };
                     place.append(files, &slice, log)?;
+                    if always {
+                        self.dirty.insert(id);
+                    }
+                }
+                StoreOp::AppendBatch(batch) => {
+                    place.append_batch(files, batch)?;
                     if always {
                         self.dirty.insert(id);
                     }
@@ -357,6 +392,7 @@ impl DiskStore {
         cluster: &Cluster,
         broker_epoch: i64,
     ) -> io::Result<()> {
+        self.bury_some(usize::MAX);
         let ids: Vec<LogId> = self.logs.keys().copied().collect();
         let failed = |place: &Place| place.flushes.failed;
         for id in ids {

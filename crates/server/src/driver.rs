@@ -29,6 +29,8 @@ const FROM_FILE_BYTES: u32 = 16 << 10;
 const LOOK_BYTES: u64 = 4 << 20;
 /// Directories that are made between two looks at the sockets.
 const BORN_AT_ONCE: usize = 8;
+/// Directories that are removed between two looks at the sockets.
+const BURIED_AT_ONCE: usize = 32;
 
 /// What goes out to a client.
 #[derive(Debug)]
@@ -297,6 +299,30 @@ impl Driver {
         }
     }
 
+    /// Removes some of the directories that are to go.
+    pub fn clear_out(&mut self) {
+        if let Store::Disk(disk) = &mut self.store {
+            disk.bury_some(BURIED_AT_ONCE);
+            self.say_of_disk();
+        }
+    }
+
+    /// Whether [`Driver::clear_out`] has nothing to do.
+    #[must_use]
+    pub fn is_cleared_out(&self) -> bool {
+        match &self.store {
+            Store::Disk(disk) => !disk.has_leaving(),
+            Store::Memory(_) => true,
+        }
+    }
+
+    fn say_of_disk(&mut self) {
+        if let Store::Disk(disk) = &mut self.store {
+            let said = disk.take_said();
+            said.into_iter().for_each(|line| self.console.say(line));
+        }
+    }
+
     /// Whether [`Driver::lay_out`] has nothing to do.
     #[must_use]
     pub fn is_laid_out(&self) -> bool {
@@ -346,10 +372,7 @@ impl Driver {
                     self.console
                         .say(format!("{shown}: its directory cannot be made: {error}"));
                 }
-                if let Store::Disk(disk) = &mut self.store {
-                    let said = disk.take_said();
-                    said.into_iter().for_each(|line| self.console.say(line));
-                }
+                self.say_of_disk();
                 self.names.insert(log, shown);
             }
             Effect::Disk(DiskEffect::Remove { log }) => self.remove(log),
@@ -410,12 +433,8 @@ impl Driver {
     fn remove(&mut self, id: LogId) {
         self.forget_written(id);
         self.failing.remove(&id);
-        let name = self.names.remove(&id);
-        if let Err(error) = self.store.remove(id) {
-            let name = name.unwrap_or_default();
-            self.console
-                .say(format!("{name}: its files cannot be removed: {error}"));
-        }
+        self.names.remove(&id);
+        self.store.remove(id);
     }
 
     /// From now on threads wait for the disk, and call `wake` when something has come of it.
@@ -579,6 +598,7 @@ impl Driver {
 fn appended(ops: &[StoreOp]) -> u64 {
     let length = |op: &StoreOp| match op {
         StoreOp::Append { length, .. } => u64::from(*length),
+        StoreOp::AppendBatch(batch) => u64::from(batch.length()),
         _ => 0,
     };
     ops.iter().map(length).sum()

@@ -8,7 +8,7 @@ use cluster::Volume;
 use log::LogFile;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,6 +48,11 @@ pub trait Files: Send {
     fn create(&mut self, path: &str) -> io::Result<()>;
     /// Writes bytes at a position; the file is made if it is not there.
     fn write(&mut self, path: &str, at: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Writes bytes at a position, and others right behind them.
+    fn write_both(&mut self, path: &str, at: u64, first: &[u8], then: &[u8]) -> io::Result<()> {
+        self.write(path, at, first)?;
+        self.write(path, at + first.len() as u64, then)
+    }
     /// Cuts or extends a file to a length.
     fn set_len(&mut self, path: &str, length: u64) -> io::Result<()>;
     /// Removes a file; it is no error that it is not there.
@@ -282,6 +287,22 @@ impl Files for RealFiles {
 
     fn write(&mut self, path: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.handle(path, true)?.write_all_at(bytes, at)
+    }
+
+    fn write_both(&mut self, path: &str, at: u64, first: &[u8], then: &[u8]) -> io::Result<()> {
+        let file = self.handle(path, true)?;
+        let mut written = 0;
+        while let Some(left) = first.get(written..).filter(|left| !left.is_empty()) {
+            let both = [IoSlice::new(left), IoSlice::new(then)];
+            match rustix::io::pwritev(file, &both, at + written as u64) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let rest = then.get(written - first.len()..).unwrap_or_default();
+        file.write_all_at(rest, at + written as u64)
     }
 
     fn set_len(&mut self, path: &str, length: u64) -> io::Result<()> {

@@ -57,7 +57,11 @@ impl MemoryStore {
                 StoreOp::Delete {
                     file: LogFile::Log(segment),
                 } => self.resize(log, *segment, 0),
-                StoreOp::Roll { .. } | StoreOp::Put { .. } | StoreOp::Delete { .. } => {}
+                // Nothing is sent from files here, so each batch is the log's.
+                StoreOp::AppendBatch(_)
+                | StoreOp::Roll { .. }
+                | StoreOp::Put { .. }
+                | StoreOp::Delete { .. } => {}
             }
         }
         Ok(())

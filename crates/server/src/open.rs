@@ -565,7 +565,7 @@ impl Opening<'_> {
                     replace(self.files, dir, &file.name(), bytes, false)?;
                 }
                 StoreOp::Delete { file } => self.files.remove(&join(dir, &file.name()))?,
-                StoreOp::Append { .. } => {}
+                StoreOp::Append { .. } | StoreOp::AppendBatch(_) => {}
             }
         }
         Ok(())

@@ -11,11 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Pieces handed to the kernel at once.
 const PIECES: usize = 64;
 
-/// Bytes of a file handed to the kernel at once.
-const FILE_BYTES: usize = 256 << 10;
-
-/// Bytes of a file that are brought to the page cache at once where they are not in it.
-const WARM_BYTES: usize = 1 << 20;
+/// Bytes of a file handed to the kernel at once, and brought to its page cache where they are not in it.
+const FILE_BYTES: usize = 1 << 20;
 
 /// A part of a frame.
 #[derive(Debug)]
@@ -126,11 +123,12 @@ impl Outgoing {
                 Some(Piece::Bytes(_)) => self.write_bytes(out),
                 Some(Piece::File(left)) => {
                     let next = left.first(FILE_BYTES);
-                    if next.at >= self.warm_to && !next.is_warm() {
-                        let cold = left.first(WARM_BYTES);
+                    if next.at >= self.warm_to {
                         // Asked for once: whoever has too little memory to keep it waits here.
-                        self.warm_to = cold.at + cold.length as u64;
-                        return Ok(Sent::Cold(cold));
+                        self.warm_to = next.at + next.length as u64;
+                        if !next.is_warm() {
+                            return Ok(Sent::Cold(next));
+                        }
                     }
                     out.send_file(&next.file, next.at, next.length)
                 }

@@ -5,7 +5,7 @@ use crate::files::Files;
 use crate::flusher::{Flush, Flushed};
 use ids::{Offset, TopicIdPartition};
 use log::files::{encode_leader_epochs, encode_partition_metadata};
-use log::{Log, LogFile, LogSlice, StoreOp};
+use log::{Log, LogFile, LogSlice, StoreOp, StoredBatch};
 use std::collections::VecDeque;
 use std::io;
 
@@ -84,7 +84,10 @@ impl Place {
             StoreOp::Put { file, .. } => {
                 matches!(file, LogFile::LeaderEpochs | LogFile::PartitionMetadata)
             }
-            StoreOp::Append { .. } | StoreOp::Delete { .. } | StoreOp::Truncate { .. } => false,
+            StoreOp::Append { .. }
+            | StoreOp::AppendBatch(_)
+            | StoreOp::Delete { .. }
+            | StoreOp::Truncate { .. } => false,
         }
     }
 
@@ -200,19 +203,41 @@ impl Place {
         }
     }
 
+    /// Makes the file end where something is to be appended.
+    fn extend_from(
+        &mut self,
+        files: &mut dyn Files,
+        segment: Offset,
+        position: u32,
+    ) -> io::Result<u64> {
+        self.activate(segment);
+        let at = u64::from(position);
+        if self.active.length > at {
+            // Left behind by a write that failed half way.
+            files.set_len(&self.active.path, at)?;
+            self.active.length = at;
+        }
+        Ok(at)
+    }
+
+    pub(crate) fn append_batch(
+        &mut self,
+        files: &mut dyn Files,
+        batch: &StoredBatch,
+    ) -> io::Result<()> {
+        let at = self.extend_from(files, batch.segment, batch.position)?;
+        // Before the write, which may fail after some of its bytes are written.
+        self.active.length = at + u64::from(batch.length());
+        files.write_both(&self.active.path, at, &batch.header, &batch.records)
+    }
+
     pub(crate) fn append(
         &mut self,
         files: &mut dyn Files,
         slice: &LogSlice,
         log: &Log,
     ) -> io::Result<()> {
-        self.activate(slice.segment);
-        let mut at = u64::from(slice.position);
-        if self.active.length > at {
-            // Left behind by a write that failed half way.
-            files.set_len(&self.active.path, at)?;
-            self.active.length = at;
-        }
+        let mut at = self.extend_from(files, slice.segment, slice.position)?;
         let Some(pieces) = log.slice_bytes(slice) else {
             return Err(io::Error::other(
                 "the bytes to be written are not in memory",

@@ -110,13 +110,14 @@ impl Stretch {
         }
     }
 
-    /// Whether it is in memory, so that reading it does not wait for the disk. Only its first and last
-    /// byte are looked at: the system reads files in longer runs than are asked about here.
+    /// Whether it is in memory, so that reading it does not wait for the disk. Only some of its bytes are
+    /// looked at: the system reads files in runs, and forgets them so.
     #[cfg(target_os = "linux")]
     pub(crate) fn is_warm(&self) -> bool {
         use rustix::io::{Errno, ReadWriteFlags, preadv2};
-        let last = self.at + (self.length as u64).saturating_sub(1);
-        [self.at, last].into_iter().all(|at| {
+        let end = self.at + self.length as u64;
+        let places = (self.at..end).step_by(STEP_BYTES);
+        places.chain(end.checked_sub(1)).all(|at| {
             let mut byte = [0];
             let mut slices = [io::IoSliceMut::new(&mut byte)];
             preadv2(&self.file, &mut slices, at, ReadWriteFlags::NOWAIT) != Err(Errno::AGAIN)

@@ -262,7 +262,8 @@ impl Server {
 
     /// Time until something is to be done, if no socket wakes the thread before.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.runnable.is_empty() || !self.driver.is_laid_out() {
+        if !self.runnable.is_empty() || !self.driver.is_laid_out() || !self.driver.is_cleared_out()
+        {
             return Some(Duration::ZERO);
         }
         let now = self.clock.now();
@@ -441,6 +442,7 @@ impl Server {
     /// What the shell does on its own account: directories, checkpoints, idle connections.
     fn own_work(&mut self, now: Time) {
         self.driver.lay_out();
+        self.driver.clear_out();
         if self.due.accept.is_some_and(|due| due <= now) {
             self.accept(now);
         }

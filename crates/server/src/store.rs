@@ -29,12 +29,9 @@ impl Store {
     }
 
     /// A replica's files go.
-    pub(crate) fn remove(&mut self, id: LogId) -> io::Result<()> {
+    pub(crate) fn remove(&mut self, id: LogId) {
         match self {
-            Store::Memory(memory) => {
-                memory.remove(id);
-                Ok(())
-            }
+            Store::Memory(memory) => memory.remove(id),
             Store::Disk(disk) => disk.remove(id),
         }
     }

@@ -58,6 +58,11 @@ pub(crate) fn trace_store(
                     trace.bytes(piece);
                 }
             }
+            log::StoreOp::AppendBatch(batch) => {
+                trace.number(batch.segment.0.unsigned_abs());
+                trace.bytes(&batch.header);
+                trace.bytes(&batch.records);
+            }
             log::StoreOp::Put { file, bytes } => {
                 trace.bytes(file.name().as_bytes());
                 trace.bytes(bytes);

@@ -221,7 +221,10 @@ fn append(
     // Seldom more than one: to append.
     let mut ops = Vec::with_capacity(1);
     let epoch = replica.epoch;
-    let result = replica.log.append(wall, &batch, epoch, &mut ops);
+    let result = match broker.sends_files {
+        true => (replica.log).append_through(wall, (&batch, bytes), epoch, &mut ops),
+        false => replica.log.append(wall, &batch, epoch, &mut ops),
+    };
     let mut answer = PartitionProduceResponse {
         index: data.index,
         log_start_offset: replica.log.log_start().0,

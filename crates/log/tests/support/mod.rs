@@ -50,6 +50,14 @@ impl Dir {
                     }
                     assert_eq!(file.len(), (position + length) as usize);
                 }
+                StoreOp::AppendBatch(batch) => {
+                    let file = self.0.get_mut(&LogFile::Log(batch.segment).name());
+                    let file = file.unwrap();
+                    assert_eq!(file.len(), batch.position as usize);
+                    file.extend_from_slice(&batch.header);
+                    file.extend_from_slice(&batch.records);
+                    assert_eq!(file.len(), (batch.position + batch.length()) as usize);
+                }
                 StoreOp::Put { file, bytes } => {
                     self.0.insert(file.name(), bytes);
                 }

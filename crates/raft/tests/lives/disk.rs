@@ -84,6 +84,7 @@ impl Disk {
                 self.segments.entry(segment).or_default();
             }
             StoreOp::Append { .. } => unreachable!("resolved"),
+            StoreOp::AppendBatch(_) => unreachable!("no request is appended to it"),
             StoreOp::Put { file, bytes } => {
                 self.small.insert(file, Bytes::from(bytes));
             }

@@ -72,7 +72,13 @@ impl Node {
 
     pub fn tell(&mut self, event: impl Into<Event>) {
         self.driver.tell(self.now, event.into());
+        self.settle();
+    }
+
+    /// What the server does at the end of each turn.
+    fn settle(&mut self) {
         self.driver.commit(self.now);
+        self.driver.clear_out();
     }
 
     /// Tells the node a request; nothing of what it writes is confirmed yet.
@@ -110,7 +116,7 @@ impl Node {
 
     pub fn ask<Q: Message, A: Message>(&mut self, version: i16, request: &Q) -> A {
         self.send(version, request);
-        self.driver.commit(self.now);
+        self.settle();
         self.received(version).pop().expect("an answer")
     }
 
