@@ -211,11 +211,8 @@ fn append(
     let batch = match records::validate(bytes, &rules) {
         Ok(batch) => batch,
         Err(invalid) => {
-            let mut answer = invalid_answer(data.index, &invalid, topic);
-            if invalid.tells_log_start_offset() {
-                answer.log_start_offset = replica.log.log_start().0;
-            }
-            return Outcome::Now(answer);
+            let at = (topic, replica.log.log_start());
+            return Outcome::Now(invalid_answer(data.index, &invalid, at));
         }
     };
     // Seldom more than one: to append.
@@ -337,8 +334,15 @@ fn refusal(index: i32, code: ErrorCode) -> PartitionProduceResponse {
     }
 }
 
-fn invalid_answer(index: i32, invalid: &Invalid, topic: &str) -> PartitionProduceResponse {
+fn invalid_answer(
+    index: i32,
+    invalid: &Invalid,
+    (topic, log_start): (&str, Offset),
+) -> PartitionProduceResponse {
     let mut answer = refusal(index, invalid.code());
+    if invalid.tells_log_start_offset() {
+        answer.log_start_offset = log_start.0;
+    }
     let name = format!("{topic}-{index}");
     let rejected = invalid
         .rejected()
