@@ -65,8 +65,9 @@ pub struct Driver {
     grown: u64,
     /// Orders that are written; `commit` confirms them.
     written: Vec<(LogId, Token)>,
-    /// Orders that are being made durable by the syncer.
-    syncing: Vec<(LogId, Token)>,
+    /// The orders that the syncer's round makes durable, if one is under way; some of them may be nobody's
+    /// any more.
+    syncing: Option<Vec<(LogId, Token)>>,
     syncer: Option<Syncer>,
     /// Logs of which the node has not heard yet that a write failed: nothing more is written.
     refused: BTreeSet<LogId>,
@@ -102,7 +103,7 @@ impl Driver {
             unsent: Unsent::default(),
             grown: 0,
             written: Vec::new(),
-            syncing: Vec::new(),
+            syncing: None,
             syncer: None,
             refused: BTreeSet::new(),
             failing: BTreeSet::new(),
@@ -202,6 +203,7 @@ impl Driver {
     /// Makes what was written durable, as far as was asked for, and confirms it, until there is
     /// nothing left to confirm.
     pub fn commit(&mut self, now: Time) {
+        self.end_round(now);
         while !self.written.is_empty() {
             let failed = self.store.commit();
             let written = std::mem::take(&mut self.written);
@@ -229,7 +231,9 @@ impl Driver {
     /// Orders of a log that will not be confirmed.
     fn forget_written(&mut self, id: LogId) {
         self.written.retain(|(log, _)| *log != id);
-        self.syncing.retain(|(log, _)| *log != id);
+        if let Some(syncing) = &mut self.syncing {
+            syncing.retain(|(log, _)| *log != id);
+        }
     }
 
     /// Directories of partitions that the metadata does not know.
@@ -453,13 +457,16 @@ impl Driver {
             to.extend(found.into_iter().map(Piece::Bytes));
             return Some(());
         }
-        let found = match self.store.stretch(id, slice) {
-            Ok(Some(stretch)) => Ok(vec![Piece::File(stretch)]),
-            Ok(None) => match log.slice_pieces(slice) {
-                Some(found) => Ok(found.into_iter().map(Piece::Bytes).collect()),
-                None => (self.store.load(id, slice)).map(|bytes| vec![Piece::Bytes(bytes)]),
-            },
-            Err(error) => Err(error),
+        let stretch = self.store.stretch(id, slice);
+        if let Ok(Some(stretch)) = stretch {
+            to.push(Piece::File(stretch));
+            return Some(());
+        }
+        // A file that cannot be opened is no reason to refuse what is in memory.
+        let found = match (log.slice_pieces(slice), stretch) {
+            (Some(found), _) => Ok(found.into_iter().map(Piece::Bytes).collect()),
+            (None, Err(error)) => Err(error),
+            (None, Ok(_)) => (self.store.load(id, slice)).map(|bytes| vec![Piece::Bytes(bytes)]),
         };
         match found {
             Ok(found) => to.extend(found),

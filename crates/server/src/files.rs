@@ -1,6 +1,7 @@
 //! The file layer: everything the server does to its data directory goes through [`Files`].
 
 use crate::flusher::{Flush, Flushed, Flusher};
+use crate::reader::Stretch;
 use crate::remover::{Doomed, Remover};
 use crate::volume;
 use bytes::Bytes;
@@ -217,22 +218,8 @@ impl Files for RealFiles {
     }
 
     fn read(&mut self, path: &str, at: u64, length: usize) -> io::Result<Bytes> {
-        let file = self.handle(path, false)?;
-        // The length is ours or a file's, never a client's claim.
-        let mut bytes = vec![0; length];
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..)
-            && !rest.is_empty()
-        {
-            match file.read_at(rest, at + filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        bytes.truncate(filled);
-        Ok(Bytes::from(bytes))
+        let file = self.handle(path, false)?.clone();
+        Stretch { file, at, length }.read()
     }
 
     fn source(&mut self, path: &str) -> io::Result<Option<Arc<File>>> {
@@ -424,6 +411,36 @@ mod tests {
         read.read_exact_at(&mut bytes, 0).unwrap();
         assert_eq!(&bytes, b"some");
         std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_is_removed_here_stays_whole_where_it_has_another_name() {
+        let root = std::env::temp_dir().join(format!("brooklet-links-{}", std::process::id()));
+        let backup = root.with_extension("backup");
+        let _ = fs::remove_dir_all(&backup);
+        fs::create_dir_all(&backup).unwrap();
+        let mut files = RealFiles::open(&root).unwrap();
+        files.create_dir("t-0").unwrap();
+        for name in ["1.log", "2.log", "3.log"] {
+            files.write(&format!("t-0/{name}"), 0, b"some").unwrap();
+            files.set_len(&format!("t-0/{name}"), 40 << 20).unwrap();
+        }
+        // A backup of hard links, as people make of segments; and a segment on another disk.
+        fs::hard_link(root.join("t-0/1.log"), backup.join("1.log")).unwrap();
+        fs::hard_link(root.join("t-0/2.log"), backup.join("2.log")).unwrap();
+        fs::rename(root.join("t-0/3.log"), backup.join("3.log")).unwrap();
+        std::os::unix::fs::symlink(backup.join("3.log"), root.join("t-0/3.log")).unwrap();
+        files.remove("t-0/1.log").unwrap();
+        files.rename("t-0", "t-0.x-delete").unwrap();
+        files.remove_dir("t-0.x-delete").unwrap();
+        drop(files);
+        assert!(!root.join("t-0.x-delete").exists());
+        for name in ["1.log", "2.log", "3.log"] {
+            let left = fs::metadata(backup.join(name)).unwrap();
+            assert_eq!(left.len(), 40 << 20, "{name}");
+        }
+        fs::remove_dir_all(root).unwrap();
+        fs::remove_dir_all(backup).unwrap();
     }
 
     #[test]

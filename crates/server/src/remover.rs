@@ -4,6 +4,7 @@
 use crate::worker::Worker;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +42,7 @@ impl Remover {
 
 fn remove(doomed: Doomed) {
     match doomed {
-        Doomed::File(file) => cut(file),
+        Doomed::File(file) => cut(file, 0),
         Doomed::Directory(path, open) => {
             let being_read = |name: &str| {
                 let mut found = open.iter().filter(|(other, _)| other == name);
@@ -49,12 +50,13 @@ fn remove(doomed: Doomed) {
             };
             let entries = fs::read_dir(&path).into_iter().flatten().flatten();
             for entry in entries {
-                let name = entry.file_name();
-                if being_read(&name.to_string_lossy()) {
+                // A link leads to a file that is not here.
+                let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+                if !is_file || being_read(&entry.file_name().to_string_lossy()) {
                     continue;
                 }
                 if let Ok(file) = OpenOptions::new().write(true).open(entry.path()) {
-                    cut(Arc::new(file));
+                    cut(Arc::new(file), 1);
                 }
             }
             // What stays is finished by the next start, which says so.
@@ -63,13 +65,16 @@ fn remove(doomed: Doomed) {
     }
 }
 
-/// Frees a file's blocks, unless somebody still reads it: then they go with the last reader.
-fn cut(file: Arc<File>) {
+/// Frees a file's blocks, unless somebody still reads it, with whom they go then, or it has more than
+/// these names: a backup may be made of hard links.
+fn cut(file: Arc<File>, names: u64) {
     let Ok(file) = Arc::try_unwrap(file) else {
         return;
     };
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let steps = length / STEP_BYTES;
+    let Some(metadata) = file.metadata().ok().filter(|it| it.nlink() <= names) else {
+        return;
+    };
+    let steps = metadata.len() / STEP_BYTES;
     for step in (1..=steps).rev() {
         if file.set_len(step * STEP_BYTES).is_err() {
             return;

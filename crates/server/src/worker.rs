@@ -53,6 +53,11 @@ impl<Order: Send + 'static, Done: Send + 'static> Worker<Order, Done> {
         }
     }
 
+    /// Waits for the next order to end; `None` when the thread has ended.
+    pub(crate) fn wait(&self) -> Option<Done> {
+        self.done.recv().ok()
+    }
+
     /// What has ended since the last call.
     pub(crate) fn done(&self) -> impl Iterator<Item = Done> {
         self.done.try_iter()

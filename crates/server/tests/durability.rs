@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use crate::common::node::Node;
-use crate::common::produce_request;
 use crate::common::recorder::Recorder;
-use brooklet_server::Fsync;
+use crate::common::{fresh_dir, produce_request};
+use brooklet_server::{Fsync, RealFiles};
 use cluster::Event;
 use ids::PartitionIndex;
 use wire::produce_response::ProduceResponse;
@@ -89,6 +89,19 @@ fn requests_that_a_client_sends_without_waiting_share_an_fsync() {
         .map(|answer| answer.responses[0].partition_responses[0].base_offset)
         .collect();
     assert_eq!(offsets, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_stop_answers_what_a_thread_was_making_durable() {
+    let files = RealFiles::open(&fresh_dir("stop-while-syncing")).unwrap();
+    let mut node = Node::try_start_on(Box::new(files), Fsync::Always).unwrap();
+    node.create("orders");
+    node.driver.work_aside(|| {}).unwrap();
+    node.send(9, &produce_request("orders", &[b"a record"], -1));
+    // From here on the thread has it; nobody asks the thread again.
+    node.driver.commit_aside(node.now);
+    node.driver.commit(node.now);
+    assert_eq!(node.received::<ProduceResponse>(9).len(), 1);
 }
 
 /// What has been acknowledged, with the number of operations there had been by then.

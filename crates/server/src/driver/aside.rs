@@ -4,7 +4,7 @@ use super::Driver;
 use crate::disk::Fsync;
 use crate::reader::{self, Reader, Stretch, Wanted};
 use crate::store::Store;
-use crate::syncer::{self, Failed};
+use crate::syncer::{self, Failed, Syncer};
 use bytes::Bytes;
 use cluster::Event;
 use ids::{ConnId, Time, Token};
@@ -87,17 +87,17 @@ impl Driver {
         let Some(syncer) = &self.syncer else {
             return self.commit(now);
         };
-        let ended: Vec<Failed> = syncer.done().collect();
-        for failed in ended {
-            let synced = std::mem::take(&mut self.syncing);
-            self.confirm(now, synced, &failed);
+        // One round is under way at most.
+        let ended = syncer.done().next();
+        if let Some(failed) = ended {
+            self.take_round(now, &failed);
         }
-        while self.syncing.is_empty() && !self.written.is_empty() {
+        while self.syncing.is_none() && !self.written.is_empty() {
             let written = std::mem::take(&mut self.written);
             match (self.store.take_dirty(), &self.syncer) {
                 (Ok(Some(dirty)), Some(syncer)) if !dirty.is_empty() => {
                     syncer.order(dirty);
-                    self.syncing = written;
+                    self.syncing = Some(written);
                 }
                 // Nothing to wait for, or nothing that another thread could do.
                 _ => {
@@ -107,5 +107,19 @@ impl Driver {
             }
         }
         self.keep_bound();
+    }
+
+    /// Waits for the syncer's round, if one is under way.
+    pub(super) fn end_round(&mut self, now: Time) {
+        let syncer = self.syncer.as_ref().filter(|_| self.syncing.is_some());
+        if let Some(failed) = syncer.and_then(Syncer::wait) {
+            self.take_round(now, &failed);
+        }
+    }
+
+    /// A round has ended: what is still wanted of it is confirmed.
+    fn take_round(&mut self, now: Time, failed: &Failed) {
+        let synced = self.syncing.take().unwrap_or_default();
+        self.confirm(now, synced, failed);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::recorder::Recorder;
 use super::{Lines, produce_request};
-use brooklet_server::{Driver, Fsync, Identity, Out, Refusal, open_dir};
+use brooklet_server::{Driver, Files, Fsync, Identity, Out, Refusal, open_dir};
 use bytes::{Bytes, BytesMut};
 use cluster::{ClientEvent, Event};
 use ids::{ConnId, PartitionIndex, Time};
@@ -30,6 +30,11 @@ impl Node {
 
     /// Fails where the directory is refused.
     pub fn try_start(files: &Recorder, fsync: Fsync) -> Result<Node, Refusal> {
+        Node::try_start_on(Box::new(files.clone()), fsync)
+    }
+
+    /// Over any files.
+    pub fn try_start_on(files: Box<dyn Files>, fsync: Fsync) -> Result<Node, Refusal> {
         let identity = Identity {
             node: None,
             host: "localhost".to_owned(),
@@ -40,14 +45,7 @@ impl Node {
         let now = Time::from_millis(1_795_248_000_000);
         let lines = Lines::default();
         let console = lines.console();
-        let opened = open_dir(
-            Box::new(files.clone()),
-            &identity,
-            fsync,
-            1 << 20,
-            now,
-            &console,
-        )?;
+        let opened = open_dir(files, &identity, fsync, 1 << 20, now, &console)?;
         let driver = Driver::new(opened.node, opened.store, 1 << 20, console);
         let mut node = Node { driver, now, lines };
         node.tell(Event::Start);
