@@ -234,22 +234,7 @@ impl Image {
             }
             MetadataRecord::Partition(body) => self.add_partition(body),
             MetadataRecord::PartitionChange(body) => self.change_partition(body),
-            MetadataRecord::RemoveTopic(body) => {
-                let name = self.names.remove(&body.topic_id)?;
-                self.topics.remove(&name);
-                let topics = self.configs.get_mut(&crate::TOPIC);
-                if let Some(gone) = topics.and_then(|topics| topics.remove(&name)) {
-                    let bytes: usize = gone
-                        .iter()
-                        .map(|(key, value)| size(&name, key, value))
-                        .sum();
-                    self.config_bytes = self.config_bytes.saturating_sub(bytes);
-                }
-                Some(Change::TopicRemoved {
-                    topic: name,
-                    id: body.topic_id,
-                })
-            }
+            MetadataRecord::RemoveTopic(body) => self.remove_topic(body.topic_id),
             MetadataRecord::Config(body) => {
                 let name: Arc<str> = Arc::from(&*body.resource_name);
                 self.configure(body.resource_type, &name, body);
@@ -406,6 +391,17 @@ impl Image {
         if values.is_empty() {
             resources.remove(resource);
         }
+    }
+
+    fn remove_topic(&mut self, id: Uuid) -> Option<Change> {
+        let name = self.names.remove(&id)?;
+        self.topics.remove(&name);
+        let topics = self.configs.get_mut(&crate::TOPIC);
+        if let Some(gone) = topics.and_then(|topics| topics.remove(&name)) {
+            let sizes = gone.iter().map(|(key, value)| size(&name, key, value));
+            self.config_bytes = self.config_bytes.saturating_sub(sizes.sum());
+        }
+        Some(Change::TopicRemoved { topic: name, id })
     }
 
     fn register(&mut self, offset: Offset, body: &RegisterBrokerRecord) -> Change {
