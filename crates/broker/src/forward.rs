@@ -3,7 +3,8 @@
 use crate::api;
 use crate::broker::{Broker, Cx, Handled};
 use crate::event::{Closing, Effect, Reply};
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::parked::Parked;
+use crate::waiting::{Caller, WaitId};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, Time, Token};

@@ -15,8 +15,9 @@ pub(crate) use session::Sessions;
 
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::event::{Effect, Reply};
+use crate::parked::Parked;
 use crate::replicas::{Replica, epoch_refusal};
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::waiting::{Caller, WaitId};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -127,7 +128,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
         Parked::Fetch(PendingFetch { ask, at, until }),
     );
     for (replica, slice) in look.cold {
-        broker.order_load(replica, slice, cx.out);
+        broker.replicas.order_load(replica, slice, cx.out);
     }
     Handled::Parked(id)
 }
@@ -220,7 +221,7 @@ impl Broker {
             records: Records::Bytes(bytes::Bytes::new()),
             ..PartitionData::default()
         };
-        if wanted.last_fetched_epoch > replica.epoch {
+        if wanted.last_fetched_epoch > replica.epoch() {
             return refusal(index, ErrorCode::OFFSET_OUT_OF_RANGE, None);
         }
         if let Some(end) = divergence(log, wanted) {
@@ -291,7 +292,7 @@ impl Broker {
             let data = refusal(index, ErrorCode::NOT_LEADER_OR_FOLLOWER, None);
             return Err(Box::new(with_leader(data, partition, version)));
         };
-        let code = match epoch_refusal(wanted.current_epoch, replica.epoch) {
+        let code = match epoch_refusal(wanted.current_epoch, replica.epoch()) {
             None if unreadable == Some(id) => ErrorCode::KAFKA_STORAGE_ERROR,
             None => return Ok((id, replica)),
             Some(code) => code,
@@ -354,7 +355,7 @@ impl Broker {
         let look = self.look(&ask, caller.version, unreadable);
         if !look.cold.is_empty() {
             for (replica, slice) in look.cold {
-                self.order_load(replica, slice, out);
+                self.replicas.order_load(replica, slice, out);
             }
             return;
         }
@@ -389,7 +390,7 @@ impl Broker {
         }
         self.waiting.park(id, *caller, None, Parked::Fetch(fetch));
         for (replica, slice) in look.cold {
-            self.order_load(replica, slice, out);
+            self.replicas.order_load(replica, slice, out);
         }
     }
 

@@ -9,8 +9,9 @@
 
 use crate::broker::{Broker, Cx, Handled};
 use crate::event::Effect;
+use crate::parked::Parked;
 use crate::replicas::epoch_refusal;
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::waiting::{Caller, WaitId};
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex};
 use log::{Log, LogId, LogSlice, Lookup};
@@ -71,7 +72,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ListOffsetsR
     let parked = Parked::ListOffsets(PendingListOffsets { request, at });
     broker.waiting.park(id, cx.caller, deadline, parked);
     for (replica, slice) in cold {
-        broker.order_load(replica, slice, cx.out);
+        broker.replicas.order_load(replica, slice, cx.out);
     }
     Handled::Parked(id)
 }
@@ -105,7 +106,7 @@ impl Broker {
             return;
         }
         for (replica, slice) in cold {
-            self.order_load(replica, slice, out);
+            self.replicas.order_load(replica, slice, out);
         }
     }
 
@@ -225,7 +226,7 @@ fn find(
         .replicas
         .get(id)
         .ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
-    if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch) {
+    if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch()) {
         return Err(code.into());
     }
     if unreadable == Some(id) {
@@ -238,9 +239,9 @@ fn find(
         log.high_watermark()
     };
     Ok(match ask.timestamp {
-        -1 => (-1, bound.0, replica.epoch.0),
+        -1 => (-1, bound.0, replica.epoch().0),
         -2 | -4 => {
-            let epoch = log.epoch_for(log.log_start()).unwrap_or(replica.epoch);
+            let epoch = log.epoch_for(log.log_start()).unwrap_or(replica.epoch());
             (-1, log.log_start().0, epoch.0)
         }
         -3 => by_timestamp(id, log, log.max_timestamp_offset(), None, bound)?,

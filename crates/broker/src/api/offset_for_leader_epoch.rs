@@ -61,7 +61,7 @@ fn find(
         .replicas
         .get(id)
         .ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
-    if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch) {
+    if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch()) {
         return Err(code);
     }
     let end = match LeaderEpoch(ask.leader_epoch) {
