@@ -17,12 +17,13 @@ const FLOORS: [(&str, u8); 7] = [
 
 /// Those that still form a circle through `Broker`: their handlers take all of it. They see what is below
 /// them, and each other.
-const CIRCLE: [&str; 9] = [
+const CIRCLE: [&str; 10] = [
     "api",
     "auto_create",
     "broker",
     "coordinator",
     "forward",
+    "isr",
     "parked",
     "producer_ids",
     "register",

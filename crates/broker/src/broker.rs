@@ -8,6 +8,7 @@ use crate::event::{
     ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Note, Reply, ReplySlice,
 };
 use crate::forward::Forwards;
+use crate::isr::IsrAsks;
 use crate::parked::Parked;
 use crate::producer_ids::ProducerIds;
 use crate::register::Registration;
@@ -87,6 +88,7 @@ pub struct Broker {
     pub(crate) forwards: Forwards,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) registration: Registration,
+    pub(crate) isr_asks: IsrAsks,
     pub(crate) volume: Volume,
     pub(crate) limits: Limits,
     /// Whether it has been told to start.
@@ -107,6 +109,8 @@ pub(crate) struct Limits {
     pub(crate) fetch_bytes: i32,
     /// `max.incremental.fetch.session.cache.slots`.
     pub(crate) sessions: usize,
+    /// `replica.lag.time.max.ms`.
+    pub(crate) lag_ms: u64,
     /// `offset.metadata.max.bytes`.
     pub(crate) offset_metadata: usize,
 }
@@ -118,6 +122,9 @@ impl Limits {
         Limits {
             fetch_bytes: i32::try_from(number("fetch.max.bytes")).unwrap_or(i32::MAX),
             sessions: size("max.incremental.fetch.session.cache.slots"),
+            lag_ms: u64::try_from(number("replica.lag.time.max.ms"))
+                .unwrap_or(0)
+                .max(1),
             offset_metadata: size("offset.metadata.max.bytes"),
         }
     }
@@ -196,7 +203,7 @@ impl Broker {
         Broker {
             coordinator: Coordinator::new(rng.fork()),
             sessions: Sessions::new(rng.fork()),
-            replicas: Replicas::new(config.node, unclaimed.collect()),
+            replicas: Replicas::new(config.node, limits.lag_ms, unclaimed.collect()),
             config: Arc::new(config),
             image,
             limits,
@@ -205,6 +212,7 @@ impl Broker {
             forwards: Forwards::new(),
             producer_ids: ProducerIds::default(),
             registration: Registration::default(),
+            isr_asks: IsrAsks::default(),
             ready: VecDeque::new(),
             volume: Volume::UNKNOWN,
             sends_files: false,
@@ -237,7 +245,7 @@ impl Broker {
 
     fn hear_disk(&mut self, now: Time, event: DiskEvent, out: &mut Vec<Effect>) {
         match event {
-            DiskEvent::Stored { log, token } => self.replicas.stored(log, token),
+            DiskEvent::Stored { log, token } => self.replicas.stored(now, log, token),
             DiskEvent::StoreFailed { log, token } => {
                 self.replicas.store_failed(now, log, token, out);
             }
@@ -249,9 +257,10 @@ impl Broker {
     fn hear_controller(&mut self, now: Time, event: ControllerEvent, out: &mut Vec<Effect>) {
         match event {
             ControllerEvent::Answered { token, frame } => self.answered(now, token, frame, out),
-            ControllerEvent::Refused { token, code } => self.refused(token, code, out),
+            ControllerEvent::Refused { token, code } => self.refused(now, token, code, out),
             ControllerEvent::Metadata { batch } => self.apply_metadata(now, &batch, out),
         }
+        self.hand_out(now, out);
     }
 
     /// Applies a batch of the metadata log. What comes before the start is history: only what it
@@ -313,6 +322,7 @@ impl Broker {
             self.coordinator.next_deadline(),
             self.registration.next_deadline(),
             self.replicas.next_deadline(),
+            self.isr_asks.next_deadline(),
             self.producer_ids.next_deadline(),
         ]
         .into_iter()
@@ -419,8 +429,14 @@ impl Broker {
 
     /// Handles frames until every connection is busy or has none left.
     pub(crate) fn run_ready(&mut self, now: Time, out: &mut Vec<Effect>) {
-        while let Some(conn) = self.ready.pop_front() {
-            self.serve(now, conn, out);
+        loop {
+            while let Some(conn) = self.ready.pop_front() {
+                self.serve(now, conn, out);
+            }
+            self.hand_out(now, out);
+            if self.ready.is_empty() {
+                return;
+            }
         }
     }
 

@@ -24,6 +24,7 @@ mod connection;
 mod coordinator;
 mod event;
 mod forward;
+mod isr;
 mod parked;
 mod producer_ids;
 mod register;

@@ -43,6 +43,7 @@ impl Broker {
                     News::Loaded { id, is_readable } => {
                         self.coordinator_loaded(now, id, is_readable, out);
                     }
+                    News::IsrProposed { id } => self.ask_for_isr(id, out),
                     News::Elected { id } => self.coordinator_elected(now, id, out),
                     News::Resigned { id } => self.coordinator_resigned(now, id, out),
                 }
@@ -108,6 +109,8 @@ impl Broker {
         self.expire_registration(now, out);
         self.expire_producer_ids(now, out);
         self.expire_replicas(now, out);
+        self.expire_isr_asks(now, out);
+        self.hand_out(now, out);
         self.run_ready(now, out);
     }
 

@@ -3,6 +3,7 @@
 //! What comes to be here (stored, committed, loaded, elected, resigned) goes up as [`News`], which `step`
 //! takes and hands to whoever waited; nothing here knows who that is.
 
+mod followers;
 mod memory;
 mod orders;
 mod replica;
@@ -14,6 +15,7 @@ use crate::waiting::WaitId;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+pub(crate) use followers::Heard;
 use ids::{ErrorCode, LeaderEpoch, NodeId, PartitionIndex, Time, TopicIdPartition};
 use log::{DiskEffect, Log, LogId};
 pub(crate) use replica::{AppendRules, Assignment, Replica};
@@ -34,6 +36,8 @@ pub(crate) enum Ending {
     Done,
     /// The shell could not store it.
     NotStored,
+    /// It is committed, but fewer replicas are in sync than should be.
+    TooFewInSync,
     /// This broker does not lead the partition any more.
     LeaderLost,
 }
@@ -57,6 +61,8 @@ pub(crate) enum News {
     },
     /// Bytes that were asked for are in memory, or cannot be read.
     Loaded { id: LogId, is_readable: bool },
+    /// A leader proposes other in-sync replicas.
+    IsrProposed { id: LogId },
     /// This broker leads a partition, from now on or in a new epoch.
     Elected { id: LogId },
     /// This broker leads a partition no more; the replica may be gone.
@@ -67,11 +73,15 @@ pub(crate) enum News {
 #[derive(Clone, Debug)]
 pub(crate) struct Replicas {
     node: NodeId,
+    /// `replica.lag.time.max.ms`.
+    lag_ms: u64,
     by_id: ById<Replica>,
     /// In the order of the topics' names.
     by_name: Vec<Topic>,
     /// When retention is looked at next; `None` until the first replica.
     retention_due: Option<Time>,
+    /// When lagging followers are looked for next; `None` until this broker leads any.
+    lag_due: Option<Time>,
     /// When silent producers are looked for next; `None` until the first replica.
     expiration_due: Option<Time>,
     /// What has come to be and nobody has heard of yet; empty between steps, kept for its room.
@@ -112,9 +122,15 @@ const EXPIRATION_CHECK_MS: u64 = 600_000;
 const FIRST_RETENTION_MS: u64 = 30_000;
 
 impl Replicas {
-    pub(crate) fn new(node: NodeId, unclaimed: SortedMap<TopicIdPartition, Log>) -> Replicas {
+    pub(crate) fn new(
+        node: NodeId,
+        lag_ms: u64,
+        unclaimed: SortedMap<TopicIdPartition, Log>,
+    ) -> Replicas {
         Replicas {
             node,
+            lag_ms,
+            lag_due: None,
             by_id: ById::default(),
             by_name: Vec::new(),
             retention_due: None,
@@ -235,7 +251,7 @@ impl Replicas {
 
     /// Takes over what the metadata says of a partition now: the replica leads, or follows, or waits for
     /// a leader.
-    pub(crate) fn assign(&mut self, id: LogId, assignment: Assignment) {
+    pub(crate) fn assign(&mut self, now: Time, id: LogId, assignment: Assignment) {
         let Some(replica) = self.by_id.get_mut(id) else {
             return;
         };
@@ -251,7 +267,12 @@ impl Replicas {
                 if is_new {
                     replica.log.become_leader(epoch);
                 }
-                replica.settle(self.node, news);
+                replica.lead(now, is_new, self.node);
+                if replica.assignment.replicas.len() > 1 {
+                    let due = now.plus_millis(self.lag_ms / 2);
+                    self.lag_due.get_or_insert(due);
+                }
+                replica.settle(now, self.lag_ms, news);
                 if is_new {
                     news.push(News::Elected { id });
                 }
@@ -289,8 +310,71 @@ impl Replicas {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        let due = [self.retention_due, self.expiration_due];
+        let due = [self.retention_due, self.expiration_due, self.lag_due];
         due.into_iter().flatten().min()
+    }
+
+    /// A follower has fetched from the leader here.
+    pub(crate) fn hear_follower(&mut self, now: Time, id: LogId, heard: Heard) {
+        let Some(replica) = self.by_id.get_mut(id) else {
+            return;
+        };
+        let (end, committed) = (replica.log.stored_end(), replica.log.high_watermark());
+        let Some(leading) = replica.role.leading_mut() else {
+            return;
+        };
+        leading.followers.hear(now, heard, end);
+        let isr = &replica.assignment.isr;
+        if let Some(grown) = leading.followers.grown(heard.node, committed, isr) {
+            leading.followers.propose(grown);
+            self.news.push(News::IsrProposed { id });
+        }
+        replica.settle(now, self.lag_ms, &mut self.news);
+    }
+
+    /// The controller will not have the in-sync replicas that were proposed.
+    pub(crate) fn withdraw_isr(&mut self, now: Time, id: LogId) {
+        let Some(replica) = self.by_id.get_mut(id) else {
+            return;
+        };
+        if let Some(leading) = replica.leading_mut() {
+            leading.followers.withdraw();
+        }
+        replica.settle(now, self.lag_ms, &mut self.news);
+    }
+
+    /// The metadata has news of a broker: the epoch in which it may be in sync, if it may.
+    pub(crate) fn judge_follower(&mut self, node: NodeId, epoch: Option<i64>) {
+        for replica in self.by_id.iter_mut() {
+            if let Some(leading) = replica.leading_mut() {
+                leading.followers.judge(node, epoch);
+            }
+        }
+    }
+
+    /// Followers that lag for too long are to leave the in-sync replicas.
+    fn expire_followers(&mut self, now: Time) {
+        if self.lag_due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.lag_due = None;
+        let ids: Vec<LogId> = self.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            let Some(replica) = self.by_id.get_mut(id) else {
+                continue;
+            };
+            let (end, isr) = (replica.log.stored_end(), &replica.assignment.isr);
+            let Some(leading) = replica.role.leading_mut() else {
+                continue;
+            };
+            if replica.assignment.replicas.len() > 1 {
+                self.lag_due = Some(now.plus_millis(self.lag_ms / 2));
+            }
+            if let Some(kept) = leading.followers.shrunk((now, self.lag_ms), end, isr) {
+                leading.followers.propose(kept);
+                self.news.push(News::IsrProposed { id });
+            }
+        }
     }
 
     /// Producers that are silent for too long and segments that are too old go.
@@ -300,6 +384,7 @@ impl Replicas {
         retention_check_ms: impl FnOnce() -> i64,
         out: &mut Vec<Effect>,
     ) {
+        self.expire_followers(now);
         if self.expiration_due.is_some_and(|due| due <= now) {
             self.expiration_due = Some(now.plus_millis(EXPIRATION_CHECK_MS));
             for replica in self.iter_mut() {

@@ -45,7 +45,12 @@ impl Topics<'_> {
                     self.reconfigure(&topic.name);
                 }
             }
-            Change::Config { .. } | Change::Broker(_) => {}
+            Change::Config { .. } => {}
+            Change::Broker(node) => {
+                let entry = self.configs.image.brokers().get(node);
+                let epoch = entry.filter(|entry| !entry.fenced).map(|entry| entry.epoch);
+                self.replicas.judge_follower(*node, epoch);
+            }
         }
     }
 
@@ -65,10 +70,11 @@ impl Topics<'_> {
             leader: entry.leader(),
             epoch: entry.leader_epoch,
             isr: entry.isr.clone(),
-            replication: entry.replicas.len(),
+            replicas: entry.replicas.clone(),
+            partition_epoch: entry.partition_epoch,
         };
         let id = found.unwrap_or_else(|| self.open_replica(topic, partition));
-        self.replicas.assign(id, assignment);
+        self.replicas.assign(self.now, id, assignment);
     }
 
     fn open_replica(&mut self, topic: &Arc<str>, partition: PartitionIndex) -> LogId {

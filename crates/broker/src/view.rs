@@ -1,8 +1,8 @@
 //! What can be seen of a broker's replicas, from outside and by its APIs.
 
 use crate::broker::Broker;
-use crate::replicas::Replica;
-use ids::{ErrorCode, PartitionIndex, TopicIdPartition};
+use crate::replicas::{Replica, epoch_refusal};
+use ids::{ErrorCode, LeaderEpoch, PartitionIndex, TopicIdPartition};
 use log::{Log, LogId};
 
 /// What can be seen of a replica from outside.
@@ -54,6 +54,25 @@ impl Broker {
             .find(topic, partition)
             .filter(|id| self.leads(*id))
             .ok_or_else(|| self.led_refusal(topic, partition))
+    }
+
+    /// The same for someone who believes `epoch` to be current: 74 and 75 come before 6.
+    pub(crate) fn led_replica_in(
+        &self,
+        topic: &str,
+        partition: PartitionIndex,
+        epoch: LeaderEpoch,
+    ) -> Result<(LogId, &Replica), ErrorCode> {
+        let id = self.replicas.find(topic, partition);
+        let found = id.and_then(|id| Some((id, self.replicas.get(id)?)));
+        let Some((id, replica)) = found else {
+            return Err(self.led_refusal(topic, partition));
+        };
+        match epoch_refusal(epoch, replica.epoch()) {
+            Some(code) => Err(code),
+            None if replica.leads() => Ok((id, replica)),
+            None => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+        }
     }
 
     pub(crate) fn leads(&self, id: LogId) -> bool {

@@ -440,6 +440,7 @@ impl Broker {
         let error = match ending {
             Ending::Done => None,
             Ending::NotStored => Some(ErrorCode::KAFKA_STORAGE_ERROR),
+            Ending::TooFewInSync => Some(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND),
             Ending::LeaderLost => Some(ErrorCode::NOT_LEADER_OR_FOLLOWER),
         };
         let Some(waiter) = self.waiting.get_mut(id) else {

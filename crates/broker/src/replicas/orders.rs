@@ -70,7 +70,7 @@ impl Replicas {
         }));
     }
 
-    pub(crate) fn stored(&mut self, id: LogId, token: Token) {
+    pub(crate) fn stored(&mut self, now: Time, id: LogId, token: Token) {
         let Some(replica) = self.by_id.get_mut(id) else {
             return;
         };
@@ -81,7 +81,7 @@ impl Replicas {
         if let Some((_, end)) = replica.orders.stores.drain(..=at).next_back() {
             replica.log.stored(end);
         }
-        replica.settle(self.node, &mut self.news);
+        replica.settle(now, self.lag_ms, &mut self.news);
     }
 
     pub(crate) fn store_failed(
@@ -129,6 +129,9 @@ impl Replicas {
         // try again.
         let unreadable = (!is_readable).then_some(id);
         replica.tell_readers(unreadable, &mut self.news);
+        if let Some(leading) = replica.leading_mut() {
+            leading.tell_followers(unreadable, &mut self.news);
+        }
         self.news.push(News::Loaded { id, is_readable });
     }
 }

@@ -5,7 +5,7 @@ use super::role::{Leading, Role};
 use super::{Awaiter, News};
 use crate::waiting::WaitId;
 use alloc::vec::Vec;
-use ids::{LeaderEpoch, Mutant, NodeId, Offset, TopicIdPartition, is_planted};
+use ids::{LeaderEpoch, Mutant, NodeId, Offset, Time, TopicIdPartition, is_planted};
 use log::{Log, LogId};
 use records::{Compression, TimestampType};
 use sorted::SortedSet;
@@ -33,8 +33,10 @@ pub(crate) struct Assignment {
     pub(crate) epoch: LeaderEpoch,
     /// The replicas that are in sync.
     pub(crate) isr: Vec<NodeId>,
-    /// How many replicas the partition is assigned to.
-    pub(crate) replication: usize,
+    /// All replicas that the partition is assigned to.
+    pub(crate) replicas: Vec<NodeId>,
+    /// Grows with every change of the partition.
+    pub(crate) partition_epoch: i32,
 }
 
 impl Default for Assignment {
@@ -43,7 +45,8 @@ impl Default for Assignment {
             leader: None,
             epoch: LeaderEpoch::NONE,
             isr: Vec::new(),
-            replication: 1,
+            replicas: Vec::new(),
+            partition_epoch: -1,
         }
     }
 }
@@ -84,10 +87,58 @@ impl Replica {
         matches!(self.role, Role::Leading(_))
     }
 
-    pub(super) fn leading_mut(&mut self) -> Option<&mut Leading> {
-        match &mut self.role {
-            Role::Leading(leading) => Some(leading),
+    pub(crate) fn partition_epoch(&self) -> i32 {
+        self.assignment.partition_epoch
+    }
+
+    /// Whether a node is one of the partition's replicas.
+    pub(crate) fn is_assigned_to(&self, node: NodeId) -> bool {
+        self.assignment.replicas.contains(&node)
+    }
+
+    /// The change of the in-sync replicas that the controller is asked for, with broker epochs.
+    pub(crate) fn proposed_isr(&self) -> Option<impl Iterator<Item = (NodeId, i64)>> {
+        match &self.role {
+            Role::Leading(leading) => leading.followers.proposed(),
             Role::Following | Role::Offline => None,
+        }
+    }
+
+    /// Notes a parked request that reads it. A follower's looks again when more is stored.
+    pub(crate) fn note_reader(&mut self, id: WaitId, is_follower: bool) {
+        match &mut self.role {
+            Role::Leading(leading) if is_follower => leading.fetching.insert(id),
+            _ => self.readers.insert(id),
+        };
+    }
+
+    /// A request that read it is not parked any more.
+    pub(crate) fn forget_reader(&mut self, id: WaitId) {
+        self.readers.remove(&id);
+        if let Some(leading) = self.leading_mut() {
+            leading.fetching.remove(&id);
+        }
+    }
+
+    /// Whether another broker leads the partition.
+    pub(crate) fn follows(&self) -> bool {
+        matches!(self.role, Role::Following)
+    }
+
+    pub(super) fn leading_mut(&mut self) -> Option<&mut Leading> {
+        self.role.leading_mut()
+    }
+
+    /// Takes note of an epoch of this leader's, or of other replicas in it.
+    pub(super) fn lead(&mut self, now: Time, is_new: bool, own: NodeId) {
+        let end = self.log.log_end();
+        let Role::Leading(leading) = &mut self.role else {
+            return;
+        };
+        if is_new {
+            leading.followers.begin(now, end, &self.assignment, own);
+        } else {
+            leading.followers.follow(now, &self.assignment, own);
         }
     }
 
@@ -95,7 +146,7 @@ impl Replica {
     /// them are enough, as in Kafka.
     pub(crate) fn has_enough_in_sync(&self) -> bool {
         let needed = usize::try_from(self.rules.min_insync_replicas).unwrap_or(0);
-        self.assignment.isr.len() >= needed.min(self.assignment.replication)
+        self.assignment.isr.len() >= needed.min(self.assignment.replicas.len())
     }
 
     /// Notes who waits for the log up to `end`: stored for acks=1, committed for acks=all. Only a leader
@@ -107,23 +158,26 @@ impl Replica {
     }
 
     /// Moves the high watermark as far as it may go, and says who waited for that.
-    pub(super) fn settle(&mut self, node: NodeId, news: &mut Vec<News>) {
+    ///
+    /// Below `min.insync.replicas` it stands still, for every `acks` alike.
+    pub(super) fn settle(&mut self, now: Time, lag_ms: u64, news: &mut Vec<News>) {
+        let is_enough = self.has_enough_in_sync();
         let Role::Leading(leading) = &mut self.role else {
             return;
         };
         let before = self.log.high_watermark();
-        // With this broker alone in sync, what is stored is committed. Followers will
-        // hold it back once there are any.
-        if self.assignment.isr.as_slice() == [node] {
-            let committed = if is_planted(Mutant::CommittedUnstored) {
+        if is_enough {
+            let own = if is_planted(Mutant::CommittedUnstored) {
                 self.log.log_end()
             } else {
                 self.log.stored_end()
             };
+            let times = (now, lag_ms);
+            let committed = (leading.followers).committed(times, own, &self.assignment.isr);
             self.log.advance_high_watermark(committed);
         }
         let (stored, committed) = (self.log.stored_end(), self.log.high_watermark());
-        leading.settle(stored, committed, news);
+        leading.settle((stored, committed), is_enough, news);
         if committed > before {
             self.tell_readers(None, news);
         }

@@ -1,9 +1,13 @@
 //! The part that a replica plays, and what belongs to that part alone: it goes with it.
 
+use super::followers::Followers;
 use super::{Awaiter, Ending, News};
+use crate::waiting::WaitId;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use ids::Offset;
+use log::LogId;
+use sorted::SortedSet;
 
 /// What a replica is to its partition.
 #[derive(Clone, Debug)]
@@ -23,6 +27,20 @@ pub(crate) struct Leading {
     awaiting_stored: VecDeque<(Offset, Awaiter)>,
     /// Waiting for the high watermark to reach an offset (acks=all).
     awaiting_committed: VecDeque<(Offset, Awaiter)>,
+    pub(super) followers: Followers,
+    /// Parked fetches of followers: they look again when more is stored.
+    pub(super) fetching: SortedSet<WaitId>,
+    /// The end that those have seen.
+    shown: Offset,
+}
+
+impl Role {
+    pub(super) fn leading_mut(&mut self) -> Option<&mut Leading> {
+        match self {
+            Role::Leading(leading) => Some(leading),
+            Role::Following | Role::Offline => None,
+        }
+    }
 }
 
 impl Leading {
@@ -35,19 +53,40 @@ impl Leading {
         queue.push_back((end, awaiter));
     }
 
-    /// Everything below these ends is stored and committed.
-    pub(super) fn settle(&mut self, stored: Offset, committed: Offset, news: &mut Vec<News>) {
-        for (queue, end) in [
-            (&mut self.awaiting_stored, stored),
-            (&mut self.awaiting_committed, committed),
+    /// Everything below these ends is stored and committed; whether that is on enough replicas is told
+    /// to those who wanted to have it on all.
+    pub(super) fn settle(
+        &mut self,
+        (stored, committed): (Offset, Offset),
+        is_enough: bool,
+        news: &mut Vec<News>,
+    ) {
+        let safe = if is_enough {
+            Ending::Done
+        } else {
+            Ending::TooFewInSync
+        };
+        for (queue, end, ending) in [
+            (&mut self.awaiting_stored, stored, Ending::Done),
+            (&mut self.awaiting_committed, committed, safe),
         ] {
             while let Some(&(needed, awaiter)) = queue.front()
                 && needed <= end
             {
                 queue.pop_front();
-                news.push(Ending::Done.of(awaiter));
+                news.push(ending.of(awaiter));
             }
         }
+        if stored != self.shown {
+            self.shown = stored;
+            self.tell_followers(None, news);
+        }
+    }
+
+    /// Has followers that wait for more look again.
+    pub(super) fn tell_followers(&self, unreadable: Option<LogId>, news: &mut Vec<News>) {
+        let fetches = self.fetching.iter();
+        news.extend(fetches.map(|&reader| News::Look { reader, unreadable }));
     }
 
     /// What lay above `kept` is not in the log any more.
@@ -64,6 +103,7 @@ impl Leading {
 
     /// Another leads, or nobody.
     pub(super) fn resign(self, news: &mut Vec<News>) {
+        self.tell_followers(None, news);
         let awaiters = self.awaiting_stored.into_iter();
         let awaiters = awaiters.chain(self.awaiting_committed);
         news.extend(awaiters.map(|(_, awaiter)| Ending::LeaderLost.of(awaiter)));

@@ -4,7 +4,7 @@ use brooklet_broker::{
     Broker, BrokerConfig, ClientEffect, ClientEvent, ControllerEvent, Effect, Event, Reply,
 };
 use bytes::Bytes;
-use ids::{ConnId, LeaderEpoch, NodeId, Offset, Time, Uuid};
+use ids::{ConnId, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token, Uuid};
 use log::{DiskEffect, DiskEvent, LogId};
 use metadata::MetadataRecord;
 use records::{BatchBuilder, BatchOptions};
@@ -23,6 +23,8 @@ pub(crate) const TOPIC: Uuid = Uuid([7; 16]);
 /// A broker, and what it has said.
 pub(crate) struct Node {
     pub(crate) broker: Broker,
+    /// Questions to the controller, registration and heartbeats aside.
+    pub(crate) asked: Vec<(Token, Bytes)>,
     pub(crate) removed: Vec<LogId>,
     replies: Vec<(ConnId, Bytes)>,
 }
@@ -63,6 +65,7 @@ impl Cluster {
             };
             let node = Node {
                 broker: Broker::new(config, Vec::new()),
+                asked: Vec::new(),
                 removed: Vec::new(),
                 replies: Vec::new(),
             };
@@ -153,6 +156,10 @@ impl Cluster {
             node.broker.step(self.now, event, &mut effects);
             for effect in effects {
                 match effect {
+                    // Registration and heartbeats are not what is tested here.
+                    Effect::Ask { token, frame } if !matches!(frame[1], 62 | 63) => {
+                        node.asked.push((token, frame));
+                    }
                     Effect::Client(ClientEffect::Reply { conn, reply }) => {
                         let whole = resolve(&node.broker, &reply);
                         node.replies.push((conn, whole));
@@ -165,6 +172,21 @@ impl Cluster {
                 }
             }
         }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(&mut self, millis: u64) {
+        let until = self.now.plus_millis(millis);
+        loop {
+            let dues = self.nodes.iter().filter_map(|(id, node)| {
+                let due = node.broker.next_deadline()?;
+                (due <= until).then_some((due, *id))
+            });
+            let Some((due, id)) = dues.min() else { break };
+            self.now = self.now.max(due);
+            self.step(id, Event::Tick);
+        }
+        self.now = until;
     }
 
     /// Sends a request on a connection of its own.
@@ -191,6 +213,19 @@ impl Cluster {
         let (_, frame) = replies.remove(at);
         Some(wire::decode_response(frame, version).unwrap().1)
     }
+
+    /// Sends a request whose answer is there at once.
+    pub(crate) fn ask<Q: Message, A: Message>(&mut self, id: i32, version: i16, request: &Q) -> A {
+        let conn = self.send(id, version, request);
+        self.answer(id, conn, version).expect("an answer at once")
+    }
+
+    /// The log of `t` at a broker.
+    pub(crate) fn log(&self, id: i32) -> &log::Log {
+        let broker = &self.nodes[&NodeId(id)].broker;
+        let found = broker.find_replica("t", PartitionIndex(0)).unwrap();
+        broker.log(found).unwrap()
+    }
 }
 
 pub(crate) fn frame<Q: Message>(version: i16, request: &Q) -> Bytes {
@@ -216,4 +251,13 @@ fn resolve(broker: &Broker, reply: &Reply) -> Bytes {
     }
     whole.extend_from_slice(&reply.bytes[from..]);
     Bytes::from(whole)
+}
+
+/// A batch of one record.
+pub(crate) fn batch(value: &[u8]) -> Bytes {
+    let mut batch = BatchBuilder::new(BatchOptions::default());
+    batch.append(1_000_000, None, Some(value), &[]).unwrap();
+    let mut bytes = Vec::new();
+    (batch.into_valid()).write_into(&mut bytes, Offset(0), LeaderEpoch(-1));
+    Bytes::from(bytes)
 }
