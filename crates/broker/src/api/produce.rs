@@ -12,15 +12,16 @@
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::event::{Closing, Effect};
 use crate::parked::Parked;
-use crate::replicas::{AppendRules, Awaiter, Ending, TopicSlot};
+use crate::replicas::{AppendRules, Awaiter, Ending, Replica, TopicSlot};
 use crate::waiting::{Caller, WaitId};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use ids::{ErrorCode, Mutant, Offset, PartitionIndex, Time, is_planted};
-use log::{Log, LogId, Refused};
+use log::{Appended, Log, LogId, Refused, StoreOp};
 use metadata::is_internal;
-use records::{Invalid, Rules};
+use records::{Invalid, Rules, ValidBatch};
 use wire::Str;
 use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use wire::produce_response::{
@@ -201,7 +202,7 @@ fn append(
         Ok(id) => id,
         Err(code) => return Outcome::Now(refusal(data.index, code)),
     };
-    let wall = broker.wall(cx.now);
+    let (wall, through) = (broker.wall(cx.now), broker.sends_files);
     let Some(replica) = broker.replicas.get_mut(id) else {
         return Outcome::Now(refusal(data.index, ErrorCode::NOT_LEADER_OR_FOLLOWER));
     };
@@ -218,11 +219,7 @@ fn append(
     };
     // Seldom more than one: to append.
     let mut ops = Vec::with_capacity(1);
-    let epoch = replica.epoch();
-    let result = match broker.sends_files {
-        true => (replica.log).append_through(wall, (&batch, bytes), epoch, &mut ops),
-        false => replica.log.append(wall, &batch, epoch, &mut ops),
-    };
+    let result = write(replica, through, wall, (&batch, bytes), &mut ops);
     let mut answer = PartitionProduceResponse {
         index: data.index,
         log_start_offset: replica.log.log_start().0,
@@ -257,6 +254,21 @@ fn append(
                 ..refused
             })
         }
+    }
+}
+
+/// Appends a batch; `through` the request's bytes, where the shell sends from the logs' files.
+fn write(
+    replica: &mut Replica,
+    through: bool,
+    wall: Time,
+    (batch, bytes): (&ValidBatch<'_>, &Bytes),
+    ops: &mut Vec<StoreOp>,
+) -> Result<Appended, Refused> {
+    let epoch = replica.epoch();
+    match through {
+        true => replica.log.append_through(wall, (batch, bytes), epoch, ops),
+        false => replica.log.append(wall, batch, epoch, ops),
     }
 }
 
