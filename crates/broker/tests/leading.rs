@@ -193,9 +193,12 @@ fn the_high_watermark_stands_still_below_min_insync_replicas() {
     // The controller has not answered anything, and what was appended is not undone.
     let answer = cluster.answer(1, late, PRODUCE).expect("its time is over");
     assert_eq!(produced(&answer).0, ErrorCode::REQUEST_TIMED_OUT);
-    fetched(&mut cluster, 2, 2);
+    // By now nobody but the leader is caught up.
+    assert_eq!(produced_now(&mut cluster, 1), (ErrorCode::NONE, 2));
+    assert_eq!(cluster.log(1).high_watermark().0, 0);
+    fetched(&mut cluster, 2, 3);
     cluster.change(isr(&[1, 2]));
-    assert_eq!(cluster.log(1).high_watermark().0, 2);
+    assert_eq!(cluster.log(1).high_watermark().0, 3);
 }
 
 #[test]
