@@ -4,7 +4,7 @@ use crate::broker::Broker;
 use crate::event::Effect;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{NodeId, Time, Token};
+use ids::{Time, Token};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
 use wire::broker_registration_request::{BrokerRegistrationRequest, Listener};
@@ -190,8 +190,6 @@ impl Broker {
             self.heartbeat(now, out);
         }
     }
-
-    pub(crate) fn broker_changed(&mut self, _node: NodeId) {}
 
     /// All records of a batch are applied.
     pub(crate) fn metadata_applied(&mut self, now: Time, _out: &mut Vec<Effect>) {
