@@ -198,7 +198,8 @@ impl Broker {
     pub(crate) fn metadata_applied(&mut self, now: Time, _out: &mut Vec<Effect>) {
         // The controller unfences a broker once it has seen its own registration, so the
         // next heartbeat is due as soon as that record arrives.
-        if self.may_stop() {
+        // A broker that stops waits for the answer to its heartbeat, which this record comes before.
+        if self.registration.stopping.is_some() {
             return;
         }
         let entry = self.image.brokers().get(&self.config.node);
