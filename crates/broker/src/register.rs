@@ -4,7 +4,7 @@ use crate::broker::Broker;
 use crate::event::Effect;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{NodeId, Time, Token};
+use ids::{Time, Token};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
 use wire::broker_registration_request::{BrokerRegistrationRequest, Listener};
@@ -167,7 +167,10 @@ impl Broker {
                 {
                     self.registration.fenced = answer.is_fenced;
                     if answer.should_shut_down && self.registration.stopping.is_some() {
+                        // The controller has fenced it; nothing more is to be said.
                         self.registration.stopping = Some(Stopping::Allowed);
+                        self.registration.due = None;
+                        return true;
                     }
                     // A fenced broker that has caught up is unfenced by its next heartbeat, so
                     // it does not wait for the interval.
@@ -191,12 +194,14 @@ impl Broker {
         }
     }
 
-    pub(crate) fn broker_changed(&mut self, _node: NodeId) {}
-
     /// All records of a batch are applied.
     pub(crate) fn metadata_applied(&mut self, now: Time, _out: &mut Vec<Effect>) {
         // The controller unfences a broker once it has seen its own registration, so the
         // next heartbeat is due as soon as that record arrives.
+        // A broker that stops waits for the answer to its heartbeat, which this record comes before.
+        if self.registration.stopping.is_some() {
+            return;
+        }
         let entry = self.image.brokers().get(&self.config.node);
         if entry.is_some_and(|entry| entry.fenced && Some(entry.epoch) == self.registration.epoch) {
             self.registration.due = Some(now);
