@@ -5,4 +5,5 @@
 mod forwarded;
 mod leading;
 mod replicas;
+mod stopping;
 mod support;

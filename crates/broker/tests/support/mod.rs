@@ -25,6 +25,8 @@ pub(crate) struct Node {
     pub(crate) broker: Broker,
     /// Questions to the controller, registration and heartbeats aside.
     pub(crate) asked: Vec<(Token, Bytes)>,
+    /// Its registrations and heartbeats.
+    pub(crate) beats: Vec<(Token, Bytes)>,
     pub(crate) removed: Vec<LogId>,
     replies: Vec<(ConnId, Bytes)>,
 }
@@ -66,6 +68,7 @@ impl Cluster {
             let node = Node {
                 broker: Broker::new(config, Vec::new()),
                 asked: Vec::new(),
+                beats: Vec::new(),
                 removed: Vec::new(),
                 replies: Vec::new(),
             };
@@ -149,27 +152,46 @@ impl Cluster {
 
     /// Tells a broker something; its disk obeys at once.
     pub(crate) fn step(&mut self, id: NodeId, event: Event) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
+        let mut effects = Vec::new();
+        let now = self.now;
+        self.node(id.0).broker.step(now, event, &mut effects);
+        self.carry(id, effects);
+    }
+
+    /// Has a broker begin to stop in order.
+    pub(crate) fn shut_down(&mut self, id: i32) {
+        let mut effects = Vec::new();
+        let now = self.now;
+        self.node(id).broker.begin_shutdown(now, &mut effects);
+        self.carry(NodeId(id), effects);
+    }
+
+    fn carry(&mut self, id: NodeId, effects: Vec<Effect>) {
+        let mut said = VecDeque::from([effects]);
+        while let Some(effects) = said.pop_front() {
             let node = self.nodes.get_mut(&id).unwrap();
-            let mut effects = Vec::new();
-            node.broker.step(self.now, event, &mut effects);
+            let mut events = Vec::new();
             for effect in effects {
                 match effect {
-                    // Registration and heartbeats are not what is tested here.
-                    Effect::Ask { token, frame } if !matches!(frame[1], 62 | 63) => {
-                        node.asked.push((token, frame));
+                    Effect::Ask { token, frame } if matches!(frame[1], 62 | 63) => {
+                        node.beats.push((token, frame));
                     }
+                    Effect::Ask { token, frame } => node.asked.push((token, frame)),
                     Effect::Client(ClientEffect::Reply { conn, reply }) => {
                         let whole = resolve(&node.broker, &reply);
                         node.replies.push((conn, whole));
                     }
                     Effect::Disk(DiskEffect::Store { log, token, .. }) => {
-                        events.push_back(Event::Disk(DiskEvent::Stored { log, token }));
+                        events.push(Event::Disk(DiskEvent::Stored { log, token }));
                     }
                     Effect::Disk(DiskEffect::Remove { log }) => node.removed.push(log),
                     _ => {}
                 }
+            }
+            for event in events {
+                let mut effects = Vec::new();
+                node.broker.step(self.now, event, &mut effects);
+                said.push_back(effects);
             }
         }
     }
