@@ -96,6 +96,8 @@ fn led(isr: &[i32], min_isr: &'static str) -> Cluster {
         value: Some(Str::from_static(min_isr)),
         ..ConfigRecord::default()
     })]);
+    // The test is the followers.
+    cluster.cut_off(&[1, 2, 3]);
     cluster.create(&[1, 2, 3], isr);
     cluster
 }

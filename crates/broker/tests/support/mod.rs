@@ -1,11 +1,11 @@
 //! Brokers whose disk, controller and metadata log are the test.
 
 use brooklet_broker::{
-    Broker, BrokerConfig, ClientEffect, ClientEvent, ControllerEvent, Effect, Event, Reply,
+    Broker, BrokerConfig, ClientEffect, ClientEvent, ControllerEvent, Effect, Event, Lost, Reply,
 };
 use bytes::Bytes;
 use ids::{ConnId, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token, Uuid};
-use log::{DiskEffect, DiskEvent, LogId};
+use log::{DiskEffect, DiskEvent, LogId, StoreOp};
 use metadata::MetadataRecord;
 use records::{BatchBuilder, BatchOptions};
 use sorted::SortedMap;
@@ -27,6 +27,10 @@ pub(crate) struct Node {
     pub(crate) asked: Vec<(Token, Bytes)>,
     /// Its registrations and heartbeats.
     pub(crate) beats: Vec<(Token, Bytes)>,
+    /// What it has asked of other brokers.
+    pub(crate) called: Vec<Bytes>,
+    /// What it has had its disk do.
+    pub(crate) stored: Vec<StoreOp>,
     pub(crate) removed: Vec<LogId>,
     replies: Vec<(ConnId, Bytes)>,
 }
@@ -35,8 +39,19 @@ pub(crate) struct Node {
 pub(crate) struct Cluster {
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) now: Time,
+    /// Brokers whose calls, and calls to whom, are lost.
+    cut: Vec<i32>,
     metadata_end: i64,
     connections: u64,
+    /// Calls under way, by the connection that carries each.
+    calls: BTreeMap<ConnId, Call>,
+}
+
+/// A request of one broker to another.
+struct Call {
+    from: NodeId,
+    to: NodeId,
+    token: Token,
 }
 
 impl Cluster {
@@ -46,8 +61,10 @@ impl Cluster {
         let mut cluster = Cluster {
             nodes: BTreeMap::new(),
             now: Time::from_millis(1_000_000),
+            cut: Vec::new(),
             metadata_end: 0,
             connections: 0,
+            calls: BTreeMap::new(),
         };
         let named = properties.iter();
         let named: SortedMap<String, String> = named
@@ -69,6 +86,8 @@ impl Cluster {
                 broker: Broker::new(config, Vec::new()),
                 asked: Vec::new(),
                 beats: Vec::new(),
+                called: Vec::new(),
+                stored: Vec::new(),
                 removed: Vec::new(),
                 replies: Vec::new(),
             };
@@ -166,33 +185,83 @@ impl Cluster {
         self.carry(NodeId(id), effects);
     }
 
+    /// Carries what a broker says, and what comes of it, until nobody has anything more to say.
     fn carry(&mut self, id: NodeId, effects: Vec<Effect>) {
-        let mut said = VecDeque::from([effects]);
-        while let Some(effects) = said.pop_front() {
-            let node = self.nodes.get_mut(&id).unwrap();
+        let mut said = VecDeque::from([(id, effects)]);
+        while let Some((id, effects)) = said.pop_front() {
             let mut events = Vec::new();
             for effect in effects {
-                match effect {
-                    Effect::Ask { token, frame } if matches!(frame[1], 62 | 63) => {
-                        node.beats.push((token, frame));
+                self.carry_one(id, effect, &mut events);
+            }
+            for (id, event) in events {
+                let mut effects = Vec::new();
+                let now = self.now;
+                self.node(id.0).broker.step(now, event, &mut effects);
+                said.push_back((id, effects));
+            }
+        }
+    }
+
+    fn carry_one(&mut self, id: NodeId, effect: Effect, events: &mut Vec<(NodeId, Event)>) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        match effect {
+            Effect::Ask { token, frame } if matches!(frame[1], 62 | 63) => {
+                node.beats.push((token, frame));
+            }
+            Effect::Ask { token, frame } => node.asked.push((token, frame)),
+            Effect::Client(ClientEffect::Reply { conn, reply }) => {
+                let whole = resolve(&node.broker, &reply);
+                match self.calls.remove(&conn) {
+                    Some(call) => {
+                        let (token, answer) = (call.token, Ok(whole));
+                        events.push((call.from, Event::Called { token, answer }));
                     }
-                    Effect::Ask { token, frame } => node.asked.push((token, frame)),
-                    Effect::Client(ClientEffect::Reply { conn, reply }) => {
-                        let whole = resolve(&node.broker, &reply);
-                        node.replies.push((conn, whole));
-                    }
-                    Effect::Disk(DiskEffect::Store { log, token, .. }) => {
-                        events.push(Event::Disk(DiskEvent::Stored { log, token }));
-                    }
-                    Effect::Disk(DiskEffect::Remove { log }) => node.removed.push(log),
-                    _ => {}
+                    None => node.replies.push((conn, whole)),
                 }
             }
-            for event in events {
-                let mut effects = Vec::new();
-                node.broker.step(self.now, event, &mut effects);
-                said.push_back(effects);
+            Effect::Call {
+                to, token, frame, ..
+            } => {
+                node.called.push(frame.clone());
+                if self.cut.contains(&id.0) || self.cut.contains(&to.0) {
+                    let answer = Err(Lost);
+                    events.push((id, Event::Called { token, answer }));
+                    return;
+                }
+                self.connections += 1;
+                let conn = ConnId(self.connections);
+                let from = id;
+                self.calls.insert(conn, Call { from, to, token });
+                let host = Arc::from("127.0.0.1");
+                let connected = ClientEvent::Connected { conn, host };
+                events.push((to, Event::Client(connected)));
+                let request = ClientEvent::Request { conn, frame };
+                events.push((to, Event::Client(request)));
             }
+            Effect::Disk(DiskEffect::Store { log, token, ops }) => {
+                node.stored.extend(ops);
+                events.push((id, Event::Disk(DiskEvent::Stored { log, token })));
+            }
+            Effect::Disk(DiskEffect::Remove { log }) => node.removed.push(log),
+            _ => {}
+        }
+    }
+
+    /// Cuts these brokers off from all others, and no others; what is under way is lost.
+    pub(crate) fn cut_off(&mut self, nodes: &[i32]) {
+        self.cut = nodes.to_vec();
+        let is_cut = |call: &Call| nodes.contains(&call.from.0) || nodes.contains(&call.to.0);
+        let calls = self.calls.iter();
+        let broken = calls.filter(|(_, call)| is_cut(call));
+        let broken: Vec<ConnId> = broken.map(|(conn, _)| *conn).collect();
+        for conn in broken {
+            let Some(call) = self.calls.remove(&conn) else {
+                continue;
+            };
+            let gone = Event::Client(ClientEvent::Disconnected { conn });
+            self.step(call.to, gone);
+            let (token, answer) = (call.token, Err(Lost));
+            self.step(call.from, Event::Called { token, answer });
         }
     }
 
