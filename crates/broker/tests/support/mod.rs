@@ -4,8 +4,8 @@ use brooklet_broker::{
     Broker, BrokerConfig, ClientEffect, ClientEvent, ControllerEvent, Effect, Event, Lost, Reply,
 };
 use bytes::Bytes;
-use ids::{ConnId, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token, Uuid};
-use log::{DiskEffect, DiskEvent, LogId, StoreOp};
+use ids::{ConnId, ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token, Uuid};
+use log::{DiskEffect, DiskEvent, LogId, Read, StoreOp};
 use metadata::MetadataRecord;
 use records::{BatchBuilder, BatchOptions};
 use sorted::SortedMap;
@@ -13,9 +13,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
+use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use wire::produce_response::ProduceResponse;
 use wire::register_broker_record::{BrokerEndpoint, RegisterBrokerRecord};
 use wire::topic_record::TopicRecord;
-use wire::{Message, RequestHeader, Str};
+use wire::{Message, Records, RequestHeader, Str};
 
 /// The id of topic `t`.
 pub(crate) const TOPIC: Uuid = Uuid([7; 16]);
@@ -41,6 +43,10 @@ pub(crate) struct Cluster {
     pub(crate) now: Time,
     /// Brokers whose calls, and calls to whom, are lost.
     cut: Vec<i32>,
+    /// Brokers whose disks refuse to write.
+    pub(crate) full: Vec<i32>,
+    /// What a broker that hears nothing of the metadata has yet to hear.
+    unheard: BTreeMap<NodeId, Vec<Bytes>>,
     metadata_end: i64,
     connections: u64,
     /// Calls under way, by the connection that carries each.
@@ -62,6 +68,8 @@ impl Cluster {
             nodes: BTreeMap::new(),
             now: Time::from_millis(1_000_000),
             cut: Vec::new(),
+            full: Vec::new(),
+            unheard: BTreeMap::new(),
             metadata_end: 0,
             connections: 0,
             calls: BTreeMap::new(),
@@ -161,6 +169,10 @@ impl Cluster {
         let batch = Bytes::from(bytes);
         for id in self.nodes.keys().copied().collect::<Vec<_>>() {
             let batch = batch.clone();
+            if let Some(unheard) = self.unheard.get_mut(&id) {
+                unheard.push(batch);
+                continue;
+            }
             self.step(id, Event::Controller(ControllerEvent::Metadata { batch }));
         }
     }
@@ -238,12 +250,28 @@ impl Cluster {
                 let request = ClientEvent::Request { conn, frame };
                 events.push((to, Event::Client(request)));
             }
+            Effect::Disk(DiskEffect::Store { log, token, .. }) if self.full.contains(&id.0) => {
+                events.push((id, Event::Disk(DiskEvent::StoreFailed { log, token })));
+            }
             Effect::Disk(DiskEffect::Store { log, token, ops }) => {
                 node.stored.extend(ops);
                 events.push((id, Event::Disk(DiskEvent::Stored { log, token })));
             }
             Effect::Disk(DiskEffect::Remove { log }) => node.removed.push(log),
             _ => {}
+        }
+    }
+
+    /// From now on a broker hears nothing of the metadata.
+    pub(crate) fn deafen(&mut self, id: i32) {
+        self.unheard.insert(NodeId(id), Vec::new());
+    }
+
+    /// A broker hears what it has not heard of the metadata.
+    pub(crate) fn catch_up(&mut self, id: i32) {
+        for batch in self.unheard.remove(&NodeId(id)).unwrap_or_default() {
+            let event = ControllerEvent::Metadata { batch };
+            self.step(NodeId(id), Event::Controller(event));
         }
     }
 
@@ -311,6 +339,22 @@ impl Cluster {
         self.answer(id, conn, version).expect("an answer at once")
     }
 
+    /// The whole of a broker's log of `t`.
+    pub(crate) fn bytes(&self, id: i32) -> Vec<u8> {
+        let log = self.log(id);
+        match log.read(log.log_start(), u32::MAX, log.log_end(), true) {
+            Ok(Read::Slice(slice)) if slice.length > 0 => {
+                log.slice_pieces(&slice).unwrap().concat()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What a broker has had its disk do.
+    pub(crate) fn stored(&self, id: i32) -> &[StoreOp] {
+        &self.nodes[&NodeId(id)].stored
+    }
+
     /// The log of `t` at a broker.
     pub(crate) fn log(&self, id: i32) -> &log::Log {
         let broker = &self.nodes[&NodeId(id)].broker;
@@ -342,6 +386,34 @@ fn resolve(broker: &Broker, reply: &Reply) -> Bytes {
     }
     whole.extend_from_slice(&reply.bytes[from..]);
     Bytes::from(whole)
+}
+
+/// Version in which records are sent.
+pub(crate) const PRODUCE: i16 = 12;
+
+/// Sends a batch to `t`.
+pub(crate) fn produce_batch(acks: i16, batch: Bytes) -> ProduceRequest {
+    let partition = PartitionProduceData {
+        index: 0,
+        records: Records::Bytes(batch),
+        ..PartitionProduceData::default()
+    };
+    let topic = TopicProduceData {
+        name: Str::from_static("t"),
+        partition_data: vec![partition],
+        ..TopicProduceData::default()
+    };
+    ProduceRequest {
+        acks,
+        timeout_ms: 60_000,
+        topic_data: vec![topic],
+        ..ProduceRequest::default()
+    }
+}
+
+pub(crate) fn produced(answer: &ProduceResponse) -> (ErrorCode, i64) {
+    let row = &answer.responses[0].partition_responses[0];
+    (ErrorCode(row.error_code), row.base_offset)
 }
 
 /// A batch of one record.
