@@ -373,7 +373,7 @@ impl Broker {
             .image
             .brokers()
             .get(&node)
-            .filter(|entry| !entry.fenced);
+            .filter(|entry| entry.is_active());
         let is_eligible = entry.is_some_and(|entry| [-1, entry.epoch].contains(&ask.replica_epoch));
         for &(id, end) in &look.followed {
             let heard = Heard {

@@ -17,7 +17,7 @@ struct Follower {
     caught_up: Option<Time>,
     /// The broker epoch of its last fetch; -1 where it told none.
     broker_epoch: i64,
-    /// Whether the metadata lets it be in sync: it is registered in that epoch and not fenced.
+    /// Whether the metadata lets it be in sync: it is registered in that epoch, not fenced, and stays.
     is_eligible: bool,
 }
 
@@ -164,6 +164,11 @@ impl Followers {
 
     pub(super) fn propose(&mut self, isr: Vec<NodeId>) {
         self.change = IsrChange::Proposed(isr);
+    }
+
+    /// Where the log ended when this epoch began.
+    pub(super) fn epoch_start(&self) -> Offset {
+        self.epoch_start
     }
 
     /// The controller will not have it.

@@ -91,6 +91,15 @@ impl Replica {
         self.assignment.partition_epoch
     }
 
+    /// Whether a leader knows that it does not know yet how far the log is committed: its predecessor may
+    /// have had more committed than it has heard of.
+    pub(crate) fn is_unsure(&self, committed: Offset) -> bool {
+        match &self.role {
+            Role::Leading(leading) => leading.followers.epoch_start() > committed,
+            Role::Following(_) | Role::Offline => false,
+        }
+    }
+
     /// Whether a node is one of the partition's replicas.
     pub(crate) fn is_assigned_to(&self, node: NodeId) -> bool {
         self.assignment.replicas.contains(&node)
