@@ -345,3 +345,17 @@ fn a_follower_that_is_fenced_or_about_to_stop_is_not_to_join() {
         assert_eq!(cluster.log(1).high_watermark().0, 1, "3 is not waited for");
     }
 }
+
+#[test]
+fn a_follower_that_claims_to_have_more_than_its_leader_is_not_believed() {
+    let mut cluster = led(&[1, 2], "2");
+    let waits = cluster.send(1, PRODUCE, &produce(-1));
+    let row = fetched(&mut cluster, 2, 100);
+    assert_eq!(ErrorCode(row.error_code), ErrorCode::OFFSET_OUT_OF_RANGE);
+    assert!(
+        cluster
+            .answer::<ProduceResponse>(1, waits, PRODUCE)
+            .is_none()
+    );
+    assert_eq!(cluster.log(1).high_watermark().0, 0);
+}

@@ -252,7 +252,10 @@ impl Broker {
             return data;
         }
         let bound = if ask.is_follower() {
-            look.followed.push((id, wanted.offset));
+            // One that claims to have more than there is is not believed.
+            if (log.log_start()..=log.log_end()).contains(&wanted.offset) {
+                look.followed.push((id, wanted.offset));
+            }
             log.stored_end()
         } else if ask.isolation == 1 {
             log.last_stable()
