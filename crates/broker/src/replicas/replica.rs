@@ -100,6 +100,21 @@ impl Replica {
         }
     }
 
+    /// The follower that a consumer is sent to, of those that are near.
+    pub(crate) fn nearest(
+        &self,
+        offset: Offset,
+        is_near: impl Fn(NodeId) -> bool,
+    ) -> Option<NodeId> {
+        match &self.role {
+            Role::Leading(leading) => {
+                let isr = &self.assignment.isr;
+                leading.followers.nearest(offset, isr, is_near)
+            }
+            Role::Following(_) | Role::Offline => None,
+        }
+    }
+
     /// Whether a node is one of the partition's replicas.
     pub(crate) fn is_assigned_to(&self, node: NodeId) -> bool {
         self.assignment.replicas.contains(&node)

@@ -121,6 +121,7 @@ impl Cluster {
             broker_epoch: self.metadata_end,
             end_points: vec![endpoint],
             fenced: false,
+            rack: Some(Str::from(format!("r{id}"))),
             ..RegisterBrokerRecord::default()
         })]);
     }
