@@ -23,16 +23,21 @@ mod by_id;
 mod connection;
 mod coordinator;
 mod event;
+mod fetcher;
 mod forward;
+mod isr;
+mod parked;
 mod producer_ids;
 mod register;
 mod replicas;
 mod topics;
+mod view;
 mod waiting;
 
 pub use broker::{Broker, BrokerConfig, Recovered, Volume};
 pub use coordinator::{GroupView, MemberView};
 pub use event::{
-    ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Note, Reply, ReplySlice,
+    ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Lost, Note, Reply,
+    ReplySlice,
 };
-pub use replicas::ReplicaView;
+pub use view::ReplicaView;

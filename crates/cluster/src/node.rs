@@ -37,6 +37,8 @@ pub struct Node {
     /// Who waits for the controller's answer, by the request's id there.
     asking: SortedMap<RequestId, (NodeId, Token)>,
     requests: u64,
+    /// Calls to other brokers, which nothing carries yet: they are lost.
+    lost: Vec<Token>,
     /// What the broker says in a step; empty between steps, kept for its room.
     said: Vec<broker::Effect>,
 }
@@ -55,6 +57,7 @@ impl Node {
             peers: config.peers,
             asking: SortedMap::new(),
             requests: 0,
+            lost: Vec::new(),
             said: Vec::new(),
         }
     }
@@ -165,6 +168,10 @@ impl Node {
 
     /// Lets the node's parts talk to each other until nothing is left to say.
     pub(crate) fn hear_all(&mut self, now: Time, talk: &mut Vec<Local>, out: &mut Vec<Effect>) {
+        while let Some(token) = self.lost.pop() {
+            let answer = Err(broker::Lost);
+            self.tell_broker(now, broker::Event::Called { token, answer }, talk, out);
+        }
         while !talk.is_empty() {
             for local in core::mem::take(talk) {
                 self.hear(now, local, talk, out);
@@ -228,6 +235,7 @@ impl Node {
             match effect {
                 Said::Client(effect) => out.push(Effect::Client(effect)),
                 Said::Disk(effect) => out.push(Effect::Disk(effect)),
+                Said::Call { token, .. } => self.lost.push(token),
                 Said::Note(note) => out.push(Effect::Note(note)),
                 Said::Ask { token, frame } => {
                     let message = Peer::Ask { token, frame };

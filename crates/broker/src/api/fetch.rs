@@ -7,21 +7,25 @@
 //!
 //! The answer holds slices of logs, not bytes: what a consumer gets is what the producer sent.
 //!
-//! Left out: fetches by followers (answered 6) and from the nearest replica (KIP-392).
+//! A follower that fetches is believed to be one, as in Kafka, if it is assigned (else 75, or 6 if it names
+//! no epoch): its offset says what it has, and it gets all that is stored. A consumer from v11 on may read at
+//! a follower, too; a leader that chooses by racks (`replica.selector.class`) names the one in the consumer's.
 
+mod nearest;
 mod session;
 
 pub(crate) use session::Sessions;
 
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::event::{Effect, Reply};
-use crate::replicas::{Replica, epoch_refusal};
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::parked::Parked;
+use crate::replicas::{Heard, Replica, epoch_refusal};
+use crate::waiting::{Caller, WaitId};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Time, Uuid};
-use log::{Log, LogId, LogSlice, Read};
+use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Uuid};
+use log::{Log, LogId, LogSlice, OutOfRange, Read};
 use metadata::Partition;
 use session::{Resolved, SessionId};
 use sorted::SortedSet;
@@ -35,6 +39,9 @@ use wire::{Records, Str};
 /// The first version that tells who leads now, and where (KIP-951).
 const LEADERS_FROM: i16 = 16;
 
+/// The first version in which a consumer may read at a follower (KIP-392).
+const FOLLOWERS_FROM: i16 = 11;
+
 /// One partition a fetch asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -44,6 +51,8 @@ pub(crate) struct Wanted {
     pub(crate) offset: Offset,
     pub(crate) current_epoch: LeaderEpoch,
     pub(crate) last_fetched_epoch: LeaderEpoch,
+    /// Where a follower's log begins.
+    pub(crate) log_start: Offset,
     pub(crate) max_bytes: i32,
 }
 
@@ -72,7 +81,12 @@ struct Ask {
     min_bytes: i32,
     max_bytes: i32,
     isolation: i8,
+    /// The follower that fetches; negative for a consumer.
     replica_id: i32,
+    /// Its broker epoch; -1 if it tells none.
+    replica_epoch: i64,
+    /// Where a consumer is; empty if it does not matter.
+    rack: Str,
 }
 
 /// One look at all partitions.
@@ -83,6 +97,8 @@ struct Look {
     urgent: bool,
     /// Bytes that have to be loaded before the answer is whole.
     cold: Vec<(LogId, LogSlice)>,
+    /// The logs that a follower may read, and where its own begin and end.
+    followed: Vec<(LogId, Offset, Offset)>,
 }
 
 pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest) -> Handled {
@@ -104,6 +120,8 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
         ));
     }
     let look = broker.look(&ask, cx.caller.version, None);
+    // Only now, so that a follower learns of a high watermark that it moves with its next fetch.
+    broker.hear_fetch(cx.now, &ask, &look);
     if look.cold.is_empty() && (max_wait == 0 || look.is_enough(&ask)) {
         return Handled::Reply(broker.answer_fetch(&cx.caller, &ask, look));
     }
@@ -116,7 +134,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
         if let Some(replica) = broker.find_wanted(wanted, cx.caller.version) {
             at.push(replica);
             if let Some(found) = broker.replicas.get_mut(replica) {
-                found.readers.insert(id);
+                found.note_reader(id, ask.is_follower());
             }
         }
     }
@@ -127,9 +145,15 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
         Parked::Fetch(PendingFetch { ask, at, until }),
     );
     for (replica, slice) in look.cold {
-        broker.order_load(replica, slice, cx.out);
+        broker.replicas.order_load(replica, slice, cx.out);
     }
     Handled::Parked(id)
+}
+
+impl Ask {
+    fn is_follower(&self) -> bool {
+        self.replica_id >= 0
+    }
 }
 
 impl Look {
@@ -142,16 +166,21 @@ impl Look {
 
 impl Broker {
     fn resolve_session(&mut self, cx: &Cx<'_>, request: FetchRequest) -> Result<Ask, ErrorCode> {
-        let replica_id = if cx.caller.version >= 15 {
-            request.replica_state.replica_id
+        let (replica_id, replica_epoch) = if cx.caller.version >= 15 {
+            let state = &request.replica_state;
+            (state.replica_id, state.replica_epoch)
         } else {
-            request.replica_id
+            (request.replica_id, -1)
         };
         let (min_bytes, max_bytes, isolation) = (
             request.min_bytes,
             request.max_bytes,
             request.isolation_level,
         );
+        let rack = match self.limits.chooses_by_rack {
+            true => request.rack_id.detached(),
+            false => Str::EMPTY,
+        };
         let slots = self.limits.sessions;
         let Resolved { wanted, session } = self.sessions.resolve(cx.now, request, slots)?;
         Ok(Ask {
@@ -161,6 +190,8 @@ impl Broker {
             max_bytes: max_bytes.min(self.limits.fetch_bytes),
             isolation,
             replica_id,
+            replica_epoch,
+            rack,
         })
     }
 
@@ -180,6 +211,7 @@ impl Broker {
             bytes: 0,
             urgent: false,
             cold: Vec::new(),
+            followed: Vec::new(),
         };
         let mut left = i64::from(ask.max_bytes).max(0);
         for wanted in &*ask.wanted {
@@ -190,7 +222,9 @@ impl Broker {
             let loading: i64 = cold.iter().map(|(_, slice)| i64::from(slice.length)).sum();
             left -= i64::from(data.records.len()) + loading;
             look.bytes += u64::from(data.records.len());
-            look.urgent |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
+            look.urgent |= data.error_code != 0
+                || data.diverging_epoch.end_offset >= 0
+                || data.preferred_read_replica >= 0;
             add_row(&mut look.topics, wanted, version, data);
         }
         look
@@ -220,14 +254,24 @@ impl Broker {
             records: Records::Bytes(bytes::Bytes::new()),
             ..PartitionData::default()
         };
-        if wanted.last_fetched_epoch > replica.epoch {
+        if let Some(node) = self.nearest(ask, wanted, version, replica) {
+            data.preferred_read_replica = node.0;
+            return data;
+        }
+        if wanted.last_fetched_epoch > replica.epoch() {
             return refusal(index, ErrorCode::OFFSET_OUT_OF_RANGE, None);
         }
         if let Some(end) = divergence(log, wanted) {
             data.diverging_epoch = end;
             return data;
         }
-        let bound = if ask.isolation == 1 {
+        let bound = if ask.is_follower() {
+            // One that claims to have more than there is is not believed.
+            if (log.log_start()..=log.log_end()).contains(&wanted.offset) {
+                look.followed.push((id, wanted.log_start, wanted.offset));
+            }
+            log.stored_end()
+        } else if ask.isolation == 1 {
             log.last_stable()
         } else {
             log.high_watermark()
@@ -238,14 +282,7 @@ impl Broker {
         if room == 0 && !first {
             return data;
         }
-        let through = self
-            .sends_files
-            .then(|| log.read_through(wanted.offset, room, bound, first));
-        let read = match through.flatten() {
-            Some(slice) => Ok(Read::Slice(slice)),
-            None => log.read(wanted.offset, room, bound, first),
-        };
-        match read {
+        match self.read(log, wanted.offset, (room, bound, first)) {
             Ok(Read::Slice(slice)) => {
                 if slice.length > 0 {
                     data.records = Records::Slice {
@@ -262,6 +299,21 @@ impl Broker {
                 data
             }
             Err(_) => refusal(index, ErrorCode::OFFSET_OUT_OF_RANGE, None),
+        }
+    }
+
+    fn read(
+        &self,
+        log: &Log,
+        offset: Offset,
+        (room, bound, first): (u32, Offset, bool),
+    ) -> Result<Read, OutOfRange> {
+        let through = self
+            .sends_files
+            .then(|| log.read_through(offset, room, bound, first));
+        match through.flatten() {
+            Some(slice) => Ok(Read::Slice(slice)),
+            None => log.read(offset, room, bound, first),
         }
     }
 
@@ -285,22 +337,79 @@ impl Broker {
         let Some(partition) = topic.partitions.get(&index) else {
             return Err(unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
         };
-        let led = self.led_replica(&topic.name, index).ok();
-        let found = led.and_then(|id| Some((id, self.replicas.get(id)?)));
-        let Some((id, replica)) = found.filter(|_| ask.replica_id < 0) else {
-            let data = refusal(index, ErrorCode::NOT_LEADER_OR_FOLLOWER, None);
-            return Err(Box::new(with_leader(data, partition, version)));
-        };
-        let code = match epoch_refusal(wanted.current_epoch, replica.epoch) {
-            None if unreadable == Some(id) => ErrorCode::KAFKA_STORAGE_ERROR,
-            None => return Ok((id, replica)),
-            Some(code) => code,
+        let id = self.replicas.find(&topic.name, index);
+        let found = id.and_then(|id| Some((id, self.replicas.get(id)?)));
+        let code = match found {
+            None => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+            Some((id, replica)) => match self.read_refusal(ask, wanted, version, replica) {
+                None if unreadable == Some(id) => ErrorCode::KAFKA_STORAGE_ERROR,
+                None => return Ok((id, replica)),
+                Some(code) => code,
+            },
         };
         let data = refusal(index, code, None);
         Err(Box::new(match code {
-            ErrorCode::FENCED_LEADER_EPOCH => with_leader(data, partition, version),
+            ErrorCode::FENCED_LEADER_EPOCH | ErrorCode::NOT_LEADER_OR_FOLLOWER => {
+                with_leader(data, partition, version)
+            }
             _ => data,
         }))
+    }
+
+    /// Why a replica is not read by this fetch.
+    fn read_refusal(
+        &self,
+        ask: &Ask,
+        wanted: &Wanted,
+        version: i16,
+        replica: &Replica,
+    ) -> Option<ErrorCode> {
+        if let Some(code) = epoch_refusal(wanted.current_epoch, replica.epoch()) {
+            return Some(code);
+        }
+        let serves_here = !ask.is_follower() && version >= FOLLOWERS_FROM && replica.follows();
+        if !replica.leads() && !serves_here {
+            return Some(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        if !ask.is_follower() {
+            return None;
+        }
+        let node = NodeId(ask.replica_id);
+        if node == self.config.node || !replica.is_assigned_to(node) {
+            // Who names an epoch may have heard of an assignment that is not known here yet.
+            return Some(match wanted.current_epoch {
+                LeaderEpoch::NONE => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+                _ => ErrorCode::UNKNOWN_LEADER_EPOCH,
+            });
+        }
+        let entry = self.image.brokers().get(&node);
+        let is_stale = |epoch| ask.replica_epoch != -1 && ask.replica_epoch < epoch;
+        let is_stale = entry.is_some_and(|entry| is_stale(entry.epoch));
+        is_stale.then_some(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+    }
+
+    /// Takes note of what a follower's fetch tells of its logs. Looking again later tells nothing new.
+    fn hear_fetch(&mut self, now: Time, ask: &Ask, look: &Look) {
+        if look.followed.is_empty() {
+            return;
+        }
+        let node = NodeId(ask.replica_id);
+        let entry = self
+            .image
+            .brokers()
+            .get(&node)
+            .filter(|entry| entry.is_active());
+        let is_eligible = entry.is_some_and(|entry| [-1, entry.epoch].contains(&ask.replica_epoch));
+        for &(id, start, end) in &look.followed {
+            let heard = Heard {
+                node,
+                start,
+                end,
+                broker_epoch: ask.replica_epoch,
+                is_eligible,
+            };
+            self.replicas.hear_follower(now, id, heard);
+        }
     }
 
     /// Builds the answer; a session leaves out partitions without news.
@@ -308,7 +417,11 @@ impl Broker {
         let session_id = self.sessions.answered(ask.session, &mut look.topics);
         let response = FetchResponse {
             session_id,
-            node_endpoints: self.leaders_named(&look.topics),
+            // Replicas know from the metadata where the others are.
+            node_endpoints: match ask.is_follower() {
+                true => Vec::new(),
+                false => self.leaders_named(&look.topics),
+            },
             responses: look.topics,
             ..FetchResponse::default()
         };
@@ -354,7 +467,7 @@ impl Broker {
         let look = self.look(&ask, caller.version, unreadable);
         if !look.cold.is_empty() {
             for (replica, slice) in look.cold {
-                self.order_load(replica, slice, out);
+                self.replicas.order_load(replica, slice, out);
             }
             return;
         }
@@ -389,14 +502,14 @@ impl Broker {
         }
         self.waiting.park(id, *caller, None, Parked::Fetch(fetch));
         for (replica, slice) in look.cold {
-            self.order_load(replica, slice, out);
+            self.replicas.order_load(replica, slice, out);
         }
     }
 
     pub(crate) fn forget_fetch(&mut self, id: WaitId, fetch: &PendingFetch) {
         for replica in &fetch.at {
             if let Some(found) = self.replicas.get_mut(*replica) {
-                found.readers.remove(&id);
+                found.forget_reader(id);
             }
         }
     }
