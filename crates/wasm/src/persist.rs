@@ -4,6 +4,8 @@
 //! log that was written to is compared with its layout, and the layout is made the same. So a log
 //! that was taken back to an earlier state needs nothing of its own.
 
+mod kept;
+
 use std::rc::Rc;
 
 use bytes::Bytes;
