@@ -17,6 +17,7 @@ use wire::alter_configs_request::AlterConfigsRequest;
 use wire::alter_configs_response::{
     AlterConfigsResourceResponse, AlterConfigsResponse as AlterAnswer,
 };
+use wire::clear_elr_record::ClearElrRecord;
 use wire::config_record::ConfigRecord;
 use wire::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
@@ -82,6 +83,7 @@ impl Controller {
             }
             responses.push(answer);
         }
+        records.extend(self.clear_elr_records(&records));
         (
             records,
             IncrementalAlterConfigsResponse {
@@ -243,6 +245,7 @@ impl Controller {
             }
             responses.push(answer);
         }
+        records.extend(self.clear_elr_records(&records));
         (
             records,
             AlterAnswer {
@@ -250,6 +253,27 @@ impl Controller {
                 ..AlterAnswer::default()
             },
         )
+    }
+
+    /// Whoever changes `min.insync.replicas` makes what is known of eligible leaders worthless (KIP-966).
+    pub(crate) fn clear_elr_records(&self, configs: &[MetadataRecord]) -> Vec<MetadataRecord> {
+        if !self.keeps_elr() {
+            return Vec::new();
+        }
+        let clear = |record: &MetadataRecord| match record {
+            MetadataRecord::Config(config) if &*config.name == "min.insync.replicas" => {
+                let topic_name = match config.resource_type {
+                    TOPIC => config.resource_name.clone(),
+                    _ => Str::EMPTY,
+                };
+                Some(MetadataRecord::ClearElr(ClearElrRecord {
+                    topic_name,
+                    ..ClearElrRecord::default()
+                }))
+            }
+            _ => None,
+        };
+        configs.iter().filter_map(clear).collect()
     }
 
     fn check_resource(&self, kind: i8, name: &str) -> Result<(), Refusal> {

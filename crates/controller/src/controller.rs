@@ -1,9 +1,12 @@
 //! The controller itself: requests in, records out.
 
+use crate::brokers::Session;
+use crate::leadership::Checks;
 use crate::metadata_log::{MetadataLog, apply};
 use crate::room::RECORDS_MAX;
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Token, Uuid};
@@ -13,10 +16,10 @@ use records::{BatchBuilder, BatchOptions};
 use sorted::SortedMap;
 use wire::feature_level_record::FeatureLevelRecord;
 use wire::register_controller_record::RegisterControllerRecord;
-use wire::{Message, RequestFrame, RequestHeader, Str};
+use wire::{Message, Reader, RequestFrame, RequestHeader, Str};
 
 /// `metadata.version` of Kafka 4.3.
-const METADATA_VERSION: i16 = 30;
+pub(crate) const METADATA_VERSION: i16 = 30;
 /// Producer ids given to a broker at a time.
 pub(crate) const PRODUCER_ID_BLOCK: i32 = 1000;
 
@@ -102,7 +105,11 @@ pub struct Controller {
     /// With what is stored: where to go back to when a write fails.
     committed: Image,
     pending: VecDeque<Pending>,
-    pub(crate) heartbeats: SortedMap<NodeId, Time>,
+    /// The brokers that are heard of.
+    pub(crate) heartbeats: SortedMap<NodeId, Session>,
+    pub(crate) checks: Checks,
+    /// Whose brokers may register; any cluster's while it is not told.
+    pub(crate) cluster_id: Option<Arc<str>>,
     pub(crate) rng: Rng,
     epoch: LeaderEpoch,
     /// `broker.session.timeout.ms`, which never changes while a process runs, in microseconds.
@@ -116,6 +123,22 @@ pub struct Controller {
 pub(crate) struct Decided {
     pub(crate) records: Vec<MetadataRecord>,
     pub(crate) reply: Bytes,
+}
+
+/// Reads a request, has it judged, and writes the answer.
+macro_rules! decide_with {
+    ($self:ident, $now:ident, $header:ident, $body:ident, $request:ty, $handle:ident) => {{
+        let request = <$request>::decode(&mut $body, $header.api_version);
+        let request = request.map_err(|_| ErrorCode::INVALID_REQUEST)?;
+        let (records, answer) = $self.$handle($now, $header.api_version, &request);
+        if is_of_client($header.api_key) && records.len() > RECORDS_MAX {
+            return Err(ErrorCode::POLICY_VIOLATION);
+        }
+        Ok(Decided {
+            records,
+            reply: encode($header, &answer),
+        })
+    }};
 }
 
 impl Controller {
@@ -140,6 +163,8 @@ impl Controller {
             image,
             pending: VecDeque::new(),
             heartbeats: SortedMap::new(),
+            checks: Checks::default(),
+            cluster_id: None,
             epoch,
             tokens: 0,
             wall_ahead: 0,
@@ -161,13 +186,19 @@ impl Controller {
         }
     }
 
-    /// Fences the brokers whose session is over. Only when time is all there is to hear of: after
-    /// a stall their heartbeats have come meanwhile, and are heard first.
+    /// Fences the brokers whose session is over, and looks after leaders. Only when time is all there is to
+    /// hear of: after a stall their heartbeats have come meanwhile, and are heard first.
     fn judge(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let fenced = self.expired_brokers(now);
-        if !fenced.is_empty() {
-            self.append(now, fenced, Vec::new(), out);
+        while let Some(records) = self.expire_session(now) {
+            self.append(now, records, Vec::new(), out);
         }
+        let elected = self.check_leaders(now);
+        self.append(now, elected, Vec::new(), out);
+    }
+
+    /// Tells which cluster this is: brokers of another one are refused from then on.
+    pub fn set_cluster_id(&mut self, id: Arc<str>) {
+        self.cluster_id = Some(id);
     }
 
     /// Tells by how many microseconds the clock on the wall is ahead of the time of events.
@@ -178,7 +209,9 @@ impl Controller {
     /// The next moment at which [`Event::Tick`] has something to do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        self.next_session_end()
+        let checks = [self.checks.preferred, self.checks.unclean];
+        let checks = checks.into_iter().flatten();
+        checks.chain(self.next_session_end()).min()
     }
 
     /// The metadata log.
@@ -228,7 +261,9 @@ impl Controller {
         ));
         // Brokers that were alive get a whole session to be heard of again.
         let alive: Vec<NodeId> = self.image.live_brokers().map(|(id, _)| id).collect();
-        self.heartbeats = alive.into_iter().map(|id| (id, now)).collect();
+        let session = |id| (id, Session::new(now));
+        self.heartbeats = alive.into_iter().map(session).collect();
+        self.begin_checks(now);
         self.append(now, records, Vec::new(), out);
     }
 
@@ -258,18 +293,9 @@ impl Controller {
         let RequestFrame { header, mut body } = RequestFrame::decode(frame).map_err(|_| NONE)?;
         let header = &header;
         macro_rules! decide {
-            ($request:ty, $handle:ident) => {{
-                let request = <$request>::decode(&mut body, header.api_version);
-                let request = request.map_err(|_| NONE)?;
-                let (records, answer) = self.$handle(now, header.api_version, &request);
-                if is_of_client(header.api_key) && records.len() > RECORDS_MAX {
-                    return Err(ErrorCode::POLICY_VIOLATION);
-                }
-                Ok(Decided {
-                    records,
-                    reply: encode(header, &answer),
-                })
-            }};
+            ($request:ty, $handle:ident) => {
+                decide_with!(self, now, header, body, $request, $handle)
+            };
         }
         match header.api_key {
             19 => decide!(
@@ -308,7 +334,53 @@ impl Controller {
                 wire::allocate_producer_ids_request::AllocateProducerIdsRequest,
                 allocate_producer_ids
             ),
-            _ => Err(NONE),
+            _ => self.decide_of_cluster(now, header, body),
+        }
+    }
+
+    /// Judges a request that only clusters of several brokers know.
+    #[inline(never)]
+    fn decide_of_cluster(
+        &mut self,
+        now: Time,
+        header: &RequestHeader,
+        mut body: Reader,
+    ) -> Result<Decided, ErrorCode> {
+        macro_rules! decide {
+            ($request:ty, $handle:ident) => {
+                decide_with!(self, now, header, body, $request, $handle)
+            };
+        }
+        match header.api_key {
+            45 => decide!(
+                wire::alter_partition_reassignments_request::AlterPartitionReassignmentsRequest,
+                alter_reassignments
+            ),
+            46 => decide!(
+                wire::list_partition_reassignments_request::ListPartitionReassignmentsRequest,
+                list_reassignments
+            ),
+            56 => decide!(
+                wire::alter_partition_request::AlterPartitionRequest,
+                alter_partition
+            ),
+            57 => decide!(
+                wire::update_features_request::UpdateFeaturesRequest,
+                update_features
+            ),
+            64 => decide!(
+                wire::unregister_broker_request::UnregisterBrokerRequest,
+                unregister_broker
+            ),
+            70 => decide!(
+                wire::controller_registration_request::ControllerRegistrationRequest,
+                register_controller
+            ),
+            73 => decide!(
+                wire::assign_replicas_to_dirs_request::AssignReplicasToDirsRequest,
+                assign_directories
+            ),
+            _ => Err(ErrorCode::INVALID_REQUEST),
         }
     }
 
@@ -347,6 +419,7 @@ impl Controller {
         };
         for (record, offset) in records.iter().zip(appended.base_offset.0..) {
             self.image.apply(Offset(offset), record);
+            self.plan_checks(now, record);
         }
         let mut batch = Vec::with_capacity(valid.size() as usize);
         valid.write_into(&mut batch, appended.base_offset, self.epoch);
@@ -415,9 +488,8 @@ impl Controller {
     /// The controller's own `ErrorCode` for a broker it does not know or whose epoch is old.
     pub(crate) fn check_broker(&self, node: NodeId, epoch: i64) -> Result<(), ErrorCode> {
         match self.image.brokers().get(&node) {
-            None => Err(ErrorCode::BROKER_ID_NOT_REGISTERED),
-            Some(entry) if entry.epoch != epoch => Err(ErrorCode::STALE_BROKER_EPOCH),
-            Some(_) => Ok(()),
+            Some(entry) if entry.epoch == epoch => Ok(()),
+            _ => Err(ErrorCode::STALE_BROKER_EPOCH),
         }
     }
 
@@ -436,9 +508,10 @@ impl Controller {
     }
 }
 
-/// Whether a request comes from a client. A broker's own may concern all of its partitions.
+/// Whether a request comes from a client. A broker's own may concern all of its partitions, and so does its
+/// unregistration.
 fn is_of_client(api_key: i16) -> bool {
-    !matches!(api_key, 62 | 63 | 67)
+    !matches!(api_key, 56 | 62 | 63 | 64 | 67 | 73)
 }
 
 /// Answers are encoded at once: what they say is decided, only their time is not.

@@ -1,13 +1,13 @@
 //! ElectLeaders (key 43, versions 0–2): leaderships go back to preferred replicas, or, when a partition
 //! has lost its leader, to any replica that lives (KIP-460).
 
-use crate::brokers::leader_change;
 use crate::controller::Controller;
+use crate::partition_change::Election;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use ids::{ErrorCode, NodeId, PartitionIndex, Time, Uuid};
-use metadata::{MetadataRecord, Partition};
+use ids::{ErrorCode, PartitionIndex, Time};
+use metadata::MetadataRecord;
 use wire::Str;
 use wire::elect_leaders_request::ElectLeadersRequest;
 use wire::elect_leaders_response::{ElectLeadersResponse, PartitionResult, ReplicaElectionResult};
@@ -112,59 +112,29 @@ impl Controller {
             .partitions
             .get(&index)
             .ok_or_else(|| unknown(format!("No such partition as {name}-{index}")))?;
-        match kind {
-            UNCLEAN => self.elect_any(topic.id, index, partition),
-            _ => self.elect_preferred(topic.id, index, partition),
-        }
-    }
-
-    fn elect_preferred(
-        &self,
-        topic: Uuid,
-        index: PartitionIndex,
-        partition: &Partition,
-    ) -> Result<MetadataRecord, Refusal> {
-        let preferred = partition.replicas.first().copied();
-        if partition.leader() == preferred {
+        let is_needed = match kind {
+            UNCLEAN => partition.leader().is_none(),
+            _ => partition.leader() != partition.replicas.first().copied(),
+        };
+        if !is_needed {
             return Err(not_needed());
         }
-        let may_lead = |node: &NodeId| partition.isr.contains(node) && self.is_live(*node);
-        match preferred.filter(may_lead) {
-            Some(node) => Ok(leader_change(topic, index, node.0, None)),
-            None => Err((
-                ErrorCode::PREFERRED_LEADER_NOT_AVAILABLE,
-                "The preferred leader was not available.".to_string(),
-            )),
-        }
-    }
-
-    fn elect_any(
-        &self,
-        topic: Uuid,
-        index: PartitionIndex,
-        partition: &Partition,
-    ) -> Result<MetadataRecord, Refusal> {
-        if partition.leader().is_some() {
-            return Err(not_needed());
-        }
-        let live = |node: &&NodeId| self.is_live(**node);
-        let in_sync = partition.isr.iter().find(live);
-        if let Some(node) = in_sync {
-            return Ok(leader_change(topic, index, node.0, None));
-        }
-        match partition.replicas.iter().find(live) {
-            // Its log is the truth from now on, so it is in sync alone.
-            Some(node) => Ok(leader_change(
-                topic,
-                index,
-                node.0,
-                Some(alloc::vec![*node]),
-            )),
-            None => Err((
+        let mut transition = self.transition(name, partition);
+        let (election, code, why) = match kind {
+            UNCLEAN => (
+                Election::Unclean,
                 ErrorCode::ELIGIBLE_LEADERS_NOT_AVAILABLE,
-                "No replica of the partition is alive.".to_string(),
-            )),
-        }
+                "Eligible topic partition leaders are not available.",
+            ),
+            _ => (
+                Election::Preferred,
+                ErrorCode::PREFERRED_LEADER_NOT_AVAILABLE,
+                "The preferred leader was not available.",
+            ),
+        };
+        transition.election = election;
+        let record = transition.record(topic.id, index, &self.brokers_now());
+        record.ok_or_else(|| (code, why.to_string()))
     }
 }
 

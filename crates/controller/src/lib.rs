@@ -10,12 +10,19 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod alter_partition;
 mod brokers;
 mod configs;
 mod controller;
 mod deletion;
+mod directories;
 mod elections;
+mod features;
+mod leadership;
 mod metadata_log;
+mod partition_change;
+mod placement;
+mod reassignments;
 mod room;
 mod topics;
 

@@ -11,7 +11,7 @@ use metadata::{
     ConfigView, DEFAULT_SOURCE, MetadataRecord, TOPIC, TOPIC_CONFIGS, check_topic_config,
     topic_name_refusal,
 };
-use sorted::{SortedMap, SortedSet};
+use sorted::SortedMap;
 use wire::Str;
 use wire::config_record::ConfigRecord;
 use wire::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
@@ -20,7 +20,6 @@ use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use wire::create_topics_response::{
     CreatableTopicConfigs, CreatableTopicResult, CreateTopicsResponse,
 };
-use wire::partition_record::PartitionRecord;
 use wire::topic_record::TopicRecord;
 
 /// Why a topic is refused: Kafka's code and sentence.
@@ -176,11 +175,11 @@ impl Controller {
                 ..ConfigRecord::default()
             }));
         }
-        records.extend(
-            (0..)
-                .zip(assignments)
-                .map(|(index, replicas)| self.new_partition(topic_id, index, replicas)),
-        );
+        records.extend(self.clear_elr_records(&records));
+        let by_hand = !topic.assignments.is_empty();
+        for (index, replicas) in (0..).zip(&assignments) {
+            records.push(self.new_partition(topic_id, index, replicas, by_hand)?);
+        }
         Ok((records, topic_id, configs))
     }
 
@@ -263,7 +262,7 @@ impl Controller {
             }
             factor => factor,
         };
-        self.place(0, partitions, factor, room)
+        self.place(partitions, factor, room)
     }
 
     fn assign_by_hand(
@@ -284,21 +283,22 @@ impl Controller {
             );
         }
         let mut by_index: SortedMap<i32, Vec<NodeId>> = SortedMap::new();
+        let mut factor = None;
         for assignment in &topic.assignments {
-            let replicas: Vec<NodeId> = assignment.broker_ids.iter().copied().map(NodeId).collect();
-            self.check_replicas(&replicas)?;
-            if by_index
-                .insert(assignment.partition_index, replicas)
-                .is_some()
-            {
+            let index = assignment.partition_index;
+            if by_index.contains_key(&index) {
                 return refuse(
                     ErrorCode::INVALID_REPLICA_ASSIGNMENT,
-                    format!(
-                        "Found multiple manual partition assignments for partition {}",
-                        assignment.partition_index
-                    ),
+                    format!("Found multiple manual partition assignments for partition {index}"),
                 );
             }
+            self.check_replicas(&assignment.broker_ids, factor)?;
+            factor = Some(assignment.broker_ids.len());
+            let replicas: Vec<NodeId> = nodes(&assignment.broker_ids);
+            if !replicas.iter().any(|node| self.is_active(*node)) {
+                self.new_partition(Uuid::ZERO, index, &replicas, true)?;
+            }
+            by_index.insert(index, replicas);
         }
         let consecutive = by_index
             .keys()
@@ -312,88 +312,6 @@ impl Controller {
         }
         take(room, by_index.len())?;
         Ok(by_index.into_values().collect())
-    }
-
-    fn check_replicas(&self, replicas: &[NodeId]) -> Result<(), Refusal> {
-        if replicas.is_empty() {
-            return refuse(
-                ErrorCode::INVALID_REPLICA_ASSIGNMENT,
-                "The manual partition assignment includes an empty replica list.",
-            );
-        }
-        let mut seen: SortedSet<NodeId> = SortedSet::new();
-        for node in replicas {
-            if !seen.insert(*node) {
-                return refuse(
-                    ErrorCode::INVALID_REPLICA_ASSIGNMENT,
-                    format!(
-                        "The manual partition assignment includes the broker {node} more than once."
-                    ),
-                );
-            }
-            if !self.image.brokers().contains_key(node) {
-                return refuse(
-                    ErrorCode::INVALID_REPLICA_ASSIGNMENT,
-                    format!(
-                        "The manual partition assignment includes broker {node}, but no such broker is registered."
-                    ),
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Spreads partitions over the live brokers: a random start, then in turn (KIP-455's rules for
-    /// one rack).
-    fn place(
-        &mut self,
-        first: i32,
-        partitions: i32,
-        factor: i16,
-        room: &mut Room,
-    ) -> Result<Vec<Vec<NodeId>>, Refusal> {
-        let live: Vec<NodeId> = self.image.live_brokers().map(|(id, _)| id).collect();
-        let wanted = usize::try_from(factor).unwrap_or(usize::MAX);
-        if live.is_empty() || wanted > live.len() {
-            let registered = self.image.brokers().len();
-            return refuse(
-                ErrorCode::INVALID_REPLICATION_FACTOR,
-                format!(
-                    "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} \
-                     cannot be reached because only {registered} broker(s) are registered or some brokers have all \
-                     their log directories cordoned."
-                ),
-            );
-        }
-        let count = usize::try_from(partitions).unwrap_or(usize::MAX);
-        take(room, count)?;
-        let start =
-            self.rng.below(live.len() as u64) as usize + usize::try_from(first).unwrap_or(0);
-        let replicas = |partition: usize| {
-            (0..wanted)
-                .map(|replica| live[(start + partition + replica) % live.len()])
-                .collect::<Vec<NodeId>>()
-        };
-        Ok((0..count).map(replicas).collect())
-    }
-
-    fn new_partition(&self, topic_id: Uuid, index: i32, replicas: Vec<NodeId>) -> MetadataRecord {
-        let isr: Vec<i32> = replicas
-            .iter()
-            .filter(|node| self.is_live(**node))
-            .map(|node| node.0)
-            .collect();
-        MetadataRecord::Partition(PartitionRecord {
-            partition_id: index,
-            topic_id,
-            leader: isr.first().copied().unwrap_or(-1),
-            leader_epoch: 0,
-            partition_epoch: 0,
-            directories: replicas.iter().map(|_| Uuid::default()).collect(),
-            replicas: replicas.iter().map(|node| node.0).collect(),
-            isr,
-            ..PartitionRecord::default()
-        })
     }
 
     /// CreatePartitions (key 37, versions 0–3).
@@ -470,6 +388,7 @@ impl Controller {
             );
         }
         let added = wanted - now;
+        let first = topic.partitions.values().next();
         let replicas = match &ask.assignments {
             Some(assignments) => {
                 if assignments.len() as u64 != u64::try_from(added).unwrap_or(0) {
@@ -481,29 +400,25 @@ impl Controller {
                         ),
                     );
                 }
+                let factor = first.map(|partition| partition.replicas.len());
                 let mut replicas = Vec::new();
                 for assignment in assignments {
-                    let nodes: Vec<NodeId> =
-                        assignment.broker_ids.iter().copied().map(NodeId).collect();
-                    self.check_replicas(&nodes)?;
-                    replicas.push(nodes);
+                    self.check_replicas(&assignment.broker_ids, factor)?;
+                    replicas.push(nodes(&assignment.broker_ids));
                 }
                 take(room, replicas.len())?;
                 replicas
             }
             None => {
-                let factor = topic
-                    .partitions
-                    .values()
-                    .next()
-                    .map_or(1, |partition| partition.replicas.len());
-                self.place(now, added, i16::try_from(factor).unwrap_or(1), room)?
+                let factor = first.map_or(1, |partition| partition.replicas.len());
+                self.place(added, i16::try_from(factor).unwrap_or(1), room)?
             }
         };
-        Ok((now..)
-            .zip(replicas)
-            .map(|(index, nodes)| self.new_partition(topic.id, index, nodes))
-            .collect())
+        let by_hand = ask.assignments.is_some();
+        (now..)
+            .zip(&replicas)
+            .map(|(index, nodes)| self.new_partition(topic.id, index, nodes, by_hand))
+            .collect()
     }
 
     pub(crate) fn view(&self) -> ConfigView<'_> {
@@ -515,7 +430,11 @@ impl Controller {
     }
 }
 
-fn take(room: &mut Room, partitions: usize) -> Result<(), Refusal> {
+fn nodes(ids: &[i32]) -> Vec<NodeId> {
+    ids.iter().copied().map(NodeId).collect()
+}
+
+pub(crate) fn take(room: &mut Room, partitions: usize) -> Result<(), Refusal> {
     let taken = room.take_partitions(partitions);
     taken.or_else(|(code, why)| refuse(code, why))
 }

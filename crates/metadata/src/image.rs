@@ -5,10 +5,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{LeaderEpoch, Mutant, NodeId, Offset, PartitionIndex, Uuid, is_planted};
 use sorted::SortedMap;
+use wire::broker_registration_change_record::BrokerRegistrationChangeRecord;
 use wire::config_record::ConfigRecord;
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
-use wire::register_broker_record::RegisterBrokerRecord;
+use wire::register_broker_record::{BrokerFeature, RegisterBrokerRecord};
 
 /// No leader, as partition records write it.
 const NO_LEADER: NodeId = NodeId(-1);
@@ -30,6 +31,42 @@ pub struct BrokerEntry {
     pub rack: Option<Arc<str>>,
     /// Fenced brokers lead nothing and are not shown to clients.
     pub fenced: bool,
+    /// It hands its leaderships over before it stops, and joins no ISR any more.
+    pub in_controlled_shutdown: bool,
+    /// Its log directories that work (KIP-858).
+    pub log_dirs: Vec<Uuid>,
+    /// Those that get no new replicas (KIP-1066); `None` before it has said so.
+    pub cordoned_log_dirs: Option<Vec<Uuid>>,
+    /// The features it speaks: name, least and highest level.
+    pub features: Vec<(Arc<str>, i16, i16)>,
+    /// Offset of its latest registration record. It may be above the epoch: what an unclean stop costs comes
+    /// first in the same batch.
+    pub registered_at: Offset,
+}
+
+impl BrokerEntry {
+    /// Whether it may lead and be in sync: it is neither fenced nor about to stop.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        !self.fenced && !self.in_controlled_shutdown
+    }
+
+    fn change(&mut self, body: &BrokerRegistrationChangeRecord) {
+        match body.fenced {
+            1 => self.fenced = true,
+            -1 => self.fenced = false,
+            _ => {}
+        }
+        if body.in_controlled_shutdown == 1 {
+            self.in_controlled_shutdown = true;
+        }
+        if !body.log_dirs.is_empty() {
+            self.log_dirs.clone_from(&body.log_dirs);
+        }
+        if body.cordoned_log_dirs.is_some() {
+            self.cordoned_log_dirs.clone_from(&body.cordoned_log_dirs);
+        }
+    }
 }
 
 /// One partition's assignment and leadership.
@@ -41,6 +78,14 @@ pub struct Partition {
     pub isr: Vec<NodeId>,
     /// Replicas that may lead without loss though they are not in sync (KIP-966).
     pub elr: Vec<NodeId>,
+    /// The last leader of a partition that has lost all replicas in sync; Kafka keeps one of them.
+    pub last_known_elr: Vec<NodeId>,
+    /// Replicas that a reassignment adds; they are among `replicas`.
+    pub adding: Vec<NodeId>,
+    /// Replicas that leave when the reassignment is complete; they are among `replicas`.
+    pub removing: Vec<NodeId>,
+    /// The leader was elected though records may be lost, and has not recovered from it yet.
+    pub recovering: bool,
     /// The leader; `NodeId(-1)` is none.
     pub leader: NodeId,
     /// Grows with every change of the leader.
@@ -56,6 +101,46 @@ impl Partition {
     #[must_use]
     pub fn leader(&self) -> Option<NodeId> {
         (self.leader != NO_LEADER).then_some(self.leader)
+    }
+
+    /// Whether a reassignment is under way (KIP-455).
+    #[must_use]
+    pub fn is_being_reassigned(&self) -> bool {
+        !self.adding.is_empty() || !self.removing.is_empty()
+    }
+
+    /// Makes of it what a change record says.
+    pub fn change(&mut self, body: &PartitionChangeRecord) {
+        let lists = [
+            (&body.isr, &mut self.isr),
+            (&body.replicas, &mut self.replicas),
+            (&body.adding_replicas, &mut self.adding),
+            (&body.removing_replicas, &mut self.removing),
+            (&body.eligible_leader_replicas, &mut self.elr),
+            (&body.last_known_elr, &mut self.last_known_elr),
+        ];
+        for (new, list) in lists {
+            if let Some(new) = new {
+                *list = nodes(new);
+            }
+        }
+        if let Some(directories) = &body.directories {
+            self.directories.clone_from(directories);
+        }
+        match body.leader_recovery_state {
+            0 => self.recovering = false,
+            1 => self.recovering = true,
+            _ => {}
+        }
+        if body.leader != LEADER_UNCHANGED {
+            // Setting the leader raises its epoch, even to the same leader: every
+            // record that names a leader is an election.
+            self.leader = NodeId(body.leader);
+            if !is_planted(Mutant::LeaderEpochKept) {
+                self.leader_epoch = LeaderEpoch(self.leader_epoch.0.saturating_add(1));
+            }
+        }
+        self.partition_epoch = self.partition_epoch.saturating_add(1);
     }
 }
 
@@ -94,7 +179,7 @@ pub enum Change {
         /// The resource's name.
         name: Arc<str>,
     },
-    /// A broker registered, was fenced or unfenced.
+    /// A broker registered, was fenced, unfenced or unregistered.
     Broker(NodeId),
 }
 
@@ -121,16 +206,20 @@ impl Image {
     pub fn apply(&mut self, offset: Offset, record: &MetadataRecord) -> Option<Change> {
         self.end = offset.plus(1);
         match record {
-            MetadataRecord::RegisterBroker(body) => Some(self.register(body)),
+            MetadataRecord::RegisterBroker(body) => Some(self.register(offset, body)),
             MetadataRecord::BrokerRegistrationChange(body) => {
                 let id = NodeId(body.broker_id);
-                let broker = self.brokers.get_mut(&id)?;
-                match body.fenced {
-                    1 => broker.fenced = true,
-                    -1 => broker.fenced = false,
-                    _ => return None,
-                }
+                self.brokers.get_mut(&id)?.change(body);
                 Some(Change::Broker(id))
+            }
+            MetadataRecord::UnregisterBroker(body) => {
+                let id = NodeId(body.broker_id);
+                self.brokers.remove(&id)?;
+                Some(Change::Broker(id))
+            }
+            MetadataRecord::ClearElr(body) => {
+                self.clear_elr(&body.topic_name);
+                None
             }
             MetadataRecord::Topic(body) => {
                 let name: Arc<str> = Arc::from(&*body.name);
@@ -145,22 +234,7 @@ impl Image {
             }
             MetadataRecord::Partition(body) => self.add_partition(body),
             MetadataRecord::PartitionChange(body) => self.change_partition(body),
-            MetadataRecord::RemoveTopic(body) => {
-                let name = self.names.remove(&body.topic_id)?;
-                self.topics.remove(&name);
-                let topics = self.configs.get_mut(&crate::TOPIC);
-                if let Some(gone) = topics.and_then(|topics| topics.remove(&name)) {
-                    let bytes: usize = gone
-                        .iter()
-                        .map(|(key, value)| size(&name, key, value))
-                        .sum();
-                    self.config_bytes = self.config_bytes.saturating_sub(bytes);
-                }
-                Some(Change::TopicRemoved {
-                    topic: name,
-                    id: body.topic_id,
-                })
-            }
+            MetadataRecord::RemoveTopic(body) => self.remove_topic(body.topic_id),
             MetadataRecord::Config(body) => {
                 let name: Arc<str> = Arc::from(&*body.resource_name);
                 self.configure(body.resource_type, &name, body);
@@ -319,7 +393,18 @@ impl Image {
         }
     }
 
-    fn register(&mut self, body: &RegisterBrokerRecord) -> Change {
+    fn remove_topic(&mut self, id: Uuid) -> Option<Change> {
+        let name = self.names.remove(&id)?;
+        self.topics.remove(&name);
+        let topics = self.configs.get_mut(&crate::TOPIC);
+        if let Some(gone) = topics.and_then(|topics| topics.remove(&name)) {
+            let sizes = gone.iter().map(|(key, value)| size(&name, key, value));
+            self.config_bytes = self.config_bytes.saturating_sub(sizes.sum());
+        }
+        Some(Change::TopicRemoved { topic: name, id })
+    }
+
+    fn register(&mut self, offset: Offset, body: &RegisterBrokerRecord) -> Change {
         let (host, port) = body
             .end_points
             .first()
@@ -334,9 +419,35 @@ impl Image {
             port,
             rack: body.rack.as_ref().map(|rack| Arc::from(&**rack)),
             fenced: body.fenced,
+            in_controlled_shutdown: body.in_controlled_shutdown,
+            log_dirs: body.log_dirs.clone(),
+            cordoned_log_dirs: body.cordoned_log_dirs.clone(),
+            features: body.features.iter().map(feature).collect(),
+            registered_at: offset,
         };
         self.brokers.insert(id, entry);
         Change::Broker(id)
+    }
+
+    /// A lower `min.insync.replicas` makes what is known of eligible leaders worthless; an empty name means
+    /// all topics.
+    fn clear_elr(&mut self, name: &str) {
+        let is_stale = |partition: &Partition| {
+            !partition.elr.is_empty() || !partition.last_known_elr.is_empty()
+        };
+        for topic in self.topics.values_mut() {
+            let meant = name.is_empty() || *topic.name == *name;
+            if meant && topic.partitions.values().any(is_stale) {
+                let partitions = Arc::make_mut(topic).partitions.values_mut();
+                for partition in partitions.filter(|partition| is_stale(partition)) {
+                    partition.change(&PartitionChangeRecord {
+                        eligible_leader_replicas: Some(Vec::new()),
+                        last_known_elr: Some(Vec::new()),
+                        ..PartitionChangeRecord::default()
+                    });
+                }
+            }
+        }
     }
 
     fn add_partition(&mut self, body: &PartitionRecord) -> Option<Change> {
@@ -346,6 +457,10 @@ impl Image {
             replicas: nodes(&body.replicas),
             isr: nodes(&body.isr),
             elr: (body.eligible_leader_replicas.as_deref()).map_or_else(Vec::new, nodes),
+            last_known_elr: (body.last_known_elr.as_deref()).map_or_else(Vec::new, nodes),
+            adding: nodes(&body.adding_replicas),
+            removing: nodes(&body.removing_replicas),
+            recovering: body.leader_recovery_state == 1,
             leader: NodeId(body.leader),
             leader_epoch: LeaderEpoch(body.leader_epoch),
             partition_epoch: body.partition_epoch,
@@ -364,32 +479,20 @@ impl Image {
         let topic = Arc::make_mut(self.topics.get_mut(&name)?);
         let index = PartitionIndex(body.partition_id);
         let partition = topic.partitions.get_mut(&index)?;
-        if let Some(isr) = &body.isr {
-            partition.isr = nodes(isr);
-        }
-        if let Some(elr) = &body.eligible_leader_replicas {
-            partition.elr = nodes(elr);
-        }
-        if let Some(replicas) = &body.replicas {
-            partition.replicas = nodes(replicas);
-        }
-        if let Some(directories) = &body.directories {
-            partition.directories.clone_from(directories);
-        }
-        if body.leader != LEADER_UNCHANGED {
-            // Setting the leader raises its epoch, even to the same leader: every
-            // record that names a leader is an election).
-            partition.leader = NodeId(body.leader);
-            if !is_planted(Mutant::LeaderEpochKept) {
-                partition.leader_epoch = LeaderEpoch(partition.leader_epoch.0.saturating_add(1));
-            }
-        }
-        partition.partition_epoch = partition.partition_epoch.saturating_add(1);
+        partition.change(body);
         Some(Change::Partition {
             topic: name,
             partition: index,
         })
     }
+}
+
+fn feature(body: &BrokerFeature) -> (Arc<str>, i16, i16) {
+    (
+        Arc::from(&*body.name),
+        body.min_supported_version,
+        body.max_supported_version,
+    )
 }
 
 fn size(resource: &str, name: &str, value: &str) -> usize {

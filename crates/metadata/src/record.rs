@@ -5,6 +5,7 @@ use bytes::Bytes;
 use ids::Offset;
 use records::BatchView;
 use wire::broker_registration_change_record::BrokerRegistrationChangeRecord;
+use wire::clear_elr_record::ClearElrRecord;
 use wire::config_record::ConfigRecord;
 use wire::feature_level_record::FeatureLevelRecord;
 use wire::partition_change_record::PartitionChangeRecord;
@@ -14,6 +15,7 @@ use wire::register_broker_record::RegisterBrokerRecord;
 use wire::register_controller_record::RegisterControllerRecord;
 use wire::remove_topic_record::RemoveTopicRecord;
 use wire::topic_record::TopicRecord;
+use wire::unregister_broker_record::UnregisterBrokerRecord;
 use wire::{Malformed, Message, Reader, Writer};
 
 /// The only frame version there is.
@@ -36,7 +38,7 @@ impl From<Malformed> for NotARecord {
 
 /// Ties each record type to its variant, so that reading and writing stay one list.
 macro_rules! metadata_records {
-    ($($variant:ident($body:ident) = $version:literal,)*) => {
+    ($($variant:ident($body:ident) = $version:expr,)*) => {
         /// A record of the metadata log. What Brooklet does not act on is kept as it came.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(missing_docs, reason = "the names are the protocol's own")]
@@ -73,10 +75,11 @@ macro_rules! metadata_records {
                 out.uvarint(FRAME_VERSION);
                 match self {
                     $(MetadataRecord::$variant(body) => {
+                        let version: u8 = $version(body);
                         out.uvarint($body::API_KEY as u32);
-                        out.uvarint($version);
+                        out.uvarint(u32::from(version));
                         // The version written holds every field of the body.
-                        let encoded = body.encode(&mut out, $version);
+                        let encoded = body.encode(&mut out, i16::from(version));
                         debug_assert!(encoded.is_ok(), "a metadata record lacks a field in its own version");
                     })*
                     MetadataRecord::Other { kind, version, body } => {
@@ -92,16 +95,32 @@ macro_rules! metadata_records {
 }
 
 metadata_records! {
-    RegisterBroker(RegisterBrokerRecord) = 3,
-    Topic(TopicRecord) = 0,
-    Partition(PartitionRecord) = 2,
-    Config(ConfigRecord) = 0,
-    PartitionChange(PartitionChangeRecord) = 2,
-    RemoveTopic(RemoveTopicRecord) = 0,
-    FeatureLevel(FeatureLevelRecord) = 0,
-    ProducerIds(ProducerIdsRecord) = 0,
-    BrokerRegistrationChange(BrokerRegistrationChangeRecord) = 2,
-    RegisterController(RegisterControllerRecord) = 0,
+    RegisterBroker(RegisterBrokerRecord) = always::<4, _>,
+    Topic(TopicRecord) = always::<0, _>,
+    Partition(PartitionRecord) = always::<2, _>,
+    Config(ConfigRecord) = always::<0, _>,
+    PartitionChange(PartitionChangeRecord) = always::<2, _>,
+    RemoveTopic(RemoveTopicRecord) = always::<0, _>,
+    FeatureLevel(FeatureLevelRecord) = always::<0, _>,
+    ProducerIds(ProducerIdsRecord) = always::<0, _>,
+    BrokerRegistrationChange(BrokerRegistrationChangeRecord) = registration_change_version,
+    RegisterController(RegisterControllerRecord) = always::<0, _>,
+    UnregisterBroker(UnregisterBrokerRecord) = always::<0, _>,
+    ClearElr(ClearElrRecord) = always::<0, _>,
+}
+
+fn always<const VERSION: u8, T>(_: &T) -> u8 {
+    VERSION
+}
+
+/// Kafka writes this one in the lowest version that holds what it says.
+fn registration_change_version(body: &BrokerRegistrationChangeRecord) -> u8 {
+    match body {
+        _ if body.cordoned_log_dirs.is_some() => 3,
+        _ if !body.log_dirs.is_empty() => 2,
+        _ if body.in_controlled_shutdown != 0 => 1,
+        _ => 0,
+    }
 }
 
 /// The records of a batch of the metadata log, with their offsets; control batches have none.
