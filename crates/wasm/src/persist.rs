@@ -128,15 +128,16 @@ impl Replica {
     fn heed(&mut self, op: Option<&StoreOp>) {
         match op {
             Some(StoreOp::Truncate { segment, position }) => self.truncate(segment.0, *position),
-            Some(StoreOp::Append {
-                segment, position, ..
-            }) => {
-                let stored = self.lengths.get(&segment.0).copied().unwrap_or(0);
-                if stored > *position {
-                    self.truncate(segment.0, *position);
+            Some(op) => {
+                if let Some(LogSlice {
+                    segment, position, ..
+                }) = op.appends()
+                    && self.lengths.get(&segment.0).copied().unwrap_or(0) > position
+                {
+                    self.truncate(segment.0, position);
                 }
             }
-            _ => {}
+            None => {}
         }
     }
 

@@ -311,8 +311,7 @@ impl State {
             closed.close(&mut ops);
         }
         for op in ops {
-            let bytes = Vec::new();
-            self.write(node, name, Write { op, bytes }, Some(log));
+            self.write(node, name, Write::new(op), Some(log));
         }
         if let Some(dir) = self.dir_mut(node, name) {
             dir.close(&closed);

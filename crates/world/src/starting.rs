@@ -219,8 +219,7 @@ impl State {
             let cuts: Vec<Said> = said(&name, &report);
             self.said.extend(cuts);
             for op in report.ops {
-                let bytes = Vec::new();
-                self.write(node, &name, Write { op, bytes }, Some(&log));
+                self.write(node, &name, Write::new(op), Some(&log));
             }
             if let Some(dir) = self.dir_mut(node, &name) {
                 dir.begin();

@@ -51,30 +51,15 @@ impl State {
         let log = self.cluster.log(node, log);
         let mut writes = Vec::with_capacity(ops.len());
         for op in ops {
-            let (mut op, mut bytes) = (op, Vec::new());
-            if let StoreOp::AppendBatch(batch) = op {
-                self.written = self.written.saturating_add(batch.length().into());
-                bytes = Vec::from([Bytes::copy_from_slice(&batch.header), batch.records.clone()]);
-                op = StoreOp::Append {
-                    segment: batch.segment,
-                    position: batch.position,
-                    length: batch.length(),
-                };
-            } else if let StoreOp::Append {
-                segment,
-                position,
-                length,
-            } = op
-            {
-                self.written = self.written.saturating_add(length.into());
-                let slice = LogSlice {
-                    segment,
-                    position,
-                    length,
-                };
-                bytes = log.and_then(|log| log.slice_pieces(&slice))?;
+            let appended = op.appends();
+            let mut write = Write::new(op);
+            if let Some(slice) = appended {
+                self.written = self.written.saturating_add(slice.length.into());
+                if write.bytes.is_empty() {
+                    write.bytes = log.and_then(|log| log.slice_pieces(&slice))?;
+                }
             }
-            writes.push(Write { op, bytes });
+            writes.push(write);
         }
         Some(writes)
     }
@@ -196,7 +181,7 @@ impl State {
     /// Whether a node's disk takes these writes. A full disk refuses what appends to a partition; the
     /// metadata log goes on, so that topics can still be deleted.
     fn has_room(&mut self, node: NodeId, log: LogId, ops: &[StoreOp]) -> bool {
-        let appends = ops.iter().any(|op| matches!(op, StoreOp::Append { .. }));
+        let appends = ops.iter().any(|op| op.appends().is_some());
         if !appends || log == LogId::METADATA {
             return true;
         }

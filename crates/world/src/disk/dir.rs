@@ -14,6 +14,28 @@ pub(crate) struct Write {
     pub(crate) bytes: Vec<Bytes>,
 }
 
+impl Write {
+    /// An order that brings its bytes with it. Those of a batch that the log does not keep lie in one piece,
+    /// as a log has them, and apart from the request that they came in.
+    pub(crate) fn new(op: StoreOp) -> Write {
+        let appended = op.appends();
+        let (StoreOp::AppendBatch(batch), Some(slice)) = (&op, appended) else {
+            let bytes = Vec::new();
+            return Write { op, bytes };
+        };
+        let mut whole = Vec::with_capacity(slice.length as usize);
+        whole.extend_from_slice(&batch.header);
+        whole.extend_from_slice(&batch.records);
+        let op = StoreOp::Append {
+            segment: slice.segment,
+            position: slice.position,
+            length: slice.length,
+        };
+        let bytes = Vec::from([Bytes::from(whole)]);
+        Write { op, bytes }
+    }
+}
+
 /// A file that is written whole.
 #[derive(Clone, Debug)]
 struct Small {
@@ -82,8 +104,7 @@ impl Dir {
                     file.share(log, segment);
                 }
             }
-            // Its bytes came with an order to append (`State::with_bytes`).
-            StoreOp::AppendBatch(_) => {}
+            StoreOp::AppendBatch(_) => self.write(Write::new(write.op), log),
             StoreOp::Put { file, bytes } => self.put(file, bytes.into()),
             StoreOp::Delete {
                 file: LogFile::Log(segment),
@@ -292,5 +313,106 @@ impl<'a> StoredLog<'a> {
             .small(LogFile::LeaderEpochs)
             .map(|bytes| &**bytes)
             .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dir, LogSlice, Write};
+    use bytes::Bytes;
+    use ids::{LeaderEpoch, Offset, Time};
+    use log::{Log, LogConfig, Recovery, StoreOp};
+    use records::{BatchBuilder, BatchOptions, ValidBatch};
+    use std::vec::Vec;
+
+    const SIZES: [usize; 5] = [300, 300, 90_000, 300, 50_000];
+
+    fn batch(size: usize) -> Bytes {
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        let value = std::vec![7; size];
+        builder.append(1, None, Some(&value), &[]).expect("it fits");
+        Bytes::from(builder.build())
+    }
+
+    /// Appends as a broker whose shell sends from files: what is large does not stay in the log's memory.
+    fn append(log: &mut Log, came: &Bytes) -> Vec<StoreOp> {
+        let valid = ValidBatch::from_log(came).expect("it is whole");
+        let mut ops = Vec::new();
+        log.append_through(Time(0), (&valid, came), LeaderEpoch(0), &mut ops)
+            .expect("it is appended");
+        ops
+    }
+
+    fn carry_out(dir: &mut Dir, log: &Log, ops: Vec<StoreOp>) {
+        for op in ops {
+            let slice = op.appends();
+            let mut write = Write::new(op);
+            if let Some(slice) = slice.filter(|_| write.bytes.is_empty()) {
+                write.bytes = log.slice_pieces(&slice).expect("it is in memory");
+            }
+            dir.write(write, Some(log));
+        }
+    }
+
+    #[test]
+    fn a_batch_that_the_log_does_not_keep_is_on_the_disk_in_one_piece() {
+        let (mut dir, mut ops) = (Dir::default(), Vec::new());
+        let mut log = Log::new(LogConfig::default(), Offset(0), Time(0));
+        log.create(&mut ops);
+        carry_out(&mut dir, &log, ops);
+        let mut through = Vec::new();
+        for came in SIZES.map(batch) {
+            let ops = append(&mut log, &came);
+            through.extend(ops.iter().filter_map(|op| match op {
+                StoreOp::AppendBatch(_) => op.appends(),
+                _ => None,
+            }));
+            carry_out(&mut dir, &log, ops);
+        }
+        assert_eq!(through.len(), 2);
+        for slice in &through {
+            assert!(log.slice_pieces(slice).is_none());
+            let pieces = dir.read(slice).expect("the disk has it");
+            assert_eq!(pieces.len(), 1);
+        }
+        let mut recovery = Recovery::new(LogConfig::default(), dir.checkpoints(), Time(0));
+        recovery.segment(Offset(0));
+        let whole = dir.read(&whole(&dir)).expect("all is in memory");
+        whole.into_iter().for_each(|piece| recovery.bytes(piece));
+        assert_eq!(recovery.finish().0.log_end(), log.log_end());
+    }
+
+    #[test]
+    fn what_lies_around_a_batch_that_the_log_does_not_keep_is_shared_with_it() {
+        let (mut dir, mut ops) = (Dir::default(), Vec::new());
+        let mut log = Log::new(LogConfig::default(), Offset(0), Time(0));
+        log.create(&mut ops);
+        for came in SIZES.map(batch) {
+            ops.extend(append(&mut log, &came));
+        }
+        carry_out(&mut dir, &log, ops);
+        let whole = whole(&dir);
+        let chunks = log.chunks(&whole);
+        let (mut shared, mut apart) = (0, 0);
+        for chunk in chunks.filter(|chunk| !chunk.grows) {
+            let its = dir.read(&chunk.slice).expect("the disk has it");
+            match log.slice_pieces(&chunk.slice) {
+                Some(ours) => {
+                    assert_eq!(ours[0].as_ptr(), its[0].as_ptr());
+                    shared += 1;
+                }
+                None => apart += 1,
+            }
+        }
+        assert_eq!((shared, apart), (2, 2));
+    }
+
+    fn whole(dir: &Dir) -> LogSlice {
+        let (segment, length) = dir.segment_sizes().next().expect("a segment");
+        LogSlice {
+            segment,
+            position: 0,
+            length,
+        }
     }
 }
