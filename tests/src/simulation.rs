@@ -37,7 +37,7 @@ const METADATA_AGE_MS: u64 = 305_000;
 /// The room on the disk of a life in which it gets full, in bytes, and how much more it may take before
 /// the next look at it.
 const ROOM: u64 = 1 << 20;
-const ROOM_SLACK: u64 = (1 << 20) + (512 << 10);
+const ROOM_SLACK: u64 = (1 << 20) + (128 << 10);
 
 /// A rule was broken.
 #[derive(Debug)]

@@ -148,8 +148,11 @@ impl Disk {
         self.slowness = micros;
     }
 
+    /// Fills it, or takes that back: then how much room there is has to be looked at anew.
     pub(crate) fn fill(&mut self, filled: bool) {
-        (self.filled, self.full) = (filled, filled);
+        if filled != self.filled {
+            (self.filled, self.full, self.measured) = (filled, filled, 0);
+        }
     }
 
     pub(crate) fn is_filled(&self) -> bool {

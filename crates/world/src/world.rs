@@ -339,6 +339,14 @@ impl World {
         self.history.free_disks();
     }
 
+    /// Bytes in the segments of all logs on a node's disk.
+    #[must_use]
+    pub fn disk_bytes(&self, node: NodeId) -> u64 {
+        let disk = self.state.disks.get(&node);
+        let dirs = disk.into_iter().flat_map(|disk| disk.dirs.values());
+        dirs.map(Dir::size).sum()
+    }
+
     /// Whether a disk has refused what was appended last.
     #[must_use]
     pub fn has_full_disk(&self) -> bool {
