@@ -111,6 +111,12 @@ impl Disk {
         self.dirs.get_mut(self.names.get(&log)?)
     }
 
+    /// The same, with whose it is.
+    pub(crate) fn open_dir(&mut self, log: LogId) -> Option<(&TopicIdPartition, &mut Dir)> {
+        let name = self.names.get(&log)?;
+        Some((name, self.dirs.get_mut(name)?))
+    }
+
     /// Whether what the last look found still holds: there was room, and little has been written since.
     pub(crate) fn is_measured(&self, written: u64) -> bool {
         !self.full && written.saturating_sub(self.measured) < MEASURE_BYTES
@@ -165,10 +171,8 @@ impl Disk {
 
     /// Whether the write of a log that is done now is to be torn; then it is the last one.
     pub(crate) fn tears(&mut self, log: LogId) -> bool {
-        let under_way = self
-            .pending
-            .get(&log)
-            .is_some_and(|queue| !queue.is_empty());
+        let queue = self.tears.then(|| self.pending.get(&log)).flatten();
+        let under_way = queue.is_some_and(|queue| !queue.is_empty());
         under_way && core::mem::take(&mut self.tears)
     }
 

@@ -258,21 +258,22 @@ impl Network {
         }
     }
 
-    /// What becomes of so many bytes that an end sends now.
+    /// What becomes of so many bytes that an end sends now, and to whom; `None` without a connection.
     pub(crate) fn send_to_node(
         &mut self,
         end: End,
         now: Time,
         bytes: usize,
         chance: &mut Rng,
-    ) -> Sent {
-        let Some(connection) = self.by_end.get_mut(&end) else {
-            return Sent::Held;
-        };
+    ) -> Option<(Sent, NodeId, ConnId)> {
+        let connection = self.by_end.get_mut(&end)?;
+        if connection.is_lost {
+            return None;
+        }
         let way = (end.host(), Host::Node(connection.node));
         let wire = self.wires.get_mut(&way);
         let held = !connection.to_node.is_empty();
-        pass(
+        let sent = pass(
             wire,
             Reset::Request,
             held,
@@ -280,24 +281,26 @@ impl Network {
             now,
             bytes,
             chance,
-        )
+        );
+        Some((sent, connection.node, connection.conn))
     }
 
-    /// What becomes of so many bytes that a node sends now.
+    /// What becomes of so many bytes that a node sends now; `None` when nobody is there for them.
     pub(crate) fn send_to_end(
         &mut self,
         end: End,
         now: Time,
         bytes: usize,
         chance: &mut Rng,
-    ) -> Sent {
-        let Some(connection) = self.by_end.get_mut(&end) else {
-            return Sent::Held;
-        };
+    ) -> Option<Sent> {
+        let connection = self.by_end.get_mut(&end)?;
+        if connection.is_left {
+            return None;
+        }
         let way = (Host::Node(connection.node), end.host());
         let wire = self.wires.get_mut(&way);
         let held = !connection.to_end.is_empty();
-        pass(
+        let sent = pass(
             wire,
             Reset::Response,
             held,
@@ -305,7 +308,8 @@ impl Network {
             now,
             bytes,
             chance,
-        )
+        );
+        Some(sent)
     }
 }
 

@@ -69,15 +69,23 @@ impl State {
         let Some(disk) = self.disks.get_mut(&node) else {
             return;
         };
-        let Some((pending, name)) = disk.take_pending(log, token).zip(disk.name(log).cloned())
+        let Some((pending, (name, dir))) = (disk.take_pending(log, token)).zip(disk.open_dir(log))
         else {
             return;
         };
-        let cluster = core::mem::take(&mut self.cluster);
-        for write in pending.writes {
-            self.write(node, &name, write, cluster.log(node, log));
+        if self.keeps_writes {
+            let noted = pending.writes.iter().map(|write| DiskWrite {
+                node,
+                name: name.clone(),
+                op: Some(write.op.clone()),
+            });
+            self.writes.extend(noted);
         }
-        self.cluster = cluster;
+        let whose = self.cluster.log(node, log);
+        for write in pending.writes {
+            dir.write(write, whose);
+        }
+        flush_metadata(name, dir);
     }
 
     /// Changes a file, and notes it for the shell.
@@ -97,10 +105,7 @@ impl State {
         }
         if let Some(dir) = self.dir_mut(node, name) {
             dir.write(write, log);
-            // The quorum flushes what it appends before it counts.
-            if name.is_metadata() {
-                dir.flush_all();
-            }
+            flush_metadata(name, dir);
         }
     }
 
@@ -233,6 +238,13 @@ impl State {
             let (name, below) = (name.clone(), log.log_start());
             self.said.push(Said::Deleted { name, below });
         }
+    }
+}
+
+/// The quorum flushes what it appends before it counts.
+fn flush_metadata(name: &TopicIdPartition, dir: &mut Dir) {
+    if name.is_metadata() {
+        dir.flush_all();
     }
 }
 

@@ -98,11 +98,11 @@ impl State {
 
     /// An end sends a request.
     pub(crate) fn send_request(&mut self, end: End, frame: Bytes) {
-        let Some(connection) = self.network.connection(end).filter(|it| !it.is_lost) else {
-            return;
-        };
-        let conn = connection.conn;
-        self.send_to_node(end, frame.len(), ClientEvent::Request { conn, frame });
+        let (now, bytes) = (self.now, frame.len());
+        let sent = self.network.send_to_node(end, now, bytes, &mut self.rng);
+        if let Some((sent, node, conn)) = sent {
+            self.sent_to_node(end, node, sent, ClientEvent::Request { conn, frame });
+        }
     }
 
     /// An end closes its connection; what it has sent before comes first.
@@ -120,21 +120,26 @@ impl State {
     }
 
     fn send_to_node(&mut self, end: End, bytes: usize, event: ClientEvent) {
-        let sent = self
-            .network
-            .send_to_node(end, self.now, bytes, &mut self.rng);
-        let Some(connection) = self.network.connection(end) else {
-            return;
-        };
+        let now = self.now;
+        let sent = self.network.send_to_node(end, now, bytes, &mut self.rng);
+        if let Some((sent, node, _)) = sent {
+            self.sent_to_node(end, node, sent, event);
+        }
+    }
+
+    fn sent_to_node(&mut self, end: End, node: NodeId, sent: Sent, event: ClientEvent) {
         match sent {
             Sent::Arrives(at) => {
-                let node = connection.node;
                 if matches!(event, ClientEvent::Disconnected { .. }) {
                     self.network.forget(end);
                 }
                 self.plan_client(at, node, event);
             }
-            Sent::Held => connection.hold_to_node(event),
+            Sent::Held => {
+                if let Some(connection) = self.network.connection(end) {
+                    connection.hold_to_node(event);
+                }
+            }
             Sent::Breaks => self.break_connection(end),
         }
     }
@@ -148,20 +153,16 @@ impl State {
     }
 
     fn send_to_end(&mut self, end: End, bytes: usize, what: ToEnd) {
-        if self.network.connection(end).is_none_or(|it| it.is_left) {
-            return;
-        }
-        match self
-            .network
-            .send_to_end(end, self.now, bytes, &mut self.rng)
-        {
-            Sent::Arrives(at) => self.plan_end(at, end, what),
-            Sent::Held => {
+        let now = self.now;
+        match self.network.send_to_end(end, now, bytes, &mut self.rng) {
+            None => {}
+            Some(Sent::Arrives(at)) => self.plan_end(at, end, what),
+            Some(Sent::Held) => {
                 if let Some(connection) = self.network.connection(end) {
                     connection.hold_to_end(what);
                 }
             }
-            Sent::Breaks => self.break_connection(end),
+            Some(Sent::Breaks) => self.break_connection(end),
         }
     }
 
@@ -174,16 +175,17 @@ impl State {
             return;
         }
         match self.network.send_to_end(end, self.now, 0, &mut self.rng) {
-            Sent::Held => {
+            None => {}
+            Some(Sent::Held) => {
                 if let Some(connection) = self.network.connection(end) {
                     connection.hold_to_end(ToEnd::Closed);
                 }
             }
-            Sent::Arrives(at) => {
+            Some(Sent::Arrives(at)) => {
                 self.network.forget(end);
                 self.plan_end(at, end, ToEnd::Closed);
             }
-            Sent::Breaks => self.break_connection(end),
+            Some(Sent::Breaks) => self.break_connection(end),
         }
     }
 

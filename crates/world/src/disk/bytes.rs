@@ -7,6 +7,8 @@ use bytes::Bytes;
 use ids::Offset;
 use log::{Log, LogSlice};
 
+/// Bytes that are appended between two looks at what the log has sealed: a part of what one chunk holds.
+const SHARE_BYTES: u32 = 8 << 10;
 /// Pieces in one shared block.
 const BLOCK: usize = 64;
 
@@ -29,6 +31,8 @@ pub(crate) struct SegmentBytes {
     settled: u32,
     /// What was appended as the log's growing chunk: copies, until the log has sealed it.
     loose: Vec<Bytes>,
+    /// How long the file was when sharing was tried last.
+    tried: u32,
     length: u32,
     flushed: u32,
 }
@@ -69,6 +73,14 @@ impl SegmentBytes {
     fn push_loose(&mut self, piece: Bytes) {
         self.length = self.length.saturating_add(length_of(&piece));
         self.loose.push(piece);
+    }
+
+    /// As [`SegmentBytes::share`], now and then.
+    pub(crate) fn share_sometimes(&mut self, log: &Log, segment: Offset) {
+        if self.length.abs_diff(self.tried) >= SHARE_BYTES {
+            self.tried = self.length;
+            self.share(log, segment);
+        }
     }
 
     /// Lets go of copies whose bytes the log has sealed by now, and shares the log's. What is not the

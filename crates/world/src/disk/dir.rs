@@ -101,7 +101,7 @@ impl Dir {
                 let file = self.segments.entry(segment).or_default();
                 file.append(position, write.bytes);
                 if let Some(log) = log {
-                    file.share(log, segment);
+                    file.share_sometimes(log, segment);
                 }
             }
             StoreOp::AppendBatch(_) => self.write(Write::new(write.op), log),
