@@ -2,6 +2,8 @@
 
 #[path = "tidy/alone.rs"]
 mod alone;
+#[path = "tidy/floors.rs"]
+mod floors;
 #[path = "tidy/programs.rs"]
 mod programs;
 #[path = "tidy/sources.rs"]

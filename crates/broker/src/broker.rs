@@ -5,13 +5,16 @@ use crate::api::fetch::Sessions;
 use crate::connection::{Connection, Connections};
 use crate::coordinator::Coordinator;
 use crate::event::{
-    ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Reply, ReplySlice,
+    ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Note, Reply, ReplySlice,
 };
 use crate::forward::Forwards;
+use crate::isr::IsrAsks;
+use crate::parked::Parked;
 use crate::producer_ids::ProducerIds;
 use crate::register::Registration;
 use crate::replicas::Replicas;
-use crate::waiting::{Caller, Parked, WaitId, Waiting};
+use crate::topics::Topics;
+use crate::waiting::{Caller, WaitId, Waiting};
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -19,7 +22,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ConnId, NodeId, Rng, Time, Token, TopicIdPartition, Uuid};
 use log::{DiskEvent, Log, LogId, LogSlice};
-use metadata::{Catalog, ConfigView, Image};
+use metadata::{Catalog, Change, ConfigView, Image};
 use sorted::SortedMap;
 use wire::{Message, RequestFrame};
 
@@ -78,15 +81,14 @@ pub struct Broker {
     pub(crate) config: Arc<BrokerConfig>,
     pub(crate) image: Image,
     pub(crate) connections: Connections,
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: Waiting<Parked>,
     pub(crate) replicas: Replicas,
     pub(crate) sessions: Sessions,
     pub(crate) coordinator: Coordinator,
     pub(crate) forwards: Forwards,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) registration: Registration,
-    /// Logs found at the start that no partition of the metadata has claimed yet.
-    pub(crate) unclaimed: SortedMap<TopicIdPartition, Log>,
+    pub(crate) isr_asks: IsrAsks,
     pub(crate) volume: Volume,
     pub(crate) limits: Limits,
     /// Whether it has been told to start.
@@ -107,6 +109,8 @@ pub(crate) struct Limits {
     pub(crate) fetch_bytes: i32,
     /// `max.incremental.fetch.session.cache.slots`.
     pub(crate) sessions: usize,
+    /// `replica.lag.time.max.ms`.
+    pub(crate) lag_ms: u64,
     /// `offset.metadata.max.bytes`.
     pub(crate) offset_metadata: usize,
 }
@@ -118,6 +122,9 @@ impl Limits {
         Limits {
             fetch_bytes: i32::try_from(number("fetch.max.bytes")).unwrap_or(i32::MAX),
             sessions: size("max.incremental.fetch.session.cache.slots"),
+            lag_ms: u64::try_from(number("replica.lag.time.max.ms"))
+                .unwrap_or(0)
+                .max(1),
             offset_metadata: size("offset.metadata.max.bytes"),
         }
     }
@@ -192,22 +199,20 @@ impl Broker {
             properties: &config.properties,
             node: Some(config.node),
         });
+        let unclaimed = recovered.into_iter().map(|found| (found.name, found.log));
         Broker {
             coordinator: Coordinator::new(rng.fork()),
             sessions: Sessions::new(rng.fork()),
+            replicas: Replicas::new(config.node, limits.lag_ms, unclaimed.collect()),
             config: Arc::new(config),
             image,
             limits,
             connections: Connections::default(),
             waiting: Waiting::default(),
-            replicas: Replicas::default(),
             forwards: Forwards::new(),
             producer_ids: ProducerIds::default(),
             registration: Registration::default(),
-            unclaimed: recovered
-                .into_iter()
-                .map(|found| (found.name, found.log))
-                .collect(),
+            isr_asks: IsrAsks::default(),
             ready: VecDeque::new(),
             volume: Volume::UNKNOWN,
             sends_files: false,
@@ -240,17 +245,58 @@ impl Broker {
 
     fn hear_disk(&mut self, now: Time, event: DiskEvent, out: &mut Vec<Effect>) {
         match event {
-            DiskEvent::Stored { log, token } => self.stored(now, log, token, out),
-            DiskEvent::StoreFailed { log, token } => self.store_failed(now, log, token, out),
-            DiskEvent::Loaded { log, token, bytes } => self.loaded(now, log, token, bytes, out),
+            DiskEvent::Stored { log, token } => self.replicas.stored(now, log, token),
+            DiskEvent::StoreFailed { log, token } => {
+                self.replicas.store_failed(now, log, token, out);
+            }
+            DiskEvent::Loaded { log, token, bytes } => self.replicas.loaded(log, token, bytes),
         }
+        self.hand_out(now, out);
     }
 
     fn hear_controller(&mut self, now: Time, event: ControllerEvent, out: &mut Vec<Effect>) {
         match event {
             ControllerEvent::Answered { token, frame } => self.answered(now, token, frame, out),
-            ControllerEvent::Refused { token, code } => self.refused(token, code, out),
+            ControllerEvent::Refused { token, code } => self.refused(now, token, code, out),
             ControllerEvent::Metadata { batch } => self.apply_metadata(now, &batch, out),
+        }
+        self.hand_out(now, out);
+    }
+
+    /// Applies a batch of the metadata log. What comes before the start is history: only what it
+    /// adds up to is followed.
+    fn apply_metadata(&mut self, now: Time, batch: &Bytes, out: &mut Vec<Effect>) {
+        for (offset, record) in metadata::records_of(batch) {
+            let Ok(record) = record else {
+                out.push(Effect::Note(Note::BadMetadata));
+                continue;
+            };
+            let change = self.image.apply(offset, &record);
+            let Some(change) = change.filter(|_| self.begun) else {
+                continue;
+            };
+            self.topics(now, out).follow(&change);
+            self.hand_out(now, out);
+            if let Change::TopicRemoved { topic, .. } = change {
+                self.coordinator_topic_removed(now, &topic, out);
+            }
+        }
+        self.metadata_applied(now, out);
+    }
+
+    /// The rooms in which the metadata is followed.
+    fn topics<'a>(&'a mut self, now: Time, out: &'a mut Vec<Effect>) -> Topics<'a> {
+        Topics {
+            now,
+            wall: self.wall(now),
+            node: self.config.node,
+            configs: ConfigView {
+                image: &self.image,
+                properties: &self.config.properties,
+                node: Some(self.config.node),
+            },
+            replicas: &mut self.replicas,
+            out,
         }
     }
 
@@ -263,7 +309,8 @@ impl Broker {
     /// Takes up the replicas that the metadata gives it, and registers.
     fn begin(&mut self, now: Time, out: &mut Vec<Effect>) {
         self.begun = true;
-        self.follow_image(now, out);
+        self.topics(now, out).follow_all();
+        self.hand_out(now, out);
         self.begin_registration(now, out);
     }
 
@@ -275,6 +322,7 @@ impl Broker {
             self.coordinator.next_deadline(),
             self.registration.next_deadline(),
             self.replicas.next_deadline(),
+            self.isr_asks.next_deadline(),
             self.producer_ids.next_deadline(),
         ]
         .into_iter()
@@ -291,7 +339,7 @@ impl Broker {
 
     /// Logs found at the start that no partition of the metadata has claimed yet.
     pub fn unclaimed(&self) -> impl Iterator<Item = (&TopicIdPartition, &Log)> {
-        self.unclaimed.iter()
+        self.replicas.unclaimed()
     }
 
     /// The metadata as this broker knows it.
@@ -380,9 +428,15 @@ impl Broker {
     }
 
     /// Handles frames until every connection is busy or has none left.
-    fn run_ready(&mut self, now: Time, out: &mut Vec<Effect>) {
-        while let Some(conn) = self.ready.pop_front() {
-            self.serve(now, conn, out);
+    pub(crate) fn run_ready(&mut self, now: Time, out: &mut Vec<Effect>) {
+        loop {
+            while let Some(conn) = self.ready.pop_front() {
+                self.serve(now, conn, out);
+            }
+            self.hand_out(now, out);
+            if self.ready.is_empty() {
+                return;
+            }
         }
     }
 
@@ -426,44 +480,5 @@ impl Broker {
             Handled::Parked(id) => self.connections.park(&caller, id),
             Handled::Close(why) => self.connections.end(conn, request, why, out),
         }
-    }
-
-    /// A parked request whose client is gone: nobody waits for the answer any more.
-    fn abandon(&mut self, now: Time, id: WaitId, out: &mut Vec<Effect>) {
-        let Some(waiter) = self.waiting.remove(id) else {
-            return;
-        };
-        match waiter.parked {
-            Parked::Fetch(fetch) => self.forget_fetch(id, &fetch),
-            Parked::ListOffsets(pending) => self.forget_list_offsets(id, &pending),
-            Parked::Group(group) => self.coordinator_abandoned(now, id, &group, out),
-            // What was produced or asked for goes on; only its answer is dropped.
-            Parked::Produce(_) => {}
-            Parked::Forward(pending) => self.forget_forward(&pending),
-            Parked::ProducerId => self.forget_producer_id(id),
-        }
-    }
-
-    fn expire(&mut self, now: Time, out: &mut Vec<Effect>) {
-        while let Some(id) = self.waiting.due(now) {
-            let Some(waiter) = self.waiting.remove(id) else {
-                break;
-            };
-            match waiter.parked {
-                Parked::Produce(produce) => self.produce_timed_out(&waiter.caller, produce, out),
-                Parked::Fetch(fetch) => self.fetch_timed_out(id, &waiter.caller, fetch, out),
-                Parked::ListOffsets(pending) => {
-                    self.list_offsets_timed_out(id, &waiter.caller, &pending, out);
-                }
-                Parked::Forward(pending) => self.forward_timed_out(&waiter.caller, &pending, out),
-                Parked::ProducerId => self.producer_id_timed_out(id, &waiter.caller, out),
-                Parked::Group(group) => self.coordinator_timed_out(now, &waiter.caller, group, out),
-            }
-        }
-        self.expire_groups(now, out);
-        self.expire_registration(now, out);
-        self.expire_producer_ids(now, out);
-        self.expire_replicas(now, out);
-        self.run_ready(now, out);
     }
 }

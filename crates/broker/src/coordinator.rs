@@ -13,7 +13,8 @@ mod view;
 use crate::api::groups::{join_group, sync_group};
 use crate::broker::Broker;
 use crate::event::{Effect, Note};
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::parked::Parked;
+use crate::waiting::{Caller, WaitId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use append::Append;
@@ -65,9 +66,8 @@ pub(crate) struct Coordinator {
     groups: SortedMap<Arc<str>, Entry>,
     /// When each group has something to do.
     deadlines: SortedSet<(Time, Arc<str>)>,
-    /// What is to be done when an append is committed, by its ticket.
-    appends: SortedMap<u64, Append>,
-    tickets: u64,
+    /// What is to be done when an append is committed, by what waits for it.
+    appends: SortedMap<WaitId, Append>,
     /// Groups made so far; numbers them.
     lives: u64,
     /// When expired offsets are looked for next; `None` until the first election.
@@ -108,7 +108,6 @@ impl Coordinator {
             groups: SortedMap::new(),
             deadlines: SortedSet::new(),
             appends: SortedMap::new(),
-            tickets: 0,
             lives: 0,
             retention_due: None,
         }
@@ -389,7 +388,10 @@ impl Broker {
         };
         let partition = found.name.partition;
         // In a later epoch of the same leader the groups are known already.
-        if &*found.name.topic != OFFSETS_TOPIC || self.coordinator.shards.contains_key(&partition) {
+        if &*found.name.topic != OFFSETS_TOPIC
+            || !found.leads()
+            || self.coordinator.shards.contains_key(&partition)
+        {
             return;
         }
         let loading = Loading::From(found.log.log_start());

@@ -3,7 +3,8 @@
 use crate::api;
 use crate::broker::{Broker, Cx, Handled};
 use crate::event::{Closing, Effect, Reply};
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::parked::Parked;
+use crate::waiting::{Caller, WaitId};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ErrorCode, Time, Token};
@@ -57,6 +58,7 @@ impl Broker {
     ) {
         if self.registration_answered(now, token, &frame)
             || self.producer_ids_answered(now, token, &frame, out)
+            || self.isr_answered(now, token, &frame)
         {
             return;
         }
@@ -70,8 +72,14 @@ impl Broker {
     }
 
     /// The controller has no answer to a question. The broker's own registration asks again by itself.
-    pub(crate) fn refused(&mut self, token: Token, code: ErrorCode, out: &mut Vec<Effect>) {
-        if self.producer_ids_refused(token, out) {
+    pub(crate) fn refused(
+        &mut self,
+        now: Time,
+        token: Token,
+        code: ErrorCode,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.producer_ids_refused(token, out) || self.isr_refused(now, token) {
             return;
         }
         if let Some((caller, pending)) = self.take_forward(token) {

@@ -24,10 +24,13 @@ mod connection;
 mod coordinator;
 mod event;
 mod forward;
+mod isr;
+mod parked;
 mod producer_ids;
 mod register;
 mod replicas;
 mod topics;
+mod view;
 mod waiting;
 
 pub use broker::{Broker, BrokerConfig, Recovered, Volume};
@@ -35,4 +38,4 @@ pub use coordinator::{GroupView, MemberView};
 pub use event::{
     ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Note, Reply, ReplySlice,
 };
-pub use replicas::ReplicaView;
+pub use view::ReplicaView;

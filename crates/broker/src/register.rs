@@ -4,7 +4,7 @@ use crate::broker::Broker;
 use crate::event::Effect;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{NodeId, Time, Token};
+use ids::{Time, Token};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
 use wire::broker_registration_request::{BrokerRegistrationRequest, Listener};
@@ -17,6 +17,8 @@ const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 1;
 /// Time before an unanswered or refused question is asked again.
 const RETRY_MS: u64 = 500;
+/// Time until a broker asks again whether it may stop, after the first time that it was told to wait.
+const STOP_RETRY_MS: u64 = 50;
 
 /// Where registration stands.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +43,8 @@ enum Question {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stopping {
     Asked,
+    /// It was told to wait.
+    Waiting,
     Allowed,
 }
 
@@ -165,19 +169,35 @@ impl Broker {
                 if let Ok((_, answer)) = answer
                     && answer.error_code == 0
                 {
-                    self.registration.fenced = answer.is_fenced;
-                    if answer.should_shut_down && self.registration.stopping.is_some() {
-                        self.registration.stopping = Some(Stopping::Allowed);
-                    }
-                    // A fenced broker that has caught up is unfenced by its next heartbeat, so
-                    // it does not wait for the interval.
-                    if answer.is_fenced || !answer.is_caught_up {
-                        self.registration.due = Some(now.plus_millis(1));
-                    }
+                    self.beaten(now, &answer);
                 }
             }
         }
         true
+    }
+
+    /// The controller has taken a heartbeat.
+    fn beaten(&mut self, now: Time, answer: &BrokerHeartbeatResponse) {
+        let registration = &mut self.registration;
+        registration.fenced = answer.is_fenced;
+        match registration.stopping {
+            Some(_) if answer.should_shut_down => {
+                // The controller has fenced it; nothing more is to be said.
+                registration.stopping = Some(Stopping::Allowed);
+                registration.due = None;
+            }
+            Some(Stopping::Asked) => {
+                registration.stopping = Some(Stopping::Waiting);
+                registration.due = Some(now.plus_millis(STOP_RETRY_MS));
+            }
+            Some(_) => {}
+            // A fenced broker that has caught up is unfenced by its next heartbeat, so it does not wait
+            // for the interval.
+            None if answer.is_fenced || !answer.is_caught_up => {
+                registration.due = Some(now.plus_millis(1));
+            }
+            None => {}
+        }
     }
 
     pub(crate) fn expire_registration(&mut self, now: Time, out: &mut Vec<Effect>) {
@@ -191,12 +211,14 @@ impl Broker {
         }
     }
 
-    pub(crate) fn broker_changed(&mut self, _node: NodeId) {}
-
     /// All records of a batch are applied.
     pub(crate) fn metadata_applied(&mut self, now: Time, _out: &mut Vec<Effect>) {
         // The controller unfences a broker once it has seen its own registration, so the
         // next heartbeat is due as soon as that record arrives.
+        // A broker that stops waits for the answer to its heartbeat, which this record comes before.
+        if self.registration.stopping.is_some() {
+            return;
+        }
         let entry = self.image.brokers().get(&self.config.node);
         if entry.is_some_and(|entry| entry.fenced && Some(entry.epoch) == self.registration.epoch) {
             self.registration.due = Some(now);

@@ -1,95 +1,94 @@
-//! The replicas of this broker: their logs, and who waits for them.
+//! The replicas of this broker: their logs, the parts they play, and who waits for them.
+//!
+//! What comes to be here (stored, committed, loaded, elected, resigned) goes up as [`News`], which `step`
+//! takes and hands to whoever waited; nothing here knows who that is.
 
+mod followers;
 mod memory;
+mod orders;
+mod replica;
+mod role;
 
-use crate::broker::Broker;
 use crate::by_id::ById;
-use crate::event::{Effect, Note};
+use crate::event::Effect;
 use crate::waiting::WaitId;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use bytes::Bytes;
-use ids::{
-    ErrorCode, LeaderEpoch, Mutant, NodeId, Offset, PartitionIndex, Time, Token, TopicIdPartition,
-    is_planted,
-};
-use log::{DiskEffect, Log, LogId, LogSlice, StoreOp};
-use records::{Compression, TimestampType};
-use sorted::{SortedMap, SortedSet};
+pub(crate) use followers::Heard;
+use ids::{ErrorCode, LeaderEpoch, NodeId, PartitionIndex, Time, TopicIdPartition};
+use log::{DiskEffect, Log, LogId};
+pub(crate) use replica::{AppendRules, Assignment, Replica};
+use role::{Leading, Role};
+use sorted::SortedMap;
 
-/// Who is told when a log's bytes are stored or replicated up to an offset.
+/// Who is told when a log's bytes are stored or replicated up to an offset: `spot` of what has this id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Awaiter {
-    /// Partition `spot` of a parked produce request.
-    Produce { id: WaitId, spot: u32 },
-    /// An append of the group coordinator.
-    Coordinator { ticket: u64 },
+pub(crate) struct Awaiter {
+    pub(crate) id: WaitId,
+    pub(crate) spot: u32,
 }
 
-/// One replica: its log and what depends on it.
+/// How waiting for a log ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// What was waited for has come to be.
+    Done,
+    /// The shell could not store it.
+    NotStored,
+    /// It is committed, but fewer replicas are in sync than should be.
+    TooFewInSync,
+    /// This broker does not lead the partition any more.
+    LeaderLost,
+}
+
+impl Ending {
+    fn of(self, awaiter: Awaiter) -> News {
+        let ending = self;
+        News::Settled { awaiter, ending }
+    }
+}
+
+/// Something that has come to be in the replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// An append that someone waits for is settled.
+    Settled { awaiter: Awaiter, ending: Ending },
+    /// A request that reads should look again; bytes of the log `unreadable` were loaded in vain.
+    Look {
+        reader: WaitId,
+        unreadable: Option<LogId>,
+    },
+    /// Bytes that were asked for are in memory, or cannot be read.
+    Loaded { id: LogId, is_readable: bool },
+    /// A leader proposes other in-sync replicas.
+    IsrProposed { id: LogId },
+    /// This broker leads a partition, from now on or in a new epoch.
+    Elected { id: LogId },
+    /// This broker leads a partition no more; the replica may be gone.
+    Resigned { id: LogId },
+}
+
+/// All replicas of this broker, and what has come to be in them.
 #[derive(Clone, Debug)]
-pub(crate) struct Replica {
-    pub(crate) name: TopicIdPartition,
-    pub(crate) log: Log,
-    pub(crate) leader: Option<NodeId>,
-    pub(crate) epoch: LeaderEpoch,
-    pub(crate) isr: Vec<NodeId>,
-    /// How many replicas the partition is assigned to.
-    pub(crate) replication: usize,
-    /// What the topic's configs say about an append.
-    pub(crate) rules: AppendRules,
-    /// Waiting for the bytes below an offset to be stored (acks=1).
-    awaiting_stored: VecDeque<(Offset, Awaiter)>,
-    /// Waiting for the high watermark to reach an offset (acks=all).
-    awaiting_committed: VecDeque<(Offset, Awaiter)>,
-    /// Parked requests that read it: fetches wake when the high watermark moves, they and ListOffsets
-    /// when bytes have been loaded.
-    pub(crate) readers: SortedSet<WaitId>,
-    /// Orders to the shell that are not confirmed yet, with the log end each one brings.
-    stores: VecDeque<(Token, Offset)>,
-    /// Loads under way: which bytes, by token.
-    loads: SortedMap<Token, LogSlice>,
-}
-
-/// The part of a topic's configs that an append needs, kept ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AppendRules {
-    pub(crate) max_message_bytes: u32,
-    pub(crate) compacted: bool,
-    pub(crate) timestamp_type: TimestampType,
-    pub(crate) timestamp_before_max_ms: i64,
-    pub(crate) timestamp_after_max_ms: i64,
-    pub(crate) min_insync_replicas: i32,
-    /// `compression.type`; `None` keeps the producer's.
-    pub(crate) compression: Option<Compression>,
-}
-
-/// What can be seen of a replica from outside.
-#[derive(Clone, Copy, Debug)]
-pub struct ReplicaView<'a> {
-    /// Its id.
-    pub id: LogId,
-    /// Whose log it is.
-    pub name: &'a TopicIdPartition,
-    /// The log.
-    pub log: &'a Log,
-    /// Whether this broker leads the partition.
-    pub is_leader: bool,
-}
-
-#[derive(Clone, Debug, Default)]
 pub(crate) struct Replicas {
+    node: NodeId,
+    /// `replica.lag.time.max.ms`.
+    lag_ms: u64,
     by_id: ById<Replica>,
     /// In the order of the topics' names.
     by_name: Vec<Topic>,
     /// When retention is looked at next; `None` until the first replica.
     retention_due: Option<Time>,
+    /// When lagging followers are looked for next; `None` until this broker leads any.
+    lag_due: Option<Time>,
     /// When silent producers are looked for next; `None` until the first replica.
     expiration_due: Option<Time>,
-    /// Who is to be told in a step; empty between steps, kept for its room.
-    told: Vec<Awaiter>,
+    /// What has come to be and nobody has heard of yet; empty between steps, kept for its room.
+    news: Vec<News>,
+    tokens: u64,
+    /// Logs found at the start that no partition of the metadata has claimed yet.
+    unclaimed: SortedMap<TopicIdPartition, Log>,
 }
 
 /// The replicas of one topic in the order of their partitions.
@@ -123,6 +122,48 @@ const EXPIRATION_CHECK_MS: u64 = 600_000;
 const FIRST_RETENTION_MS: u64 = 30_000;
 
 impl Replicas {
+    pub(crate) fn new(
+        node: NodeId,
+        lag_ms: u64,
+        unclaimed: SortedMap<TopicIdPartition, Log>,
+    ) -> Replicas {
+        Replicas {
+            node,
+            lag_ms,
+            lag_due: None,
+            by_id: ById::default(),
+            by_name: Vec::new(),
+            retention_due: None,
+            expiration_due: None,
+            news: Vec::new(),
+            tokens: 0,
+            unclaimed,
+        }
+    }
+
+    /// What has come to be since this was last asked. It goes back with [`Replicas::heard`].
+    pub(crate) fn take_news(&mut self) -> Vec<News> {
+        core::mem::take(&mut self.news)
+    }
+
+    /// Gives the room of news that have been heard back.
+    pub(crate) fn heard(&mut self, mut news: Vec<News>) {
+        if self.news.is_empty() {
+            news.clear();
+            self.news = news;
+        }
+    }
+
+    /// Logs found at the start that no partition of the metadata has claimed yet.
+    pub(crate) fn unclaimed(&self) -> impl Iterator<Item = (&TopicIdPartition, &Log)> {
+        self.unclaimed.iter()
+    }
+
+    /// Takes the log that was found at the start for a partition, if there was one.
+    pub(crate) fn claim(&mut self, name: &TopicIdPartition) -> Option<Log> {
+        self.unclaimed.remove(name)
+    }
+
     pub(crate) fn get(&self, id: LogId) -> Option<&Replica> {
         self.by_id.get(id)
     }
@@ -165,30 +206,23 @@ impl Replicas {
         partitions.into_iter().flatten().collect()
     }
 
-    pub(crate) fn insert(
+    /// Takes up a replica; nobody leads it before it is assigned.
+    pub(crate) fn open(
         &mut self,
         now: Time,
         name: TopicIdPartition,
         log: Log,
         rules: AppendRules,
+        out: &mut Vec<Effect>,
     ) -> LogId {
         let id = self.by_id.next_id();
         self.note_name(&name, id);
-        let replica = Replica {
-            name,
-            log,
-            leader: None,
-            epoch: LeaderEpoch::NONE,
-            isr: Vec::new(),
-            replication: 1,
-            rules,
-            awaiting_stored: VecDeque::new(),
-            awaiting_committed: VecDeque::new(),
-            readers: SortedSet::new(),
-            stores: VecDeque::new(),
-            loads: SortedMap::new(),
+        let opened = DiskEffect::Open {
+            log: id,
+            name: name.clone(),
         };
-        self.by_id.push(Box::new(replica));
+        out.push(Effect::Disk(opened));
+        self.by_id.push(Box::new(Replica::new(name, log, rules)));
         self.retention_due
             .get_or_insert(now.plus_millis(FIRST_RETENTION_MS));
         self.expiration_due
@@ -215,7 +249,52 @@ impl Replicas {
         }
     }
 
-    pub(crate) fn remove(&mut self, id: LogId) -> Option<Box<Replica>> {
+    /// Takes over what the metadata says of a partition now: the replica leads, or follows, or waits for
+    /// a leader.
+    pub(crate) fn assign(&mut self, now: Time, id: LogId, assignment: Assignment) {
+        let Some(replica) = self.by_id.get_mut(id) else {
+            return;
+        };
+        let (leader, epoch) = (assignment.leader, assignment.epoch);
+        let news = &mut self.news;
+        let is_new = replica.epoch() != epoch || replica.assignment.leader != leader;
+        replica.assignment = assignment;
+        match leader {
+            Some(leader) if leader == self.node => {
+                if !replica.leads() {
+                    replica.role = Role::Leading(Leading::default());
+                }
+                if is_new {
+                    replica.log.become_leader(epoch);
+                }
+                replica.lead(now, is_new, self.node);
+                if replica.assignment.replicas.len() > 1 {
+                    let due = now.plus_millis(self.lag_ms / 2);
+                    self.lag_due.get_or_insert(due);
+                }
+                replica.settle(now, self.lag_ms, news);
+                if is_new {
+                    news.push(News::Elected { id });
+                }
+            }
+            Some(_) => replica.resign(id, Role::Following, news),
+            None => replica.resign(id, Role::Offline, news),
+        }
+    }
+
+    /// A replica is no more: its log goes, too.
+    pub(crate) fn remove(&mut self, id: LogId, out: &mut Vec<Effect>) {
+        if let Some(replica) = self.by_id.get_mut(id) {
+            replica.resign(id, Role::Offline, &mut self.news);
+            // Also who reads at a follower, whose role is not lost by this.
+            replica.tell_readers(None, &mut self.news);
+        }
+        if self.forget(id).is_some() {
+            out.push(Effect::Disk(DiskEffect::Remove { log: id }));
+        }
+    }
+
+    fn forget(&mut self, id: LogId) -> Option<Box<Replica>> {
         let replica = self.by_id.remove(id)?;
         if let Some(TopicSlot(slot)) = self.topic(&replica.name.topic)
             && let Some(topic) = self.by_name.get_mut(slot)
@@ -231,263 +310,95 @@ impl Replicas {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        let due = [self.retention_due, self.expiration_due];
+        let due = [self.retention_due, self.expiration_due, self.lag_due];
         due.into_iter().flatten().min()
     }
-}
 
-impl Replica {
-    /// Everyone who waits for this replica, taken out: it is going away.
-    pub(crate) fn take_awaiters(&mut self) -> Vec<Awaiter> {
-        let stored = self.awaiting_stored.drain(..);
-        stored
-            .chain(self.awaiting_committed.drain(..))
-            .map(|(_, awaiter)| awaiter)
-            .collect()
-    }
-
-    /// Where an order is among those that are not confirmed yet.
-    fn place_of_store(&self, token: Token) -> Option<usize> {
-        let found = self
-            .stores
-            .binary_search_by_key(&token, |(token, _)| *token);
-        found.ok()
-    }
-
-    /// Notes who waits for the log up to `end`: stored for acks=1, committed for acks=all.
-    pub(crate) fn wait(&mut self, end: Offset, committed: bool, awaiter: Awaiter) {
-        let queue = if committed {
-            &mut self.awaiting_committed
-        } else {
-            &mut self.awaiting_stored
+    /// A follower has fetched from the leader here.
+    pub(crate) fn hear_follower(&mut self, now: Time, id: LogId, heard: Heard) {
+        let Some(replica) = self.by_id.get_mut(id) else {
+            return;
         };
-        queue.push_back((end, awaiter));
-    }
-}
-
-impl Broker {
-    /// What can be seen of the replicas, in order of their ids.
-    pub fn replicas(&self) -> impl Iterator<Item = ReplicaView<'_>> {
-        let node = self.config.node;
-        self.replicas.iter().map(move |(id, replica)| ReplicaView {
-            id,
-            name: &replica.name,
-            log: &replica.log,
-            is_leader: replica.leader == Some(node),
-        })
+        let (end, committed) = (replica.log.stored_end(), replica.log.high_watermark());
+        let Some(leading) = replica.role.leading_mut() else {
+            return;
+        };
+        leading.followers.hear(now, heard, end);
+        let isr = &replica.assignment.isr;
+        if let Some(grown) = leading.followers.grown(heard.node, committed, isr) {
+            leading.followers.propose(grown);
+            self.news.push(News::IsrProposed { id });
+        }
+        replica.settle(now, self.lag_ms, &mut self.news);
     }
 
-    /// One replica, as a shell needs it to resolve slices.
-    #[must_use]
-    pub fn log(&self, replica: LogId) -> Option<&Log> {
-        Some(&self.replicas.get(replica)?.log)
+    /// The controller will not have the in-sync replicas that were proposed.
+    pub(crate) fn withdraw_isr(&mut self, now: Time, id: LogId) {
+        let Some(replica) = self.by_id.get_mut(id) else {
+            return;
+        };
+        if let Some(leading) = replica.leading_mut() {
+            leading.followers.withdraw();
+        }
+        replica.settle(now, self.lag_ms, &mut self.news);
     }
 
-    /// The replica of a partition, if this broker has one.
-    #[must_use]
-    pub fn find_replica(&self, topic: &str, partition: PartitionIndex) -> Option<LogId> {
-        self.replicas.find(topic, partition)
-    }
-
-    /// The replica of a partition that this broker leads.
-    ///
-    /// # Errors
-    /// 3 when there is no such partition, 6 when another broker leads it.
-    pub(crate) fn led_replica(
-        &self,
-        topic: &str,
-        partition: PartitionIndex,
-    ) -> Result<LogId, ErrorCode> {
-        self.replicas
-            .find(topic, partition)
-            .filter(|id| self.leads(*id))
-            .ok_or_else(|| self.led_refusal(topic, partition))
-    }
-
-    pub(crate) fn leads(&self, id: LogId) -> bool {
-        let replica = self.replicas.get(id);
-        replica.is_some_and(|replica| replica.leader == Some(self.config.node))
-    }
-
-    /// Why [`Broker::led_replica`] gives none.
-    pub(crate) fn led_refusal(&self, topic: &str, partition: PartitionIndex) -> ErrorCode {
-        match self.image.partition(topic, partition) {
-            Some(_) => ErrorCode::NOT_LEADER_OR_FOLLOWER,
-            None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+    /// The metadata has news of a broker: the epoch in which it may be in sync, if it may.
+    pub(crate) fn judge_follower(&mut self, node: NodeId, epoch: Option<i64>) {
+        for replica in self.by_id.iter_mut() {
+            if let Some(leading) = replica.leading_mut() {
+                leading.followers.judge(node, epoch);
+            }
         }
     }
 
-    /// Sends a replica's ops to the shell, if there are any.
-    pub(crate) fn order_store(&mut self, id: LogId, ops: Vec<StoreOp>, out: &mut Vec<Effect>) {
-        if ops.is_empty() {
+    /// Followers that lag for too long are to leave the in-sync replicas.
+    fn expire_followers(&mut self, now: Time) {
+        if self.lag_due.is_none_or(|due| due > now) {
             return;
         }
-        let token = self.next_token();
-        let Some(replica) = self.replicas.get_mut(id) else {
-            return;
-        };
-        replica.stores.push_back((token, replica.log.log_end()));
-        out.push(Effect::Disk(DiskEffect::Store {
-            log: id,
-            token,
-            ops,
-        }));
-    }
-
-    /// Asks the shell for bytes that are not in memory; asks once for the same bytes.
-    pub(crate) fn order_load(&mut self, id: LogId, slice: LogSlice, out: &mut Vec<Effect>) {
-        let token = self.next_token();
-        let Some(replica) = self.replicas.get_mut(id) else {
-            return;
-        };
-        if replica.loads.values().any(|loading| *loading == slice) {
-            return;
-        }
-        replica.loads.insert(token, slice);
-        out.push(Effect::Disk(DiskEffect::Load {
-            log: id,
-            token,
-            slice,
-        }));
-    }
-
-    pub(crate) fn stored(&mut self, now: Time, id: LogId, token: Token, out: &mut Vec<Effect>) {
-        let Some(replica) = self.replicas.get_mut(id) else {
-            return;
-        };
-        // An order that a failure took back is not among them any more.
-        let Some(at) = replica.place_of_store(token) else {
-            return;
-        };
-        if let Some((_, end)) = replica.stores.drain(..=at).next_back() {
-            replica.log.stored(end);
-        }
-        self.settle(now, id, out);
-    }
-
-    /// Moves the high watermark as far as it may go, and tells everyone who waited for that.
-    pub(crate) fn settle(&mut self, now: Time, id: LogId, out: &mut Vec<Effect>) {
-        let node = self.config.node;
-        let mut told = core::mem::take(&mut self.replicas.told);
-        let Some(replica) = self.replicas.get_mut(id) else {
-            return;
-        };
-        let before = replica.log.high_watermark();
-        // With this broker alone in sync, what is stored is committed. Followers will
-        // hold it back once there are any.
-        if replica.leader == Some(node) && replica.isr.as_slice() == [node] {
-            let committed = if is_planted(Mutant::CommittedUnstored) {
-                replica.log.log_end()
-            } else {
-                replica.log.stored_end()
+        self.lag_due = None;
+        let ids: Vec<LogId> = self.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            let Some(replica) = self.by_id.get_mut(id) else {
+                continue;
             };
-            replica.log.advance_high_watermark(committed);
-        }
-        let (stored, committed) = (replica.log.stored_end(), replica.log.high_watermark());
-        drain_below(&mut replica.awaiting_stored, stored, &mut told);
-        drain_below(&mut replica.awaiting_committed, committed, &mut told);
-        let readers: Vec<WaitId> = if committed > before {
-            replica.readers.iter().copied().collect()
-        } else {
-            Vec::new()
-        };
-        for awaiter in told.drain(..) {
-            self.tell(now, awaiter, true, out);
-        }
-        self.replicas.told = told;
-        for reader in readers {
-            self.retry_fetch(now, reader, None, out);
+            let (end, isr) = (replica.log.stored_end(), &replica.assignment.isr);
+            let Some(leading) = replica.role.leading_mut() else {
+                continue;
+            };
+            if replica.assignment.replicas.len() > 1 {
+                self.lag_due = Some(now.plus_millis(self.lag_ms / 2));
+            }
+            if let Some(kept) = leading.followers.shrunk((now, self.lag_ms), end, isr) {
+                leading.followers.propose(kept);
+                self.news.push(News::IsrProposed { id });
+            }
         }
     }
 
-    fn tell(&mut self, now: Time, awaiter: Awaiter, ok: bool, out: &mut Vec<Effect>) {
-        match awaiter {
-            Awaiter::Produce { id, spot } => self.produce_settled(id, spot, ok, out),
-            Awaiter::Coordinator { ticket } => self.coordinator_settled(now, ticket, ok, out),
-        }
-    }
-
-    pub(crate) fn store_failed(
+    /// Producers that are silent for too long and segments that are too old go.
+    pub(crate) fn expire(
         &mut self,
-        now: Time,
-        id: LogId,
-        token: Token,
+        (now, wall): (Time, Time),
+        retention_check_ms: impl FnOnce() -> i64,
         out: &mut Vec<Effect>,
     ) {
-        let Some(replica) = self.replicas.get_mut(id) else {
-            return;
-        };
-        if replica.place_of_store(token).is_none() {
-            return;
-        }
-        // The shell has written nothing of this order or any later one, so the log goes
-        // back to what is stored and everyone above that is refused.
-        replica.stores.clear();
-        // What is not stored is never cold: only stored chunks are evicted.
-        let mut ops = Vec::new();
-        let _ = replica.log.store_failed(now, &mut ops);
-        let kept = replica.log.stored_end();
-        let mut lost = Vec::new();
-        drain_above(&mut replica.awaiting_stored, kept, &mut lost);
-        drain_above(&mut replica.awaiting_committed, kept, &mut lost);
-        out.push(Effect::Note(Note::StoreRefused {
-            name: replica.name.clone(),
-        }));
-        self.order_store(id, ops, out);
-        for awaiter in lost {
-            self.tell(now, awaiter, false, out);
-        }
-    }
-
-    pub(crate) fn loaded(
-        &mut self,
-        now: Time,
-        id: LogId,
-        token: Token,
-        bytes: Bytes,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(replica) = self.replicas.get_mut(id) else {
-            return;
-        };
-        let Some(slice) = replica.loads.remove(&token) else {
-            return;
-        };
-        let is_readable = replica.log.install(&slice, bytes);
-        if is_readable && !replica.loads.is_empty() {
-            // Whoever waits asked for several chunks, and looks again when all are there.
-            return;
-        }
-        // Only those who wait are refused what cannot be read: other requests want other bytes, or
-        // try again.
-        let unreadable = (!is_readable).then_some(id);
-        let readers: Vec<WaitId> = replica.readers.iter().copied().collect();
-        for reader in readers {
-            self.retry_fetch(now, reader, unreadable, out);
-            self.retry_list_offsets(reader, unreadable, out);
-        }
-        self.coordinator_loaded(now, id, is_readable, out);
-    }
-
-    pub(crate) fn expire_replicas(&mut self, now: Time, out: &mut Vec<Effect>) {
-        if (self.replicas.expiration_due).is_some_and(|due| due <= now) {
-            self.replicas.expiration_due = Some(now.plus_millis(EXPIRATION_CHECK_MS));
-            for replica in self.replicas.iter_mut() {
+        self.expire_followers(now);
+        if self.expiration_due.is_some_and(|due| due <= now) {
+            self.expiration_due = Some(now.plus_millis(EXPIRATION_CHECK_MS));
+            for replica in self.iter_mut() {
                 replica.log.expire_producers(now);
             }
         }
-        if self.replicas.retention_due.is_none_or(|due| due > now) {
+        if self.retention_due.is_none_or(|due| due > now) {
             return;
         }
-        let interval = self
-            .configs()
-            .broker_number("log.retention.check.interval.ms");
-        self.replicas.retention_due =
-            Some(now.plus_millis(u64::try_from(interval).unwrap_or(0).max(1)));
-        let wall = self.wall(now);
-        let ids: Vec<LogId> = self.replicas.iter().map(|(id, _)| id).collect();
+        let interval = u64::try_from(retention_check_ms()).unwrap_or(0).max(1);
+        self.retention_due = Some(now.plus_millis(interval));
+        let ids: Vec<LogId> = self.iter().map(|(id, _)| id).collect();
         for id in ids {
-            let Some(replica) = self.replicas.get_mut(id) else {
+            let Some(replica) = self.get_mut(id) else {
                 continue;
             };
             let mut ops = Vec::new();
@@ -504,25 +415,5 @@ pub(crate) fn epoch_refusal(asked: LeaderEpoch, own: LeaderEpoch) -> Option<Erro
         asked if asked < own => Some(ErrorCode::FENCED_LEADER_EPOCH),
         asked if asked > own => Some(ErrorCode::UNKNOWN_LEADER_EPOCH),
         _ => None,
-    }
-}
-
-fn drain_below(queue: &mut VecDeque<(Offset, Awaiter)>, end: Offset, done: &mut Vec<Awaiter>) {
-    while let Some(&(needed, awaiter)) = queue.front() {
-        if needed > end {
-            break;
-        }
-        queue.pop_front();
-        done.push(awaiter);
-    }
-}
-
-fn drain_above(queue: &mut VecDeque<(Offset, Awaiter)>, end: Offset, lost: &mut Vec<Awaiter>) {
-    while let Some(&(needed, awaiter)) = queue.back() {
-        if needed <= end {
-            break;
-        }
-        queue.pop_back();
-        lost.push(awaiter);
     }
 }

@@ -1,136 +1,101 @@
-//! Following the metadata log: replicas come, change their leader, and go.
+//! Following the metadata: replicas come, take up their parts, and go.
 
-use crate::api::produce::fail_awaiters;
-use crate::broker::Broker;
-use crate::event::{Effect, Note};
-use crate::replicas::AppendRules;
+use crate::event::Effect;
+use crate::replicas::{AppendRules, Assignment, Replicas};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use bytes::Bytes;
-use ids::{Offset, PartitionIndex, Time, TopicIdPartition};
-use log::{DiskEffect, Log, LogConfig, LogFile, LogId, StoreOp};
+use ids::{NodeId, Offset, PartitionIndex, Time, TopicIdPartition};
+use log::{Log, LogConfig, LogFile, LogId, StoreOp};
 use metadata::{BROKER, Change, ConfigView, TOPIC};
 use records::{Compression, TimestampType};
 
-impl Broker {
-    /// Applies a batch of the metadata log. What comes before the start is history: only what it
-    /// adds up to is followed.
-    pub(crate) fn apply_metadata(&mut self, now: Time, batch: &Bytes, out: &mut Vec<Effect>) {
-        for (offset, record) in metadata::records_of(batch) {
-            match record {
-                Ok(record) => {
-                    let change = self.image.apply(offset, &record);
-                    if let Some(change) = change.filter(|_| self.begun) {
-                        self.follow(now, change, out);
-                    }
-                }
-                Err(_) => out.push(Effect::Note(Note::BadMetadata)),
-            }
-        }
-        self.metadata_applied(now, out);
-    }
+/// What following takes: the metadata as it is now, and the replicas.
+pub(crate) struct Topics<'a> {
+    pub(crate) now: Time,
+    pub(crate) wall: Time,
+    pub(crate) node: NodeId,
+    pub(crate) configs: ConfigView<'a>,
+    pub(crate) replicas: &'a mut Replicas,
+    pub(crate) out: &'a mut Vec<Effect>,
+}
 
-    /// Follows the image as a whole, at the start.
-    pub(crate) fn follow_image(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let topics: Vec<_> = self.image.topics().cloned().collect();
-        for topic in topics {
+impl Topics<'_> {
+    /// Follows the metadata as a whole, at the start.
+    pub(crate) fn follow_all(&mut self) {
+        let image = self.configs.image;
+        for topic in image.topics() {
             for partition in topic.partitions.keys() {
-                self.partition_changed(now, &topic.name, *partition, out);
+                self.partition_changed(&topic.name, *partition);
             }
         }
     }
 
-    fn follow(&mut self, now: Time, change: Change, out: &mut Vec<Effect>) {
+    pub(crate) fn follow(&mut self, change: &Change) {
         match change {
-            Change::Partition { topic, partition } => {
-                self.partition_changed(now, &topic, partition, out)
+            Change::Partition { topic, partition } => self.partition_changed(topic, *partition),
+            Change::TopicRemoved { topic, .. } => {
+                for id in self.replicas.of_topic(topic) {
+                    self.replicas.remove(id, self.out);
+                }
             }
-            Change::TopicRemoved { topic, .. } => self.topic_removed(now, &topic, out),
-            Change::Config { kind: TOPIC, name } => self.reconfigure(&name),
+            Change::Config { kind: TOPIC, name } => self.reconfigure(name),
             Change::Config { kind: BROKER, .. } => {
-                let topics: Vec<Arc<str>> = self
-                    .image
-                    .topics()
-                    .map(|topic| topic.name.clone())
-                    .collect();
-                for topic in topics {
-                    self.reconfigure(&topic);
+                let image = self.configs.image;
+                for topic in image.topics() {
+                    self.reconfigure(&topic.name);
                 }
             }
             Change::Config { .. } => {}
-            Change::Broker(node) => self.broker_changed(node),
+            Change::Broker(node) => {
+                let entry = self.configs.image.brokers().get(node);
+                let epoch = entry.filter(|entry| !entry.fenced).map(|entry| entry.epoch);
+                self.replicas.judge_follower(*node, epoch);
+            }
         }
     }
 
-    fn partition_changed(
-        &mut self,
-        now: Time,
-        topic: &Arc<str>,
-        partition: PartitionIndex,
-        out: &mut Vec<Effect>,
-    ) {
-        let node = self.config.node;
-        let Some(entry) = self.image.partition(topic, partition) else {
+    fn partition_changed(&mut self, topic: &Arc<str>, partition: PartitionIndex) {
+        let Some(entry) = self.configs.image.partition(topic, partition) else {
             return;
         };
-        if !entry.replicas.contains(&node) {
+        let found = self.replicas.find(topic, partition);
+        if !entry.replicas.contains(&self.node) {
+            // It has been moved away.
+            if let Some(id) = found {
+                self.replicas.remove(id, self.out);
+            }
             return;
         }
-        let (leader, epoch, isr) = (entry.leader(), entry.leader_epoch, entry.isr.clone());
-        let replication = entry.replicas.len();
-        let id = match self.replicas.find(topic, partition) {
-            Some(id) => id,
-            None => self.open_replica(now, topic, partition, out),
+        let assignment = Assignment {
+            leader: entry.leader(),
+            epoch: entry.leader_epoch,
+            isr: entry.isr.clone(),
+            replicas: entry.replicas.clone(),
+            partition_epoch: entry.partition_epoch,
         };
-        let Some(replica) = self.replicas.get_mut(id) else {
-            return;
-        };
-        let elected = leader == Some(node) && (replica.epoch != epoch || replica.leader != leader);
-        let lost = replica.leader == Some(node) && leader != Some(node);
-        replica.leader = leader;
-        replica.epoch = epoch;
-        replica.isr = isr;
-        replica.replication = replication;
-        if elected {
-            replica.log.become_leader(epoch);
-        }
-        self.settle(now, id, out);
-        if elected {
-            self.coordinator_elected(now, id, out);
-        }
-        if lost {
-            self.lead_no_more(now, id, out);
-        }
+        let id = found.unwrap_or_else(|| self.open_replica(topic, partition));
+        self.replicas.assign(self.now, id, assignment);
     }
 
-    fn open_replica(
-        &mut self,
-        now: Time,
-        topic: &Arc<str>,
-        partition: PartitionIndex,
-        out: &mut Vec<Effect>,
-    ) -> LogId {
-        let topic_id = self
-            .image
-            .topic(topic)
-            .map(|topic| topic.id)
-            .unwrap_or_default();
+    fn open_replica(&mut self, topic: &Arc<str>, partition: PartitionIndex) -> LogId {
+        let found = self.configs.image.topic(topic);
+        let topic_id = found.map(|topic| topic.id).unwrap_or_default();
         let name = TopicIdPartition {
             topic: topic.clone(),
             topic_id,
             partition,
         };
-        let config = log_config(&self.configs(), topic);
+        let config = log_config(&self.configs, topic);
         let mut ops = Vec::new();
-        let log = match self.unclaimed.remove(&name) {
+        let log = match self.replicas.claim(&name) {
             Some(mut found) => {
                 found.set_config(config);
                 // They may have been silent since long before this start.
-                found.expire_producers(now);
+                found.expire_producers(self.now);
                 found
             }
             None => {
-                let log = Log::new(config, Offset(0), self.wall(now));
+                let log = Log::new(config, Offset(0), self.wall);
                 log.create(&mut ops);
                 ops.push(StoreOp::Put {
                     file: LogFile::PartitionMetadata,
@@ -139,42 +104,15 @@ impl Broker {
                 log
             }
         };
-        let rules = append_rules(&self.configs(), topic);
-        let id = self.replicas.insert(now, name.clone(), log, rules);
-        out.push(Effect::Disk(DiskEffect::Open { log: id, name }));
-        self.order_store(id, ops, out);
+        let rules = append_rules(&self.configs, topic);
+        let id = self.replicas.open(self.now, name, log, rules, self.out);
+        self.replicas.order_store(id, ops, self.out);
         id
     }
 
-    fn topic_removed(&mut self, now: Time, topic: &Arc<str>, out: &mut Vec<Effect>) {
-        for id in self.replicas.of_topic(topic) {
-            self.lead_no_more(now, id, out);
-            self.replicas.remove(id);
-            out.push(Effect::Disk(DiskEffect::Remove { log: id }));
-        }
-        self.coordinator_topic_removed(now, topic, out);
-    }
-
-    /// Answers everyone who waits for a replica that this broker no longer leads.
-    fn lead_no_more(&mut self, now: Time, id: LogId, out: &mut Vec<Effect>) {
-        let Some(replica) = self.replicas.get_mut(id) else {
-            return;
-        };
-        let awaiters = replica.take_awaiters();
-        let readers: Vec<_> = replica.readers.iter().copied().collect();
-        fail_awaiters(self, now, awaiters, out);
-        for reader in readers {
-            self.retry_fetch(now, reader, None, out);
-            self.retry_list_offsets(reader, None, out);
-        }
-        self.coordinator_resigned(now, id, out);
-    }
-
     fn reconfigure(&mut self, topic: &str) {
-        let (config, rules) = (
-            log_config(&self.configs(), topic),
-            append_rules(&self.configs(), topic),
-        );
+        let config = log_config(&self.configs, topic);
+        let rules = append_rules(&self.configs, topic);
         for id in self.replicas.of_topic(topic) {
             if let Some(replica) = self.replicas.get_mut(id) {
                 replica.log.set_config(config.clone());

@@ -1,11 +1,6 @@
 //! Requests that cannot be answered yet, with the time by which they must be (Kafka's purgatory).
 
-use crate::api::fetch::PendingFetch;
-use crate::api::list_offsets::PendingListOffsets;
-use crate::api::produce::PendingProduce;
 use crate::ascending::Ascending;
-use crate::coordinator::PendingGroup;
-use crate::forward::PendingForward;
 use alloc::vec::Vec;
 use ids::{ConnId, Time};
 
@@ -24,31 +19,20 @@ pub(crate) struct Caller {
     pub(crate) version: i16,
 }
 
-/// A parked request.
+/// A parked request, with what its API keeps of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Waiter {
+pub(crate) struct Waiter<P> {
     pub(crate) caller: Caller,
-    pub(crate) parked: Parked,
+    pub(crate) parked: P,
     deadline: Option<Time>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Parked {
-    Produce(PendingProduce),
-    Fetch(PendingFetch),
-    ListOffsets(PendingListOffsets),
-    Forward(PendingForward),
-    /// `InitProducerId` waits for a block of ids.
-    ProducerId,
-    Group(PendingGroup),
 }
 
 /// All parked requests. Their room is used again, for with acks=1 every produce request is parked
 /// until the shell has confirmed its bytes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Waiting {
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting<P> {
     next: u64,
-    waiters: Vec<Option<Waiter>>,
+    waiters: Vec<Option<Waiter<P>>>,
     /// Places in `waiters` that are free.
     free: Vec<u32>,
     /// The place in `waiters` of each request.
@@ -56,20 +40,26 @@ pub(crate) struct Waiting {
     deadlines: Ascending<(Time, WaitId), ()>,
 }
 
-impl Waiting {
+impl<P> Default for Waiting<P> {
+    fn default() -> Self {
+        Waiting {
+            next: 0,
+            waiters: Vec::new(),
+            free: Vec::new(),
+            places: Ascending::default(),
+            deadlines: Ascending::default(),
+        }
+    }
+}
+
+impl<P> Waiting<P> {
     /// Takes the id that the next parked request will have.
     pub(crate) fn next_id(&mut self) -> WaitId {
         self.next += 1;
         WaitId(self.next)
     }
 
-    pub(crate) fn park(
-        &mut self,
-        id: WaitId,
-        caller: Caller,
-        deadline: Option<Time>,
-        parked: Parked,
-    ) {
+    pub(crate) fn park(&mut self, id: WaitId, caller: Caller, deadline: Option<Time>, parked: P) {
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, id), ());
         }
@@ -93,12 +83,12 @@ impl Waiting {
         }
     }
 
-    pub(crate) fn get(&self, id: WaitId) -> Option<&Waiter> {
+    pub(crate) fn get(&self, id: WaitId) -> Option<&Waiter<P>> {
         let place = self.places.get(id)?;
         self.waiters.get(place as usize)?.as_ref()
     }
 
-    pub(crate) fn get_mut(&mut self, id: WaitId) -> Option<&mut Waiter> {
+    pub(crate) fn get_mut(&mut self, id: WaitId) -> Option<&mut Waiter<P>> {
         let place = self.places.get(id)?;
         self.waiters.get_mut(place as usize)?.as_mut()
     }
@@ -114,7 +104,7 @@ impl Waiting {
         self.deadlines.insert((deadline, id), ());
     }
 
-    pub(crate) fn remove(&mut self, id: WaitId) -> Option<Waiter> {
+    pub(crate) fn remove(&mut self, id: WaitId) -> Option<Waiter<P>> {
         let place = self.places.remove(id)?;
         let waiter = self.waiters.get_mut(place as usize)?.take()?;
         self.free.push(place);

@@ -1,7 +1,5 @@
 //! Requests that wait for the controller come to an end, whatever the controller does.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use brooklet_broker::{
     Broker, BrokerConfig, ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event,
 };

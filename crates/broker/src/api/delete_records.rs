@@ -80,6 +80,6 @@ fn delete(
         .log
         .delete_records_before(upto, &mut ops)
         .map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?;
-    broker.order_store(id, ops, cx.out);
+    broker.replicas.order_store(id, ops, cx.out);
     Ok(start)
 }

@@ -7,7 +7,11 @@
 //!
 //! The answer holds slices of logs, not bytes: what a consumer gets is what the producer sent.
 //!
-//! Left out: fetches by followers (answered 6) and from the nearest replica (KIP-392).
+//! A follower that fetches is believed to be one, as in Kafka, if it is assigned (else 75, or 6 if it names
+//! no epoch): its offset says what it has, and it gets all that is stored. A consumer from v11 on may read at
+//! a follower, too.
+//!
+//! Left out: naming the nearest replica (KIP-392).
 
 mod session;
 
@@ -15,12 +19,13 @@ pub(crate) use session::Sessions;
 
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::event::{Effect, Reply};
-use crate::replicas::{Replica, epoch_refusal};
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::parked::Parked;
+use crate::replicas::{Heard, Replica, epoch_refusal};
+use crate::waiting::{Caller, WaitId};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Time, Uuid};
+use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Uuid};
 use log::{Log, LogId, LogSlice, Read};
 use metadata::Partition;
 use session::{Resolved, SessionId};
@@ -34,6 +39,9 @@ use wire::{Records, Str};
 
 /// The first version that tells who leads now, and where (KIP-951).
 const LEADERS_FROM: i16 = 16;
+
+/// The first version in which a consumer may read at a follower (KIP-392).
+const FOLLOWERS_FROM: i16 = 11;
 
 /// One partition a fetch asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +80,10 @@ struct Ask {
     min_bytes: i32,
     max_bytes: i32,
     isolation: i8,
+    /// The follower that fetches; negative for a consumer.
     replica_id: i32,
+    /// Its broker epoch; -1 if it tells none.
+    replica_epoch: i64,
 }
 
 /// One look at all partitions.
@@ -83,6 +94,8 @@ struct Look {
     urgent: bool,
     /// Bytes that have to be loaded before the answer is whole.
     cold: Vec<(LogId, LogSlice)>,
+    /// The logs that a follower may read, and where its own end.
+    followed: Vec<(LogId, Offset)>,
 }
 
 pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest) -> Handled {
@@ -104,6 +117,8 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
         ));
     }
     let look = broker.look(&ask, cx.caller.version, None);
+    // Only now, so that a follower learns of a high watermark that it moves with its next fetch.
+    broker.hear_fetch(cx.now, &ask, &look);
     if look.cold.is_empty() && (max_wait == 0 || look.is_enough(&ask)) {
         return Handled::Reply(broker.answer_fetch(&cx.caller, &ask, look));
     }
@@ -116,7 +131,7 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
         if let Some(replica) = broker.find_wanted(wanted, cx.caller.version) {
             at.push(replica);
             if let Some(found) = broker.replicas.get_mut(replica) {
-                found.readers.insert(id);
+                found.note_reader(id, ask.is_follower());
             }
         }
     }
@@ -127,9 +142,15 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest
         Parked::Fetch(PendingFetch { ask, at, until }),
     );
     for (replica, slice) in look.cold {
-        broker.order_load(replica, slice, cx.out);
+        broker.replicas.order_load(replica, slice, cx.out);
     }
     Handled::Parked(id)
+}
+
+impl Ask {
+    fn is_follower(&self) -> bool {
+        self.replica_id >= 0
+    }
 }
 
 impl Look {
@@ -142,10 +163,11 @@ impl Look {
 
 impl Broker {
     fn resolve_session(&mut self, cx: &Cx<'_>, request: FetchRequest) -> Result<Ask, ErrorCode> {
-        let replica_id = if cx.caller.version >= 15 {
-            request.replica_state.replica_id
+        let (replica_id, replica_epoch) = if cx.caller.version >= 15 {
+            let state = &request.replica_state;
+            (state.replica_id, state.replica_epoch)
         } else {
-            request.replica_id
+            (request.replica_id, -1)
         };
         let (min_bytes, max_bytes, isolation) = (
             request.min_bytes,
@@ -161,6 +183,7 @@ impl Broker {
             max_bytes: max_bytes.min(self.limits.fetch_bytes),
             isolation,
             replica_id,
+            replica_epoch,
         })
     }
 
@@ -180,6 +203,7 @@ impl Broker {
             bytes: 0,
             urgent: false,
             cold: Vec::new(),
+            followed: Vec::new(),
         };
         let mut left = i64::from(ask.max_bytes).max(0);
         for wanted in &*ask.wanted {
@@ -220,14 +244,17 @@ impl Broker {
             records: Records::Bytes(bytes::Bytes::new()),
             ..PartitionData::default()
         };
-        if wanted.last_fetched_epoch > replica.epoch {
+        if wanted.last_fetched_epoch > replica.epoch() {
             return refusal(index, ErrorCode::OFFSET_OUT_OF_RANGE, None);
         }
         if let Some(end) = divergence(log, wanted) {
             data.diverging_epoch = end;
             return data;
         }
-        let bound = if ask.isolation == 1 {
+        let bound = if ask.is_follower() {
+            look.followed.push((id, wanted.offset));
+            log.stored_end()
+        } else if ask.isolation == 1 {
             log.last_stable()
         } else {
             log.high_watermark()
@@ -285,22 +312,78 @@ impl Broker {
         let Some(partition) = topic.partitions.get(&index) else {
             return Err(unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
         };
-        let led = self.led_replica(&topic.name, index).ok();
-        let found = led.and_then(|id| Some((id, self.replicas.get(id)?)));
-        let Some((id, replica)) = found.filter(|_| ask.replica_id < 0) else {
-            let data = refusal(index, ErrorCode::NOT_LEADER_OR_FOLLOWER, None);
-            return Err(Box::new(with_leader(data, partition, version)));
-        };
-        let code = match epoch_refusal(wanted.current_epoch, replica.epoch) {
-            None if unreadable == Some(id) => ErrorCode::KAFKA_STORAGE_ERROR,
-            None => return Ok((id, replica)),
-            Some(code) => code,
+        let id = self.replicas.find(&topic.name, index);
+        let found = id.and_then(|id| Some((id, self.replicas.get(id)?)));
+        let code = match found {
+            None => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+            Some((id, replica)) => match self.read_refusal(ask, wanted, version, replica) {
+                None if unreadable == Some(id) => ErrorCode::KAFKA_STORAGE_ERROR,
+                None => return Ok((id, replica)),
+                Some(code) => code,
+            },
         };
         let data = refusal(index, code, None);
         Err(Box::new(match code {
-            ErrorCode::FENCED_LEADER_EPOCH => with_leader(data, partition, version),
+            ErrorCode::FENCED_LEADER_EPOCH | ErrorCode::NOT_LEADER_OR_FOLLOWER => {
+                with_leader(data, partition, version)
+            }
             _ => data,
         }))
+    }
+
+    /// Why a replica is not read by this fetch.
+    fn read_refusal(
+        &self,
+        ask: &Ask,
+        wanted: &Wanted,
+        version: i16,
+        replica: &Replica,
+    ) -> Option<ErrorCode> {
+        if let Some(code) = epoch_refusal(wanted.current_epoch, replica.epoch()) {
+            return Some(code);
+        }
+        let serves_here = !ask.is_follower() && version >= FOLLOWERS_FROM && replica.follows();
+        if !replica.leads() && !serves_here {
+            return Some(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        if !ask.is_follower() {
+            return None;
+        }
+        let node = NodeId(ask.replica_id);
+        if node == self.config.node || !replica.is_assigned_to(node) {
+            // Who names an epoch may have heard of an assignment that is not known here yet.
+            return Some(match wanted.current_epoch {
+                LeaderEpoch::NONE => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+                _ => ErrorCode::UNKNOWN_LEADER_EPOCH,
+            });
+        }
+        let entry = self.image.brokers().get(&node);
+        let is_stale = |epoch| ask.replica_epoch != -1 && ask.replica_epoch < epoch;
+        let is_stale = entry.is_some_and(|entry| is_stale(entry.epoch));
+        is_stale.then_some(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+    }
+
+    /// Takes note of what a follower's fetch tells of its logs. Looking again later tells nothing new.
+    fn hear_fetch(&mut self, now: Time, ask: &Ask, look: &Look) {
+        if look.followed.is_empty() {
+            return;
+        }
+        let node = NodeId(ask.replica_id);
+        let entry = self
+            .image
+            .brokers()
+            .get(&node)
+            .filter(|entry| !entry.fenced);
+        let is_eligible = entry.is_some_and(|entry| [-1, entry.epoch].contains(&ask.replica_epoch));
+        for &(id, end) in &look.followed {
+            let heard = Heard {
+                node,
+                end,
+                broker_epoch: ask.replica_epoch,
+                is_eligible,
+            };
+            self.replicas.hear_follower(now, id, heard);
+        }
     }
 
     /// Builds the answer; a session leaves out partitions without news.
@@ -354,7 +437,7 @@ impl Broker {
         let look = self.look(&ask, caller.version, unreadable);
         if !look.cold.is_empty() {
             for (replica, slice) in look.cold {
-                self.order_load(replica, slice, out);
+                self.replicas.order_load(replica, slice, out);
             }
             return;
         }
@@ -389,14 +472,14 @@ impl Broker {
         }
         self.waiting.park(id, *caller, None, Parked::Fetch(fetch));
         for (replica, slice) in look.cold {
-            self.order_load(replica, slice, out);
+            self.replicas.order_load(replica, slice, out);
         }
     }
 
     pub(crate) fn forget_fetch(&mut self, id: WaitId, fetch: &PendingFetch) {
         for replica in &fetch.at {
             if let Some(found) = self.replicas.get_mut(*replica) {
-                found.readers.remove(&id);
+                found.forget_reader(id);
             }
         }
     }

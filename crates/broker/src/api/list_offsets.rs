@@ -9,8 +9,8 @@
 
 use crate::broker::{Broker, Cx, Handled};
 use crate::event::Effect;
-use crate::replicas::epoch_refusal;
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::parked::Parked;
+use crate::waiting::{Caller, WaitId};
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, Offset, PartitionIndex};
 use log::{Log, LogId, LogSlice, Lookup};
@@ -26,6 +26,11 @@ use wire::list_offsets_response::{
 type Found = (i64, i64, i32);
 /// The most that one batch may decompress to while a record is looked for in it.
 const BATCH_BYTES_MAX: u32 = 64 << 20;
+
+/// The `ReplicaId` of a consumer.
+const CONSUMER: i32 = -1;
+/// The `ReplicaId` of who wants to know what any replica has.
+const DEBUGGER: i32 = -2;
 
 const NOTHING: Found = (-1, -1, -1);
 
@@ -64,14 +69,14 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: ListOffsetsR
     for (replica, _) in &cold {
         at.push(*replica);
         if let Some(found) = broker.replicas.get_mut(*replica) {
-            found.readers.insert(id);
+            found.note_reader(id, false);
         }
     }
     let deadline = Some(cx.now.plus_millis(LOAD_TIMEOUT_MS));
     let parked = Parked::ListOffsets(PendingListOffsets { request, at });
     broker.waiting.park(id, cx.caller, deadline, parked);
     for (replica, slice) in cold {
-        broker.order_load(replica, slice, cx.out);
+        broker.replicas.order_load(replica, slice, cx.out);
     }
     Handled::Parked(id)
 }
@@ -105,7 +110,7 @@ impl Broker {
             return;
         }
         for (replica, slice) in cold {
-            self.order_load(replica, slice, out);
+            self.replicas.order_load(replica, slice, out);
         }
     }
 
@@ -126,7 +131,7 @@ impl Broker {
     pub(crate) fn forget_list_offsets(&mut self, id: WaitId, pending: &PendingListOffsets) {
         for replica in &pending.at {
             if let Some(found) = self.replicas.get_mut(*replica) {
-                found.readers.remove(&id);
+                found.forget_reader(id);
             }
         }
     }
@@ -220,27 +225,30 @@ fn find(
     if version < least_version(ask.timestamp) {
         return Err(ErrorCode::UNSUPPORTED_VERSION.into());
     }
-    let id = broker.led_replica(topic, partition)?;
-    let replica = broker
-        .replicas
-        .get(id)
-        .ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
-    if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch) {
-        return Err(code.into());
-    }
+    let epoch = LeaderEpoch(ask.current_leader_epoch);
+    let (id, replica) = if request.replica_id == DEBUGGER {
+        let id = broker.replicas.find(topic, partition);
+        let found = id.and_then(|id| Some((id, broker.replicas.get(id)?)));
+        found.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?
+    } else {
+        broker.led_replica_in(topic, partition, epoch)?
+    };
     if unreadable == Some(id) {
         return Err(ErrorCode::KAFKA_STORAGE_ERROR.into());
     }
     let log = &replica.log;
-    let bound = if request.isolation_level == 1 {
+    // A follower, too, is told what is there, committed or not.
+    let bound = if request.replica_id != CONSUMER {
+        log.stored_end()
+    } else if request.isolation_level == 1 {
         log.last_stable()
     } else {
         log.high_watermark()
     };
     Ok(match ask.timestamp {
-        -1 => (-1, bound.0, replica.epoch.0),
+        -1 => (-1, bound.0, replica.epoch().0),
         -2 | -4 => {
-            let epoch = log.epoch_for(log.log_start()).unwrap_or(replica.epoch);
+            let epoch = log.epoch_for(log.log_start()).unwrap_or(replica.epoch());
             (-1, log.log_start().0, epoch.0)
         }
         -3 => by_timestamp(id, log, log.max_timestamp_offset(), None, bound)?,

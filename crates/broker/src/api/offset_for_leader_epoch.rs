@@ -7,7 +7,6 @@
 //! Left out: nothing; followers ask the same way.
 
 use crate::broker::{Broker, Cx, Handled};
-use crate::replicas::epoch_refusal;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, PartitionIndex};
 use wire::offset_for_leader_epoch_request::{
@@ -56,14 +55,9 @@ fn find(
     topic: &str,
     ask: &OffsetForLeaderPartition,
 ) -> Result<(i32, i64), ErrorCode> {
-    let id = broker.led_replica(topic, PartitionIndex(ask.partition))?;
-    let replica = broker
-        .replicas
-        .get(id)
-        .ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
-    if let Some(code) = epoch_refusal(LeaderEpoch(ask.current_leader_epoch), replica.epoch) {
-        return Err(code);
-    }
+    let current = LeaderEpoch(ask.current_leader_epoch);
+    let partition = PartitionIndex(ask.partition);
+    let (_, replica) = broker.led_replica_in(topic, partition, current)?;
     let end = match LeaderEpoch(ask.leader_epoch) {
         LeaderEpoch::NONE => None,
         epoch => replica.log.offset_for_leader_epoch(epoch),

@@ -11,15 +11,17 @@
 
 use crate::broker::{Broker, Cx, Handled, encode};
 use crate::event::{Closing, Effect};
-use crate::replicas::{AppendRules, Awaiter, TopicSlot};
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::parked::Parked;
+use crate::replicas::{AppendRules, Awaiter, Ending, Replica, TopicSlot};
+use crate::waiting::{Caller, WaitId};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use ids::{ErrorCode, Mutant, Offset, PartitionIndex, Time, is_planted};
-use log::{Log, LogId, Refused};
+use log::{Appended, Log, LogId, Refused, StoreOp};
 use metadata::is_internal;
-use records::{Invalid, Rules};
+use records::{Invalid, Rules, ValidBatch};
 use wire::Str;
 use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use wire::produce_response::{
@@ -140,7 +142,7 @@ fn append_topic(
                 let settled = waits.is_none();
                 if let Some(found) = waits {
                     pending.open += 1;
-                    found.wait(end, acks == -1, Awaiter::Produce { id, spot });
+                    found.wait(end, acks == -1, Awaiter { id, spot });
                 }
                 (answer, settled)
             }
@@ -200,7 +202,7 @@ fn append(
         Ok(id) => id,
         Err(code) => return Outcome::Now(refusal(data.index, code)),
     };
-    let wall = broker.wall(cx.now);
+    let (wall, through) = (broker.wall(cx.now), broker.sends_files);
     let Some(replica) = broker.replicas.get_mut(id) else {
         return Outcome::Now(refusal(data.index, ErrorCode::NOT_LEADER_OR_FOLLOWER));
     };
@@ -217,11 +219,7 @@ fn append(
     };
     // Seldom more than one: to append.
     let mut ops = Vec::with_capacity(1);
-    let epoch = replica.epoch;
-    let result = match broker.sends_files {
-        true => (replica.log).append_through(wall, (&batch, bytes), epoch, &mut ops),
-        false => replica.log.append(wall, &batch, epoch, &mut ops),
-    };
+    let result = write(replica, through, wall, (&batch, bytes), &mut ops);
     let mut answer = PartitionProduceResponse {
         index: data.index,
         log_start_offset: replica.log.log_start().0,
@@ -231,7 +229,7 @@ fn append(
         Ok(appended) => {
             answer.base_offset = appended.base_offset.0;
             answer.log_append_time_ms = appended.log_append_time.unwrap_or(-1);
-            broker.order_store(id, ops, cx.out);
+            broker.replicas.order_store(id, ops, cx.out);
             Outcome::When(answer, id, appended.last_offset.plus(1))
         }
         // A client repeats a batch whose answer got lost; the answer is what it would have been (KIP-98).
@@ -259,6 +257,21 @@ fn append(
     }
 }
 
+/// Appends a batch; `through` the request's bytes, where the shell sends from the logs' files.
+fn write(
+    replica: &mut Replica,
+    through: bool,
+    wall: Time,
+    (batch, bytes): (&ValidBatch<'_>, &Bytes),
+    ops: &mut Vec<StoreOp>,
+) -> Result<Appended, Refused> {
+    let epoch = replica.epoch();
+    match through {
+        true => replica.log.append_through(wall, (batch, bytes), epoch, ops),
+        false => replica.log.append(wall, batch, epoch, ops),
+    }
+}
+
 /// The replica that takes a partition's batches, if it may.
 fn writable(
     broker: &Broker,
@@ -271,9 +284,7 @@ fn writable(
     let id = id.ok_or_else(|| broker.led_refusal(topic, partition))?;
     let replica = broker.replicas.get(id);
     let replica = replica.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
-    // With fewer replicas than `min.insync.replicas` all of them are enough, as in Kafka.
-    let needed = usize::try_from(replica.rules.min_insync_replicas).unwrap_or(0);
-    if acks == -1 && replica.isr.len() < needed.min(replica.replication) {
+    if acks == -1 && !replica.has_enough_in_sync() {
         return Err(ErrorCode::NOT_ENOUGH_REPLICAS);
     }
     Ok(id)
@@ -430,47 +441,20 @@ fn name_leaders(broker: &Broker, version: i16, response: &mut ProduceResponse) {
         .collect();
 }
 
-/// Tells everyone who waited for a replica that this broker does not lead any more.
-pub(crate) fn fail_awaiters(
-    broker: &mut Broker,
-    now: Time,
-    awaiters: Vec<Awaiter>,
-    out: &mut Vec<Effect>,
-) {
-    for awaiter in awaiters {
-        match awaiter {
-            Awaiter::Produce { id, spot } => {
-                broker.settle_spot(id, spot, Some(ErrorCode::NOT_LEADER_OR_FOLLOWER), out);
-            }
-            Awaiter::Coordinator { ticket } => broker.coordinator_settled(now, ticket, false, out),
-        }
-    }
-}
-
 impl Broker {
-    /// One partition of a parked request is stored or committed, or could not be stored.
+    /// Waiting for one partition of a parked request has ended.
     pub(crate) fn produce_settled(
         &mut self,
-        id: WaitId,
-        spot: u32,
-        ok: bool,
+        Awaiter { id, spot }: Awaiter,
+        ending: Ending,
         out: &mut Vec<Effect>,
     ) {
-        let error = if ok {
-            None
-        } else {
-            Some(ErrorCode::KAFKA_STORAGE_ERROR)
+        let error = match ending {
+            Ending::Done => None,
+            Ending::NotStored => Some(ErrorCode::KAFKA_STORAGE_ERROR),
+            Ending::TooFewInSync => Some(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND),
+            Ending::LeaderLost => Some(ErrorCode::NOT_LEADER_OR_FOLLOWER),
         };
-        self.settle_spot(id, spot, error, out);
-    }
-
-    fn settle_spot(
-        &mut self,
-        id: WaitId,
-        spot: u32,
-        error: Option<ErrorCode>,
-        out: &mut Vec<Effect>,
-    ) {
         let Some(waiter) = self.waiting.get_mut(id) else {
             return;
         };

@@ -4,8 +4,9 @@ use super::records::GroupRecord;
 use super::{Entry, PendingGroup};
 use crate::broker::Broker;
 use crate::event::Effect;
+use crate::parked::Parked;
 use crate::replicas::Awaiter;
-use crate::waiting::{Caller, Parked, WaitId};
+use crate::waiting::{Caller, WaitId};
 use ::records::{BatchBuilder, BatchOptions};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -62,8 +63,7 @@ impl Broker {
         then: Then,
         out: &mut Vec<Effect>,
     ) {
-        self.coordinator.tickets += 1;
-        let ticket = self.coordinator.tickets;
+        let ticket = self.waiting.next_id();
         match self.append_records(now, partition, records, ticket, out) {
             Ok(()) => {
                 if is_planted(Mutant::CommitAnsweredUnstored) {
@@ -81,23 +81,18 @@ impl Broker {
         now: Time,
         partition: PartitionIndex,
         records: &[GroupRecord],
-        ticket: u64,
+        ticket: WaitId,
         out: &mut Vec<Effect>,
     ) -> Result<(), ErrorCode> {
-        let replication = self
-            .image
-            .partition(OFFSETS_TOPIC, partition)
-            .map_or(1, |found| found.replicas.len());
         let id = self.replicas.find(OFFSETS_TOPIC, partition);
         let id = id.ok_or(ErrorCode::NOT_COORDINATOR)?;
         let wall = self.wall(now);
         let replica = self.replicas.get_mut(id);
         let replica = replica.ok_or(ErrorCode::NOT_COORDINATOR)?;
-        if replica.leader != Some(self.config.node) {
+        if !replica.leads() {
             return Err(ErrorCode::NOT_COORDINATOR);
         }
-        let needed = usize::try_from(replica.rules.min_insync_replicas).unwrap_or(0);
-        if replica.isr.len() < needed.min(replication) {
+        if !replica.has_enough_in_sync() {
             return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE);
         }
         // As Kafka's coordinators write: no producer, yet a sequence that begins at 0.
@@ -119,13 +114,18 @@ impl Broker {
             return Err(ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
         }
         let mut ops = Vec::new();
+        let epoch = replica.epoch();
         let appended = replica
             .log
-            .append(wall, &batch.into_valid(), replica.epoch, &mut ops)
+            .append(wall, &batch.into_valid(), epoch, &mut ops)
             .map_err(|_| ErrorCode::INVALID_COMMIT_OFFSET_SIZE)?;
         let end = appended.last_offset.plus(1);
-        replica.wait(end, true, Awaiter::Coordinator { ticket });
-        self.order_store(id, ops, out);
+        let awaiter = Awaiter {
+            id: ticket,
+            spot: 0,
+        };
+        replica.wait(end, true, awaiter);
+        self.replicas.order_store(id, ops, out);
         Ok(())
     }
 
@@ -133,7 +133,7 @@ impl Broker {
     pub(crate) fn coordinator_settled(
         &mut self,
         now: Time,
-        ticket: u64,
+        ticket: WaitId,
         ok: bool,
         out: &mut Vec<Effect>,
     ) {

@@ -49,7 +49,7 @@ impl Broker {
                 Piece::Cold(_) if !may_load => Loading::Failed(from),
                 Piece::Cold(slice) => {
                     self.set_loading(partition, Loading::From(from));
-                    self.order_load(replica, slice, out);
+                    self.replicas.order_load(replica, slice, out);
                     return;
                 }
                 Piece::End => Loading::Done,

@@ -1,49 +1,40 @@
 //! What the logs of all replicas keep in memory together.
 
 use super::{Replica, Replicas};
-use crate::broker::Broker;
 use alloc::vec::Vec;
 
 /// About how many bytes a log remembers of a producer.
 const PRODUCER_BYTES: u64 = 256;
 
-impl Broker {
-    /// Lets the logs drop bytes from memory until at most `max_bytes` stay.
-    pub fn evict(&mut self, max_bytes: u64) {
-        let mut sizes: Vec<u64> = self
-            .replicas
-            .iter()
-            .map(|(_, it)| it.log.hot_bytes())
-            .collect();
+impl Replicas {
+    pub(crate) fn evict(&mut self, max_bytes: u64) {
+        let mut sizes: Vec<u64> = self.iter().map(|(_, it)| it.log.hot_bytes()).collect();
         if sizes.iter().sum::<u64>() <= max_bytes {
             return;
         }
         let share = fair_share(&mut sizes, max_bytes);
-        for replica in self.replicas.iter_mut() {
+        for replica in self.iter_mut() {
             replica.log.evict(share);
         }
     }
 
-    /// Lets the logs remember no more of producers than fits in `max_bytes`: earlier states go first, then
-    /// the producers that have been silent for longest, each log's as large a part of them. Unlike
-    /// [`Broker::evict`] this is not without consequence: a retry of a forgotten producer is appended.
-    pub fn limit_producers(&mut self, max_bytes: u64) {
+    pub(crate) fn limit_producers(&mut self, max_bytes: u64) {
         let most = max_bytes / PRODUCER_BYTES;
         let states = |replica: &Replica| replica.log.producer_states() as u64;
         let sum = |replicas: &Replicas, of: fn(&Replica) -> u64| -> u64 {
             replicas.iter().map(|(_, replica)| of(replica)).sum()
         };
-        if sum(&self.replicas, states) <= most {
+        if sum(self, states) <= most {
             return;
         }
-        for replica in self.replicas.iter_mut() {
+        for replica in self.iter_mut() {
             replica.log.drop_producer_states();
         }
-        let all = sum(&self.replicas, states);
+        let all = sum(self, states);
         if all <= most {
             return;
         }
-        for replica in self.replicas.iter_mut() {
+        for replica in self.iter_mut() {
             // Each of what it knows and of the state that is left.
             let part = states(replica).saturating_mul(most) / all / 2;
             (replica.log).limit_producers(usize::try_from(part).unwrap_or(usize::MAX));

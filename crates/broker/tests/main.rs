@@ -1,0 +1,9 @@
+//! The broker's tests, as one program: each file is a subject.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod forwarded;
+mod leading;
+mod replicas;
+mod stopping;
+mod support;

@@ -1,0 +1,285 @@
+//! Brokers whose disk, controller and metadata log are the test.
+
+use brooklet_broker::{
+    Broker, BrokerConfig, ClientEffect, ClientEvent, ControllerEvent, Effect, Event, Reply,
+};
+use bytes::Bytes;
+use ids::{ConnId, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token, Uuid};
+use log::{DiskEffect, DiskEvent, LogId};
+use metadata::MetadataRecord;
+use records::{BatchBuilder, BatchOptions};
+use sorted::SortedMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use wire::partition_change_record::PartitionChangeRecord;
+use wire::partition_record::PartitionRecord;
+use wire::register_broker_record::{BrokerEndpoint, RegisterBrokerRecord};
+use wire::topic_record::TopicRecord;
+use wire::{Message, RequestHeader, Str};
+
+/// The id of topic `t`.
+pub(crate) const TOPIC: Uuid = Uuid([7; 16]);
+
+/// A broker, and what it has said.
+pub(crate) struct Node {
+    pub(crate) broker: Broker,
+    /// Questions to the controller, registration and heartbeats aside.
+    pub(crate) asked: Vec<(Token, Bytes)>,
+    /// Its registrations and heartbeats.
+    pub(crate) beats: Vec<(Token, Bytes)>,
+    pub(crate) removed: Vec<LogId>,
+    replies: Vec<(ConnId, Bytes)>,
+}
+
+/// Brokers that hear the same metadata.
+pub(crate) struct Cluster {
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    pub(crate) now: Time,
+    metadata_end: i64,
+    connections: u64,
+}
+
+impl Cluster {
+    /// Brokers 1 to `count`, registered and not fenced; each has the metadata offset of its registration
+    /// as its broker epoch.
+    pub(crate) fn new(count: i32, properties: &[(&str, &str)]) -> Cluster {
+        let mut cluster = Cluster {
+            nodes: BTreeMap::new(),
+            now: Time::from_millis(1_000_000),
+            metadata_end: 0,
+            connections: 0,
+        };
+        let named = properties.iter();
+        let named: SortedMap<String, String> = named
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        for id in 1..=count {
+            let config = BrokerConfig {
+                node: NodeId(id),
+                cluster_id: Arc::from("cluster"),
+                host: Arc::from("localhost"),
+                port: 9092,
+                incarnation: Uuid([1; 16]),
+                directory: Uuid([2; 16]),
+                properties: named.clone(),
+                seed: 1,
+                catalog: metadata::Catalog::default(),
+            };
+            let node = Node {
+                broker: Broker::new(config, Vec::new()),
+                asked: Vec::new(),
+                beats: Vec::new(),
+                removed: Vec::new(),
+                replies: Vec::new(),
+            };
+            cluster.nodes.insert(NodeId(id), node);
+            cluster.step(NodeId(id), Event::Start);
+        }
+        for id in 1..=count {
+            cluster.register(id);
+        }
+        cluster
+    }
+
+    /// Writes that a broker has registered, and is not fenced.
+    pub(crate) fn register(&mut self, id: i32) {
+        let endpoint = BrokerEndpoint {
+            name: Str::from_static("PLAINTEXT"),
+            host: Str::from_static("localhost"),
+            port: 9092,
+            ..BrokerEndpoint::default()
+        };
+        self.write(&[MetadataRecord::RegisterBroker(RegisterBrokerRecord {
+            broker_id: id,
+            broker_epoch: self.metadata_end,
+            end_points: vec![endpoint],
+            fenced: false,
+            ..RegisterBrokerRecord::default()
+        })]);
+    }
+
+    /// Topic `t` with one partition, led by its first replica.
+    pub(crate) fn create(&mut self, replicas: &[i32], isr: &[i32]) {
+        self.write(&[
+            MetadataRecord::Topic(TopicRecord {
+                name: Str::from_static("t"),
+                topic_id: TOPIC,
+                ..TopicRecord::default()
+            }),
+            MetadataRecord::Partition(PartitionRecord {
+                partition_id: 0,
+                topic_id: TOPIC,
+                leader_epoch: 0,
+                partition_epoch: 0,
+                replicas: replicas.to_vec(),
+                isr: isr.to_vec(),
+                leader: replicas[0],
+                ..PartitionRecord::default()
+            }),
+        ]);
+    }
+
+    /// Changes the partition of `t`.
+    pub(crate) fn change(&mut self, change: PartitionChangeRecord) {
+        self.write(&[MetadataRecord::PartitionChange(PartitionChangeRecord {
+            topic_id: TOPIC,
+            partition_id: 0,
+            ..change
+        })]);
+    }
+
+    /// Commits a batch of the metadata log.
+    pub(crate) fn write(&mut self, records: &[MetadataRecord]) {
+        let mut batch = BatchBuilder::new(BatchOptions::default());
+        for record in records {
+            let value = record.encode();
+            batch.append(0, None, Some(&value), &[]).unwrap();
+        }
+        let mut bytes = Vec::new();
+        let base = Offset(self.metadata_end);
+        (batch.into_valid()).write_into(&mut bytes, base, LeaderEpoch(0));
+        self.metadata_end += i64::try_from(records.len()).unwrap();
+        let batch = Bytes::from(bytes);
+        for id in self.nodes.keys().copied().collect::<Vec<_>>() {
+            let batch = batch.clone();
+            self.step(id, Event::Controller(ControllerEvent::Metadata { batch }));
+        }
+    }
+
+    pub(crate) fn node(&mut self, id: i32) -> &mut Node {
+        self.nodes.get_mut(&NodeId(id)).unwrap()
+    }
+
+    /// Tells a broker something; its disk obeys at once.
+    pub(crate) fn step(&mut self, id: NodeId, event: Event) {
+        let mut effects = Vec::new();
+        let now = self.now;
+        self.node(id.0).broker.step(now, event, &mut effects);
+        self.carry(id, effects);
+    }
+
+    /// Has a broker begin to stop in order.
+    pub(crate) fn shut_down(&mut self, id: i32) {
+        let mut effects = Vec::new();
+        let now = self.now;
+        self.node(id).broker.begin_shutdown(now, &mut effects);
+        self.carry(NodeId(id), effects);
+    }
+
+    fn carry(&mut self, id: NodeId, effects: Vec<Effect>) {
+        let mut said = VecDeque::from([effects]);
+        while let Some(effects) = said.pop_front() {
+            let node = self.nodes.get_mut(&id).unwrap();
+            let mut events = Vec::new();
+            for effect in effects {
+                match effect {
+                    Effect::Ask { token, frame } if matches!(frame[1], 62 | 63) => {
+                        node.beats.push((token, frame));
+                    }
+                    Effect::Ask { token, frame } => node.asked.push((token, frame)),
+                    Effect::Client(ClientEffect::Reply { conn, reply }) => {
+                        let whole = resolve(&node.broker, &reply);
+                        node.replies.push((conn, whole));
+                    }
+                    Effect::Disk(DiskEffect::Store { log, token, .. }) => {
+                        events.push(Event::Disk(DiskEvent::Stored { log, token }));
+                    }
+                    Effect::Disk(DiskEffect::Remove { log }) => node.removed.push(log),
+                    _ => {}
+                }
+            }
+            for event in events {
+                let mut effects = Vec::new();
+                node.broker.step(self.now, event, &mut effects);
+                said.push_back(effects);
+            }
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(&mut self, millis: u64) {
+        let until = self.now.plus_millis(millis);
+        loop {
+            let dues = self.nodes.iter().filter_map(|(id, node)| {
+                let due = node.broker.next_deadline()?;
+                (due <= until).then_some((due, *id))
+            });
+            let Some((due, id)) = dues.min() else { break };
+            self.now = self.now.max(due);
+            self.step(id, Event::Tick);
+        }
+        self.now = until;
+    }
+
+    /// Sends a request on a connection of its own.
+    pub(crate) fn send<Q: Message>(&mut self, id: i32, version: i16, request: &Q) -> ConnId {
+        self.connections += 1;
+        let conn = ConnId(self.connections);
+        let host = Arc::from("127.0.0.1");
+        let frame = frame(version, request);
+        self.step(
+            NodeId(id),
+            Event::Client(ClientEvent::Connected { conn, host }),
+        );
+        self.step(
+            NodeId(id),
+            Event::Client(ClientEvent::Request { conn, frame }),
+        );
+        conn
+    }
+
+    /// The answer to a request, if there is one by now.
+    pub(crate) fn answer<A: Message>(&mut self, id: i32, conn: ConnId, version: i16) -> Option<A> {
+        let replies = &mut self.node(id).replies;
+        let at = replies.iter().position(|(to, _)| *to == conn)?;
+        let (_, frame) = replies.remove(at);
+        Some(wire::decode_response(frame, version).unwrap().1)
+    }
+
+    /// Sends a request whose answer is there at once.
+    pub(crate) fn ask<Q: Message, A: Message>(&mut self, id: i32, version: i16, request: &Q) -> A {
+        let conn = self.send(id, version, request);
+        self.answer(id, conn, version).expect("an answer at once")
+    }
+
+    /// The log of `t` at a broker.
+    pub(crate) fn log(&self, id: i32) -> &log::Log {
+        let broker = &self.nodes[&NodeId(id)].broker;
+        let found = broker.find_replica("t", PartitionIndex(0)).unwrap();
+        broker.log(found).unwrap()
+    }
+}
+
+pub(crate) fn frame<Q: Message>(version: i16, request: &Q) -> Bytes {
+    let header = RequestHeader {
+        api_key: Q::API_KEY,
+        api_version: version,
+        correlation_id: 5,
+        client_id: None,
+    };
+    wire::encode_request(&header, request).unwrap()
+}
+
+/// A reply with its slices in place.
+fn resolve(broker: &Broker, reply: &Reply) -> Bytes {
+    let mut whole = Vec::new();
+    let mut from = 0;
+    for slice in &reply.slices {
+        let at = usize::try_from(slice.at).unwrap();
+        whole.extend_from_slice(&reply.bytes[from..at]);
+        let log = broker.log(slice.log).unwrap();
+        whole.extend(log.slice_pieces(&slice.slice).unwrap().concat());
+        from = at;
+    }
+    whole.extend_from_slice(&reply.bytes[from..]);
+    Bytes::from(whole)
+}
+
+/// A batch of one record.
+pub(crate) fn batch(value: &[u8]) -> Bytes {
+    let mut batch = BatchBuilder::new(BatchOptions::default());
+    batch.append(1_000_000, None, Some(value), &[]).unwrap();
+    let mut bytes = Vec::new();
+    (batch.into_valid()).write_into(&mut bytes, Offset(0), LeaderEpoch(-1));
+    Bytes::from(bytes)
+}
