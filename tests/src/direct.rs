@@ -153,7 +153,7 @@ impl Direct {
                         let bytes = self.disk.read(log, &slice);
                         events.push_back(DiskEvent::Loaded { log, token, bytes }.into());
                     }
-                    Effect::Send { .. } => {}
+                    Effect::Send { .. } | Effect::Link(_) => {}
                 }
             }
         }

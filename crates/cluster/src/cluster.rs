@@ -1,5 +1,6 @@
 //! The cluster: events for a node in, orders of nodes out.
 
+use crate::link::{LinkEffect, LinkEvent};
 use crate::node::{Local, Node};
 use alloc::vec::Vec;
 use broker::{ClientEffect, ClientEvent, ControllerEvent, Note};
@@ -38,6 +39,8 @@ pub enum Event {
         /// What.
         message: Peer,
     },
+    /// Something became of a link to another node.
+    Link(LinkEvent),
     /// The node is to stop in order: its leaderships go first.
     Shutdown,
     /// Time has passed.
@@ -63,6 +66,8 @@ pub enum Effect {
     Client(ClientEffect),
     /// Something for the node's disk.
     Disk(DiskEffect),
+    /// Something about a link to another node.
+    Link(LinkEffect),
     /// Tell another node something.
     Send {
         /// The node.

@@ -151,6 +151,8 @@ impl Node {
             }
             Event::Disk(event) => self.tell_broker(now, broker::Event::Disk(event), talk, out),
             Event::Peer { from, message } => talk.push(Local { from, message }),
+            // No node opens links yet, so nothing becomes of them.
+            Event::Link(_) => {}
             Event::Shutdown => {
                 let mut said = core::mem::take(&mut self.said);
                 self.broker.begin_shutdown(now, &mut said);

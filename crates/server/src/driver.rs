@@ -362,7 +362,7 @@ impl Driver {
                 }
             }
             // There is one node; it talks to itself inside the cluster.
-            Effect::Send { .. } => {}
+            Effect::Send { .. } | Effect::Link(_) => {}
             Effect::Note(note) => self.note(&note),
         }
     }

@@ -5,7 +5,7 @@ use crate::trace::Trace;
 use alloc::format;
 use alloc::string::{String, ToString};
 use client::io::Input as ToClient;
-use cluster::{ClientEvent, Cluster, DiskEvent, Event, LogId};
+use cluster::{ClientEvent, Cluster, DiskEvent, Event, LinkEvent, LogId};
 use ids::{NodeId, Time};
 
 pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Event) {
@@ -27,7 +27,30 @@ pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Ev
         }
         Event::Peer { from, .. } => trace.number(8 << 40 | u64::from(from.0.unsigned_abs())),
         Event::Shutdown => trace.number(9),
+        Event::Link(event) => trace_link(trace, event),
         Event::Tick => trace.number(10),
+    }
+}
+
+fn trace_link(trace: &mut Trace, event: &LinkEvent) {
+    match event {
+        LinkEvent::Linked { link } => trace.number(11 << 40 | link.0),
+        // Its bytes are in the trace as the reply they were.
+        LinkEvent::Received { link, frame } => {
+            trace.number(12 << 40 | link.0);
+            trace.number(frame.len() as u64);
+        }
+        LinkEvent::Lost { link } => trace.number(13 << 40 | link.0),
+    }
+}
+
+fn link_words(event: &LinkEvent) -> String {
+    match event {
+        LinkEvent::Linked { link } => format!("has link {}", link.0),
+        LinkEvent::Received { link, frame } => {
+            format!("hears {} bytes on link {}", frame.len(), link.0)
+        }
+        LinkEvent::Lost { link } => format!("has lost link {}", link.0),
     }
 }
 
@@ -124,6 +147,7 @@ pub(crate) fn event_words(event: &Event) -> String {
         }
         Event::Peer { from, .. } => format!("hears node {from}"),
         Event::Shutdown => "is to stop".to_string(),
+        Event::Link(event) => link_words(event),
         Event::Tick => "wakes".to_string(),
     }
 }
