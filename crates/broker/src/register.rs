@@ -1,5 +1,6 @@
 //! The broker's place in the cluster: registration, heartbeats, fencing (KIP-500, KIP-631).
 
+use crate::api::api_versions::FEATURES;
 use crate::broker::Broker;
 use crate::event::Effect;
 use alloc::vec::Vec;
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use ids::{Time, Token};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
-use wire::broker_registration_request::{BrokerRegistrationRequest, Listener};
+use wire::broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
 use wire::broker_registration_response::BrokerRegistrationResponse;
 use wire::{Message, RequestHeader, Str};
 
@@ -17,6 +18,15 @@ const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 1;
 /// Time before an unanswered or refused question is asked again.
 const RETRY_MS: u64 = 500;
+
+fn feature(&(name, min_supported_version, max_supported_version): &(&str, i16, i16)) -> Feature {
+    Feature {
+        name: Str::from(name),
+        min_supported_version,
+        max_supported_version,
+        ..Feature::default()
+    }
+}
 
 /// Where registration stands.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +102,8 @@ impl Broker {
                 .get("broker.rack")
                 .map(|rack| Str::from(rack.as_str())),
             log_dirs: alloc::vec![config.directory],
+            features: FEATURES.iter().map(feature).collect(),
+            previous_broker_epoch: config.previous_epoch.unwrap_or(-1),
             ..BrokerRegistrationRequest::default()
         };
         let token = self.ask(&request, REGISTRATION_VERSION, out);

@@ -13,7 +13,9 @@ use crate::old_format;
 use crate::place::Found;
 use crate::settings::Refusal;
 use crate::store::Store;
-use cluster::{BrokerConfig, ControllerConfig, MetadataLog, Node, NodeConfig, Recovered};
+use cluster::{
+    BrokerConfig, ControllerConfig, KeptSnapshot, MetadataLog, Node, NodeConfig, Recovered,
+};
 use ids::{NodeId, Offset, Rng, Time, TopicIdPartition, Uuid};
 use log::files::{MetaProperties, decode_partition_metadata, encode_partition_metadata};
 use log::{Log, LogConfig, LogFile, Recovery, Report, SegmentFile, StoreOp};
@@ -58,34 +60,43 @@ impl Identity {
         RandomState::new().hash_one(std::process::id())
     }
 
-    fn node_config(&self, rng: &mut Rng, meta: &MetaProperties) -> NodeConfig {
+    fn properties_of(&self, meta: &MetaProperties) -> SortedMap<String, String> {
         let mut properties = self.properties.clone();
         for name in ["broker.id", "node.id"] {
             properties.insert(name.to_owned(), meta.node_id.to_string());
         }
+        properties
+    }
+
+    fn node_config(
+        &self,
+        rng: &mut Rng,
+        meta: &MetaProperties,
+        previous_epoch: Option<i64>,
+    ) -> NodeConfig {
+        let properties = self.properties_of(meta);
         let incarnation = Uuid::random_for_people(rng);
-        NodeConfig {
-            broker: BrokerConfig {
-                node: meta.node_id,
-                cluster_id: Arc::from(meta.cluster_id.as_str()),
-                host: Arc::from(self.host.as_str()),
-                port: self.port,
-                incarnation,
-                directory: meta.directory_id,
-                properties: properties.clone(),
-                seed: rng.next(),
-                catalog: metadata::Catalog::kafka(),
-            },
-            controller: Some(ControllerConfig {
-                node: meta.node_id,
-                incarnation,
-                properties,
-                seed: rng.next(),
-                catalog: metadata::Catalog::kafka(),
-            }),
-            controller_node: meta.node_id,
-            peers: Vec::new(),
-        }
+        let broker = BrokerConfig {
+            node: meta.node_id,
+            cluster_id: Arc::from(meta.cluster_id.as_str()),
+            host: Arc::from(self.host.as_str()),
+            port: self.port,
+            incarnation,
+            directory: meta.directory_id,
+            previous_epoch,
+            properties: properties.clone(),
+            seed: rng.next(),
+            catalog: metadata::Catalog::kafka(),
+        };
+        let controller = ControllerConfig {
+            node: meta.node_id,
+            incarnation,
+            properties,
+            seed: rng.next(),
+            catalog: metadata::Catalog::kafka(),
+            keeps_eligible_leaders: false,
+        };
+        NodeConfig::alone(broker, controller)
     }
 
     pub(crate) fn new_meta(&self, rng: &mut Rng) -> MetaProperties {
@@ -111,10 +122,11 @@ pub struct Opened {
 pub fn open_memory(identity: &Identity, max_bytes: u64, now: Time) -> Opened {
     let mut rng = Rng::new(identity.seed);
     let meta = identity.new_meta(&mut rng);
-    let config = identity.node_config(&mut rng, &meta);
+    let config = identity.node_config(&mut rng, &meta, None);
     let metadata = Log::new(LogConfig::default(), Offset(0), now);
+    let node = Node::new(config, metadata.into(), Vec::new());
     Opened {
-        node: Node::new(config, metadata.into(), Vec::new()),
+        node: node.unwrap_or_else(|damaged| unreachable!("there is no file yet: {damaged:?}")),
         store: Store::Memory(MemoryStore::new(max_bytes)),
     }
 }
@@ -139,18 +151,27 @@ pub fn open_dir(
         console,
         now,
         cache_bytes,
+        previous_epoch: None,
     };
     let meta = identify(opening.files, identity, &mut rng)?;
-    let config = identity.node_config(&mut rng, &meta);
-    let (metadata, logs, noted) = opening.everything(&meta, &config.broker.properties)?;
+    let properties = identity.properties_of(&meta);
+    let (metadata, logs, noted) = opening.everything(&meta, &properties)?;
+    let config = identity.node_config(&mut rng, &meta, opening.previous_epoch);
     let found = logs.iter().map(|(found, _)| found.clone()).collect();
     let (metadata_found, metadata_log) = metadata;
     let recovered = logs.into_iter().map(|(found, log)| Recovered {
         name: found.name,
         log,
     });
+    let node = Node::new(config, metadata_log, recovered.collect());
+    let node = node.map_err(|_| {
+        Refusal(format!(
+            "{METADATA_DIR}/quorum-state: is damaged, and without it this node may vote twice in one \
+             election; put it back from a copy, or remove it if no other controller is left"
+        ))
+    })?;
     Ok(Opened {
-        node: Node::new(config, metadata_log, recovered.collect()),
+        node,
         store: Store::Disk(Box::new(DiskStore::new(
             files,
             fsync,
@@ -178,6 +199,8 @@ struct Opening<'a> {
     console: &'a Console,
     now: Time,
     cache_bytes: u64,
+    /// The broker's epoch when it last stopped in order, if it did.
+    previous_epoch: Option<i64>,
 }
 
 /// How one log is rebuilt.
@@ -283,6 +306,8 @@ impl Opening<'_> {
         let listed = self.files.files("").map_err(failed)?;
         let clean = listed.iter().any(|(name, _)| name == CLEAN_SHUTDOWN);
         if clean {
+            let marker = read_small(self.files, CLEAN_SHUTDOWN).unwrap_or_default();
+            self.previous_epoch = noted_epoch(&marker);
             self.files.remove(CLEAN_SHUTDOWN).map_err(failed)?;
         }
         Ok(clean)
@@ -312,7 +337,7 @@ impl Opening<'_> {
         };
         let (mut found, mut log) = self.log(name, &how)?;
         let snapshot = self.snapshot(log.log_start()).map_err(failed)?;
-        let end = snapshot.as_ref().map(|snapshot| snapshot.id().end);
+        let end = snapshot.as_ref().map(|snapshot| snapshot.id.end);
         if let Some(end) = end.filter(|&end| end > log.log_end()) {
             // As Kafka does: what the snapshot holds was not all in the log.
             let mut ops = Vec::new();
@@ -320,12 +345,23 @@ impl Opening<'_> {
             self.apply(METADATA_DIR, &ops).map_err(failed)?;
             (found.segment, found.length) = (end, 0);
         }
-        Ok((found, MetadataLog { snapshot, log }))
+        let path = join(METADATA_DIR, &LogFile::QuorumState.name());
+        let quorum_state = match read_small(self.files, &path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err((path, error).into()),
+        };
+        let metadata = MetadataLog {
+            quorum_state,
+            snapshot,
+            log,
+        };
+        Ok((found, metadata))
     }
 
     /// The newest snapshot of the metadata that is whole. A log that does not begin at 0 must
     /// have one that reaches up to its `start`.
-    fn snapshot(&mut self, start: Offset) -> io::Result<Option<Snapshot>> {
+    fn snapshot(&mut self, start: Offset) -> io::Result<Option<KeptSnapshot>> {
         let files = self.files.files(METADATA_DIR)?;
         let ids = files.iter().filter_map(|(name, _)| SnapshotId::parse(name));
         let mut ids: Vec<SnapshotId> = ids.filter(|id| id.end >= start).collect();
@@ -333,8 +369,8 @@ impl Opening<'_> {
         for id in ids.into_iter().rev() {
             let path = join(METADATA_DIR, &id.name());
             let bytes = read_small(self.files, &path)?;
-            if let Some(snapshot) = Snapshot::decode(id, &bytes) {
-                return Ok(Some(snapshot));
+            if Snapshot::decode(id, &bytes).is_some() {
+                return Ok(Some(KeptSnapshot { id, bytes }));
             }
             self.console.say(format!("{path}: is damaged and not used"));
         }
@@ -570,6 +606,16 @@ impl Opening<'_> {
         }
         Ok(())
     }
+}
+
+/// The broker epoch that Kafka's marker of a clean stop holds.
+fn noted_epoch(marker: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(marker).ok()?;
+    let (_, rest) = text.split_once("\"brokerEpoch\":")?;
+    let rest = rest.trim_start();
+    let digits = rest.find(|c: char| c != '-' && !c.is_ascii_digit());
+    let epoch = rest.get(..digits.unwrap_or(rest.len()))?.parse().ok()?;
+    (epoch >= 0).then_some(epoch)
 }
 
 /// The part of a topic's configs that matters to recovery: how indexes are rebuilt.
