@@ -1,6 +1,5 @@
 //! The broker's place in the cluster: registration, heartbeats, fencing (KIP-500, KIP-631).
 
-use crate::api::api_versions::FEATURES;
 use crate::broker::Broker;
 use crate::event::Effect;
 use alloc::vec::Vec;
@@ -18,6 +17,18 @@ const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 1;
 /// Time before an unanswered or refused question is asked again.
 const RETRY_MS: u64 = 500;
+
+/// What is said of the features at registration: Kafka 4.3's ranges, for a cluster in which any of these levels is in
+/// force must not lock the broker out. Clients are told which levels are spoken here.
+const FEATURES: &[(&str, i16, i16)] = &[
+    ("metadata.version", 7, 30),
+    ("kraft.version", 0, 1),
+    ("transaction.version", 0, 2),
+    ("group.version", 0, 1),
+    ("eligible.leader.replicas.version", 0, 1),
+    ("share.version", 0, 2),
+    ("streams.version", 0, 1),
+];
 
 fn feature(&(name, min_supported_version, max_supported_version): &(&str, i16, i16)) -> Feature {
     Feature {

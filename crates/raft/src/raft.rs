@@ -233,7 +233,10 @@ impl Raft {
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
         match &self.state {
-            State::Leader(leader) => leader.announced,
+            State::Leader(leader) => {
+                let alone = self.is_alone() && self.high_watermark.is_some();
+                leader.announced || alone
+            }
             State::Follower(following) | State::Observer(following) => {
                 let told = self.told_high_watermark;
                 following.heard && told > Offset(0) && self.high_watermark >= Some(told)

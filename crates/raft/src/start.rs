@@ -137,6 +137,10 @@ impl Raft {
             self.log.advance_high_watermark(end);
             self.high_watermark = Some(end);
         }
+        if self.is_alone() && !self.is_dynamic() {
+            // Nobody else has ever had a say: what is stored here is what there is.
+            self.commit(self.log.stored_end());
+        }
         if self.election.leader == Some(self.config.node) && self.takes_part() && !self.is_alone() {
             return self.resign(now);
         }

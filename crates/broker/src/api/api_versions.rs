@@ -30,8 +30,8 @@ const SPOKEN: &[i16] = &[
 
 /// Kafka's features: name, least and highest level known here. Clients before version 4 cannot read a
 /// least level of 0 (KIP-1022).
-pub(crate) const FEATURES: &[(&str, i16, i16)] = &[
-    ("eligible.leader.replicas.version", 0, 1),
+const FEATURES: &[(&str, i16, i16)] = &[
+    ("eligible.leader.replicas.version", 0, 0),
     ("group.version", 0, 0),
     ("kraft.version", 0, 1),
     ("metadata.version", 7, 30),
