@@ -5,13 +5,14 @@ use crate::sources::{Source, assert_none, below};
 const BROKER: &str = "crates/broker/src/";
 
 /// The modules of `broker` that see lower floors only.
-const FLOORS: [(&str, u8); 7] = [
+const FLOORS: [(&str, u8); 8] = [
     ("ascending", 0),
     ("by_id", 0),
     ("event", 0),
     ("waiting", 1),
     ("connection", 2),
     ("replicas", 2),
+    ("fetcher", 3),
     ("topics", 3),
 ];
 

@@ -7,6 +7,7 @@ use crate::coordinator::Coordinator;
 use crate::event::{
     ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Note, Reply, ReplySlice,
 };
+use crate::fetcher::{FetchLimits, Fetchers, Room};
 use crate::forward::Forwards;
 use crate::isr::IsrAsks;
 use crate::parked::Parked;
@@ -92,6 +93,7 @@ pub struct Broker {
     pub(crate) producer_ids: ProducerIds,
     pub(crate) registration: Registration,
     pub(crate) isr_asks: IsrAsks,
+    fetchers: Fetchers,
     pub(crate) volume: Volume,
     pub(crate) limits: Limits,
     /// Whether it has been told to start.
@@ -197,16 +199,19 @@ impl Broker {
     pub fn new(config: BrokerConfig, recovered: Vec<Recovered>) -> Broker {
         let mut rng = Rng::new(config.seed);
         let image = Image::default();
-        let limits = Limits::of(&ConfigView {
+        let configs = ConfigView {
             image: &image,
             properties: &config.properties,
             node: Some(config.node),
-        });
+        };
+        let limits = Limits::of(&configs);
+        let fetching = FetchLimits::of(&configs);
+        let times = (limits.lag_ms, fetching.backoff_ms());
         let unclaimed = recovered.into_iter().map(|found| (found.name, found.log));
         Broker {
             coordinator: Coordinator::new(rng.fork()),
             sessions: Sessions::new(rng.fork()),
-            replicas: Replicas::new(config.node, limits.lag_ms, unclaimed.collect()),
+            replicas: Replicas::new(config.node, times, unclaimed.collect()),
             config: Arc::new(config),
             image,
             limits,
@@ -216,6 +221,7 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             registration: Registration::default(),
             isr_asks: IsrAsks::default(),
+            fetchers: Fetchers::new(fetching),
             ready: VecDeque::new(),
             volume: Volume::UNKNOWN,
             sends_files: false,
@@ -232,10 +238,37 @@ impl Broker {
             Event::Client(event) => self.hear_client(now, event, out),
             Event::Disk(event) => self.hear_disk(now, event, out),
             Event::Controller(event) => self.hear_controller(now, event, out),
+            Event::Called { token, answer } => {
+                let (fetchers, mut room) = self.fetching(now, out);
+                fetchers.called(&mut room, token, answer);
+                self.hand_out(now, out);
+            }
             Event::Tick => {}
         }
         self.run_ready(now, out);
         self.expire(now, out);
+        if self.replicas.follow_any() {
+            let (fetchers, mut room) = self.fetching(now, out);
+            fetchers.run(&mut room);
+        }
+    }
+
+    /// The fetching, and the rooms in which it goes on.
+    fn fetching<'a>(
+        &'a mut self,
+        now: Time,
+        out: &'a mut Vec<Effect>,
+    ) -> (&'a mut Fetchers, Room<'a>) {
+        let room = Room {
+            now,
+            wall: self.wall(now),
+            node: self.config.node,
+            broker_epoch: self.registration.epoch(),
+            replicas: &mut self.replicas,
+            tokens: &mut self.tokens,
+            out,
+        };
+        (&mut self.fetchers, room)
     }
 
     fn hear_client(&mut self, now: Time, event: ClientEvent, out: &mut Vec<Effect>) {
@@ -252,7 +285,9 @@ impl Broker {
             DiskEvent::StoreFailed { log, token } => {
                 self.replicas.store_failed(now, log, token, out);
             }
-            DiskEvent::Loaded { log, token, bytes } => self.replicas.loaded(log, token, bytes),
+            DiskEvent::Loaded { log, token, bytes } => {
+                self.replicas.loaded(now, log, (token, bytes), out);
+            }
         }
         self.hand_out(now, out);
     }
@@ -360,6 +395,7 @@ impl Broker {
             self.registration.next_deadline(),
             self.replicas.next_deadline(),
             self.isr_asks.next_deadline(),
+            self.fetchers.next_deadline(),
             self.producer_ids.next_deadline(),
         ]
         .into_iter()

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{ConnId, ErrorCode, Token, TopicIdPartition};
+use ids::{ConnId, ErrorCode, NodeId, Time, Token, TopicIdPartition};
 use log::{DiskEffect, DiskEvent, LogId, LogSlice};
 use metadata::Snapshot;
 
@@ -18,9 +18,21 @@ pub enum Event {
     Disk(DiskEvent),
     /// The controller says something.
     Controller(ControllerEvent),
+    /// What became of an [`Effect::Call`]; each call is followed by exactly one of these.
+    Called {
+        /// The call's token.
+        token: Token,
+        /// The response frame.
+        answer: Result<Bytes, Lost>,
+    },
     /// Time has passed; whatever was due is done.
     Tick,
 }
+
+/// There is no answer: nobody was there, the connection broke, or it took too long. The request may have
+/// been carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lost;
 
 /// What a client does.
 #[derive(Clone, Debug)]
@@ -88,6 +100,17 @@ pub enum Effect {
         token: Token,
         /// The request frame.
         frame: Bytes,
+    },
+    /// Send a request to another broker, then say `Called`. Those to one broker are answered in order.
+    Call {
+        /// The other broker.
+        to: NodeId,
+        /// Comes back with the answer.
+        token: Token,
+        /// The request frame.
+        frame: Bytes,
+        /// When to give it up.
+        until: Time,
     },
     /// Something a person may want to know.
     Note(Note),

@@ -23,6 +23,7 @@ mod by_id;
 mod connection;
 mod coordinator;
 mod event;
+mod fetcher;
 mod forward;
 mod isr;
 mod parked;
@@ -36,6 +37,7 @@ mod waiting;
 pub use broker::{Broker, BrokerConfig, Recovered, Volume};
 pub use coordinator::{GroupView, MemberView};
 pub use event::{
-    ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Note, Reply, ReplySlice,
+    ClientEffect, ClientEvent, Closing, ControllerEvent, Effect, Event, Lost, Note, Reply,
+    ReplySlice,
 };
 pub use view::ReplicaView;

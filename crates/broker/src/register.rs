@@ -17,6 +17,8 @@ const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 1;
 /// Time before an unanswered or refused question is asked again.
 const RETRY_MS: u64 = 500;
+/// Time until a broker asks again whether it may stop, after the first time that it was told to wait.
+const STOP_RETRY_MS: u64 = 50;
 
 /// What is said of the features at registration: Kafka 4.3's ranges, for a cluster in which any of these levels is in
 /// force must not lock the broker out. Clients are told which levels are spoken here.
@@ -62,6 +64,8 @@ enum Question {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stopping {
     Asked,
+    /// It was told to wait.
+    Waiting,
     Allowed,
 }
 
@@ -188,22 +192,35 @@ impl Broker {
                 if let Ok((_, answer)) = answer
                     && answer.error_code == 0
                 {
-                    self.registration.fenced = answer.is_fenced;
-                    if answer.should_shut_down && self.registration.stopping.is_some() {
-                        // The controller has fenced it; nothing more is to be said.
-                        self.registration.stopping = Some(Stopping::Allowed);
-                        self.registration.due = None;
-                        return true;
-                    }
-                    // A fenced broker that has caught up is unfenced by its next heartbeat, so
-                    // it does not wait for the interval.
-                    if answer.is_fenced || !answer.is_caught_up {
-                        self.registration.due = Some(now.plus_millis(1));
-                    }
+                    self.beaten(now, &answer);
                 }
             }
         }
         true
+    }
+
+    /// The controller has taken a heartbeat.
+    fn beaten(&mut self, now: Time, answer: &BrokerHeartbeatResponse) {
+        let registration = &mut self.registration;
+        registration.fenced = answer.is_fenced;
+        match registration.stopping {
+            Some(_) if answer.should_shut_down => {
+                // The controller has fenced it; nothing more is to be said.
+                registration.stopping = Some(Stopping::Allowed);
+                registration.due = None;
+            }
+            Some(Stopping::Asked) => {
+                registration.stopping = Some(Stopping::Waiting);
+                registration.due = Some(now.plus_millis(STOP_RETRY_MS));
+            }
+            Some(_) => {}
+            // A fenced broker that has caught up is unfenced by its next heartbeat, so it does not wait
+            // for the interval.
+            None if answer.is_fenced || !answer.is_caught_up => {
+                registration.due = Some(now.plus_millis(1));
+            }
+            None => {}
+        }
     }
 
     pub(crate) fn expire_registration(&mut self, now: Time, out: &mut Vec<Effect>) {

@@ -4,6 +4,7 @@
 //! takes and hands to whoever waited; nothing here knows who that is.
 
 mod followers;
+mod following;
 mod memory;
 mod orders;
 mod replica;
@@ -16,10 +17,12 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 pub(crate) use followers::Heard;
+use following::Followed;
+pub(crate) use following::{Brought, Place, Wish};
 use ids::{ErrorCode, LeaderEpoch, NodeId, PartitionIndex, Time, TopicIdPartition};
 use log::{DiskEffect, Log, LogId};
 pub(crate) use replica::{AppendRules, Assignment, Replica};
-use role::{Leading, Role};
+use role::{Fetching, Following, Leading, Role};
 use sorted::SortedMap;
 
 /// Who is told when a log's bytes are stored or replicated up to an offset: `spot` of what has this id.
@@ -75,7 +78,11 @@ pub(crate) struct Replicas {
     node: NodeId,
     /// `replica.lag.time.max.ms`.
     lag_ms: u64,
+    /// `replica.fetch.backoff.ms`.
+    backoff_ms: u64,
     by_id: ById<Replica>,
+    /// Those that follow, by their leader.
+    followed: SortedMap<NodeId, Followed>,
     /// In the order of the topics' names.
     by_name: Vec<Topic>,
     /// When retention is looked at next; `None` until the first replica.
@@ -124,14 +131,16 @@ const FIRST_RETENTION_MS: u64 = 30_000;
 impl Replicas {
     pub(crate) fn new(
         node: NodeId,
-        lag_ms: u64,
+        (lag_ms, backoff_ms): (u64, u64),
         unclaimed: SortedMap<TopicIdPartition, Log>,
     ) -> Replicas {
         Replicas {
             node,
             lag_ms,
+            backoff_ms,
             lag_due: None,
             by_id: ById::default(),
+            followed: SortedMap::new(),
             by_name: Vec::new(),
             retention_due: None,
             expiration_due: None,
@@ -251,44 +260,77 @@ impl Replicas {
 
     /// Takes over what the metadata says of a partition now: the replica leads, or follows, or waits for
     /// a leader.
-    pub(crate) fn assign(&mut self, now: Time, id: LogId, assignment: Assignment) {
+    pub(crate) fn assign(
+        &mut self,
+        now: Time,
+        id: LogId,
+        assignment: Assignment,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(replica) = self.by_id.get_mut(id) else {
             return;
         };
         let (leader, epoch) = (assignment.leader, assignment.epoch);
-        let news = &mut self.news;
         let is_new = replica.epoch() != epoch || replica.assignment.leader != leader;
         replica.assignment = assignment;
-        match leader {
-            Some(leader) if leader == self.node => {
-                if !replica.leads() {
-                    replica.role = Role::Leading(Leading::default());
-                }
-                if is_new {
-                    replica.log.become_leader(epoch);
-                }
-                replica.lead(now, is_new, self.node);
-                if replica.assignment.replicas.len() > 1 {
-                    let due = now.plus_millis(self.lag_ms / 2);
-                    self.lag_due.get_or_insert(due);
-                }
-                replica.settle(now, self.lag_ms, news);
-                if is_new {
-                    news.push(News::Elected { id });
-                }
-            }
-            Some(_) => replica.resign(id, Role::Following, news),
-            None => replica.resign(id, Role::Offline, news),
+        if is_new {
+            self.end_following(id);
         }
+        match leader {
+            Some(leader) if leader == self.node => self.lead(now, id, is_new, out),
+            // News of the replicas alone leaves the fetching as it is.
+            _ if !is_new => {}
+            Some(leader) => {
+                let fetching = Fetching::Ready;
+                self.play(id, Role::Following(Following { leader, fetching }));
+                self.begin_following(now, id, out);
+            }
+            None => self.play(id, Role::Offline),
+        }
+    }
+
+    /// Has a replica take another part than that of the leader.
+    fn play(&mut self, id: LogId, role: Role) {
+        if let Some(replica) = self.by_id.get_mut(id) {
+            replica.resign(id, role, &mut self.news);
+            // Those who read at a follower may believe in an epoch that is over.
+            replica.tell_readers(None, &mut self.news);
+        }
+    }
+
+    /// Has a replica lead, in a new epoch or with other replicas.
+    fn lead(&mut self, now: Time, id: LogId, is_new: bool, out: &mut Vec<Effect>) {
+        let Some(replica) = self.by_id.get_mut(id) else {
+            return;
+        };
+        if !replica.leads() {
+            replica.role = Role::Leading(Leading::default());
+        }
+        let has_followers = replica.assignment.replicas.len() > 1;
+        let mut ops = Vec::new();
+        if is_new {
+            let epoch = replica.assignment.epoch;
+            replica.log.become_leader(epoch);
+            if has_followers {
+                replica.log.save_epochs(&mut ops);
+            }
+        }
+        replica.lead(now, is_new, self.node);
+        if has_followers {
+            let due = now.plus_millis(self.lag_ms / 2);
+            self.lag_due.get_or_insert(due);
+        }
+        replica.settle(now, self.lag_ms, &mut self.news);
+        if is_new {
+            self.news.push(News::Elected { id });
+        }
+        self.order_store(id, ops, out);
     }
 
     /// A replica is no more: its log goes, too.
     pub(crate) fn remove(&mut self, id: LogId, out: &mut Vec<Effect>) {
-        if let Some(replica) = self.by_id.get_mut(id) {
-            replica.resign(id, Role::Offline, &mut self.news);
-            // Also who reads at a follower, whose role is not lost by this.
-            replica.tell_readers(None, &mut self.news);
-        }
+        self.end_following(id);
+        self.play(id, Role::Offline);
         if self.forget(id).is_some() {
             out.push(Effect::Disk(DiskEffect::Remove { log: id }));
         }
@@ -310,7 +352,12 @@ impl Replicas {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        let due = [self.retention_due, self.expiration_due, self.lag_due];
+        let due = [
+            self.retention_due,
+            self.expiration_due,
+            self.lag_due,
+            self.rested(),
+        ];
         due.into_iter().flatten().min()
     }
 

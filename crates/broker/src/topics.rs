@@ -74,7 +74,7 @@ impl Topics<'_> {
             partition_epoch: entry.partition_epoch,
         };
         let id = found.unwrap_or_else(|| self.open_replica(topic, partition));
-        self.replicas.assign(self.now, id, assignment);
+        self.replicas.assign(self.now, id, assignment, self.out);
     }
 
     fn open_replica(&mut self, topic: &Arc<str>, partition: PartitionIndex) -> LogId {

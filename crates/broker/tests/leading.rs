@@ -1,6 +1,6 @@
 //! What a leader does with the fetches of those who follow it.
 
-use crate::support::{Cluster, Node, TOPIC, batch};
+use crate::support::{Cluster, Node, PRODUCE, TOPIC, batch, produce_batch, produced};
 use brooklet_broker::{ControllerEvent, Event};
 use bytes::Bytes;
 use ids::{ErrorCode, NodeId, Token};
@@ -13,32 +13,16 @@ use wire::config_record::ConfigRecord;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ReplicaState};
 use wire::fetch_response::{FetchResponse, PartitionData};
 use wire::partition_change_record::PartitionChangeRecord;
-use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use wire::produce_request::ProduceRequest;
 use wire::produce_response::ProduceResponse;
-use wire::{Message, Records, RequestFrame, Str};
+use wire::{Message, RequestFrame, Str};
 
 /// Versions that are spoken here.
 const FETCH: i16 = 17;
-const PRODUCE: i16 = 12;
 const ALTER: i16 = 3;
 
 fn produce(acks: i16) -> ProduceRequest {
-    let partition = PartitionProduceData {
-        index: 0,
-        records: Records::Bytes(batch(b"value")),
-        ..PartitionProduceData::default()
-    };
-    let topic = TopicProduceData {
-        name: Str::from_static("t"),
-        partition_data: vec![partition],
-        ..TopicProduceData::default()
-    };
-    ProduceRequest {
-        acks,
-        timeout_ms: 60_000,
-        topic_data: vec![topic],
-        ..ProduceRequest::default()
-    }
+    produce_batch(acks, batch(b"value"))
 }
 
 /// A fetch of `node` as a follower whose log ends at `end`.
@@ -76,11 +60,6 @@ fn fetched(cluster: &mut Cluster, node: i32, end: i64) -> PartitionData {
     answer.responses[0].partitions[0].clone()
 }
 
-fn produced(answer: &ProduceResponse) -> (ErrorCode, i64) {
-    let row = &answer.responses[0].partition_responses[0];
-    (ErrorCode(row.error_code), row.base_offset)
-}
-
 /// One that is answered at once.
 fn produced_now(cluster: &mut Cluster, acks: i16) -> (ErrorCode, i64) {
     produced(&cluster.ask(1, PRODUCE, &produce(acks)))
@@ -96,6 +75,8 @@ fn led(isr: &[i32], min_isr: &'static str) -> Cluster {
         value: Some(Str::from_static(min_isr)),
         ..ConfigRecord::default()
     })]);
+    // The test is the followers.
+    cluster.cut_off(&[1, 2, 3]);
     cluster.create(&[1, 2, 3], isr);
     cluster
 }

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod divergence;
+mod following;
 mod forwarded;
 mod leading;
 mod replicas;
+mod stopping;
 mod support;

@@ -10,9 +10,9 @@ use crate::served::Origin;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use broker::ControllerEvent;
+use broker::{ControllerEvent, Lost};
 use bytes::Bytes;
-use ids::{ErrorCode, Time, Token};
+use ids::{ErrorCode, NodeId, Time, Token};
 use raft::SendId;
 
 /// How long a request may wait for a controller and its answer together.
@@ -38,6 +38,8 @@ pub(crate) enum Called {
     Quorum { id: SendId, key: i16, version: i16 },
     /// A request to the controller; in an envelope if a client sent it.
     Controller(Ask),
+    /// A request of the broker's to another one.
+    Broker(Token),
 }
 
 /// A request on its way to another node.
@@ -190,6 +192,34 @@ impl Node {
         }
     }
 
+    /// Calls another broker, where its registration says that it is.
+    pub(crate) fn call_broker(
+        &mut self,
+        now: Time,
+        to: NodeId,
+        (token, frame): (Token, Bytes),
+        until: Time,
+        works: &mut Works,
+        out: &mut Vec<Effect>,
+    ) {
+        let known = self.image().and_then(|image| image.brokers().get(&to));
+        let Some(entry) = known else {
+            let answer = Err(Lost);
+            return works.push_back(Work::Broker(broker::Event::Called { token, answer }));
+        };
+        let to = Endpoint {
+            host: entry.host.clone(),
+            port: entry.port,
+        };
+        let call = Call {
+            to: (Purpose::Replication, to),
+            called: Called::Broker(token),
+            frame,
+            until,
+        };
+        self.call(now, call, works, out);
+    }
+
     pub(crate) fn hear_link(
         &mut self,
         now: Time,
@@ -256,6 +286,10 @@ impl Node {
                     Some(response) => raft::Event::Response { id, response },
                     None => raft::Event::NoResponse { id },
                 }));
+            }
+            Called::Broker(token) => {
+                let answer = answer.map_err(|Unanswered| Lost);
+                works.push_back(Work::Broker(broker::Event::Called { token, answer }));
             }
             Called::Controller(ask) => {
                 let answer = answer.map_err(|Unanswered| ErrorCode::NOT_CONTROLLER);

@@ -284,7 +284,7 @@ impl Node {
                 }
                 event => works.push_back(Work::Broker(broker::Event::Disk(event))),
             },
-            Event::Shutdown => self.begin_stop(now, out),
+            Event::Shutdown => self.begin_stop(now, &mut works, out),
             // The controller hears last that time has passed: what the broker has to say to it,
             // a heartbeat that was due, comes before it judges who is silent.
             Event::Tick => {
@@ -304,7 +304,7 @@ impl Node {
         loop {
             while let Some(work) = works.pop_front() {
                 match work {
-                    Work::Broker(event) => self.tell_broker(now, event, out),
+                    Work::Broker(event) => self.tell_broker(now, event, works, out),
                     Work::Controller(event) => self.tell_controller(now, event, works, out),
                     Work::Quorum(event) => self.tell_quorum(now, event, works, out),
                     Work::Listener(conn) => self.serve_next(now, conn, works, out),
@@ -356,14 +356,14 @@ impl Node {
         }
     }
 
-    fn begin_stop(&mut self, now: Time, out: &mut Vec<Effect>) {
+    fn begin_stop(&mut self, now: Time, works: &mut Works, out: &mut Vec<Effect>) {
         self.stopping.get_or_insert(Stopping::Broker);
         let Some(broker) = self.broker.as_mut().filter(|_| self.broker_begun) else {
             return;
         };
         let mut said = core::mem::take(&mut self.said);
         broker.begin_shutdown(now, &mut said);
-        self.carry(now, said, out);
+        self.carry(now, said, works, out);
     }
 
     /// Once the broker may go, the quorum is told; then the process may end.
@@ -380,16 +380,28 @@ impl Node {
         self.stopping = Some(Stopping::Done);
     }
 
-    fn tell_broker(&mut self, now: Time, event: broker::Event, out: &mut Vec<Effect>) {
+    fn tell_broker(
+        &mut self,
+        now: Time,
+        event: broker::Event,
+        works: &mut Works,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(broker) = &mut self.broker else {
             return;
         };
         let mut said = core::mem::take(&mut self.said);
         broker.step(now, event, &mut said);
-        self.carry(now, said, out);
+        self.carry(now, said, works, out);
     }
 
-    fn carry(&mut self, now: Time, mut said: Vec<broker::Effect>, out: &mut Vec<Effect>) {
+    fn carry(
+        &mut self,
+        now: Time,
+        mut said: Vec<broker::Effect>,
+        works: &mut Works,
+        out: &mut Vec<Effect>,
+    ) {
         use broker::Effect as Said;
         for effect in said.drain(..) {
             match effect {
@@ -397,6 +409,12 @@ impl Node {
                 Said::Disk(effect) => out.push(Effect::Disk(effect)),
                 Said::Note(note) => out.push(Effect::Note(note)),
                 Said::Ask { token, frame } => self.asks.take(now, token, frame),
+                Said::Call {
+                    to,
+                    token,
+                    frame,
+                    until,
+                } => self.call_broker(now, to, (token, frame), until, works, out),
             }
         }
         self.said = said;

@@ -178,6 +178,26 @@ impl Log {
         }
     }
 
+    /// Appends batches that the leader of `epoch` has sent to one who follows it, as they are.
+    ///
+    /// A batch of a later epoch, which the leader cannot have written as such, is left out with all that
+    /// come after it; so is a last batch that is cut off.
+    ///
+    /// # Errors
+    /// As [`Log::append_replicated`].
+    pub fn append_from_leader(
+        &mut self,
+        now: Time,
+        epoch: LeaderEpoch,
+        bytes: &[u8],
+        ops: &mut Vec<StoreOp>,
+    ) -> Result<u32, Refused> {
+        let later = |(_, batch): &(u32, BatchView<'_>)| batch.partition_leader_epoch > epoch;
+        let upto = Batches::new(bytes).find(later).map(|(at, _)| at as usize);
+        let bytes = bytes.get(..upto.unwrap_or(bytes.len())).unwrap_or_default();
+        self.append_replicated(now, bytes, ops)
+    }
+
     fn check_size(&self, header: &Header) -> Result<(), Refused> {
         if header.total_size() > self.config.segment_bytes {
             return Err(Refused::LargerThanSegment {

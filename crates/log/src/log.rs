@@ -270,6 +270,13 @@ impl Log {
         self.epochs_unsaved |= self.epochs.assign(epoch, self.end);
     }
 
+    /// Writes the leader epochs if the last one is not in their file yet.
+    pub fn save_epochs(&mut self, ops: &mut Vec<StoreOp>) {
+        if core::mem::take(&mut self.epochs_unsaved) {
+            self.put_epochs(ops);
+        }
+    }
+
     /// The producers it remembers, in order of their ids.
     pub fn producers(&self) -> impl Iterator<Item = (ProducerId, &Producer)> {
         self.producers.iter()

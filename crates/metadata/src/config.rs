@@ -329,7 +329,13 @@ pub const BROKER_CONFIGS: &[(&str, &str)] = &[
     ("offsets.topic.segment.bytes", "104857600"),
     ("producer.id.expiration.ms", "86400000"),
     ("queued.max.requests", "500"),
+    ("replica.fetch.backoff.ms", "1000"),
+    ("replica.fetch.max.bytes", "1048576"),
+    ("replica.fetch.min.bytes", "1"),
+    ("replica.fetch.response.max.bytes", "10485760"),
+    ("replica.fetch.wait.max.ms", "500"),
     ("replica.lag.time.max.ms", "30000"),
+    ("replica.socket.timeout.ms", "30000"),
     ("socket.request.max.bytes", "104857600"),
 ];
 

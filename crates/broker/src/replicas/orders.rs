@@ -19,6 +19,17 @@ pub(super) struct Orders {
 }
 
 impl Orders {
+    pub(super) fn is_storing(&self) -> bool {
+        !self.stores.is_empty()
+    }
+
+    /// The log was cut: an order from before stores no more of it than up to there.
+    pub(super) fn cut(&mut self, end: Offset) {
+        for (_, stored) in &mut self.stores {
+            *stored = end.min(*stored);
+        }
+    }
+
     /// Where a store is among those that are not confirmed yet.
     fn place_of_store(&self, token: Token) -> Option<usize> {
         let found = self
@@ -50,6 +61,7 @@ impl Replicas {
             token,
             ops,
         }));
+        self.note_storing(id);
     }
 
     /// Asks the shell for bytes that are not in memory; asks once for the same bytes.
@@ -82,6 +94,7 @@ impl Replicas {
             replica.log.stored(end);
         }
         replica.settle(now, self.lag_ms, &mut self.news);
+        self.note_storing(id);
     }
 
     pub(crate) fn store_failed(
@@ -111,9 +124,17 @@ impl Replicas {
             name: replica.name.clone(),
         }));
         self.order_store(id, ops, out);
+        self.note_storing(id);
+        self.rest(now, id);
     }
 
-    pub(crate) fn loaded(&mut self, id: LogId, token: Token, bytes: Bytes) {
+    pub(crate) fn loaded(
+        &mut self,
+        now: Time,
+        id: LogId,
+        (token, bytes): (Token, Bytes),
+        out: &mut Vec<Effect>,
+    ) {
         let Some(replica) = self.by_id.get_mut(id) else {
             return;
         };
@@ -133,5 +154,6 @@ impl Replicas {
             leading.tell_followers(unreadable, &mut self.news);
         }
         self.news.push(News::Loaded { id, is_readable });
+        self.cut_on(now, id, is_readable, out);
     }
 }

@@ -100,7 +100,7 @@ impl Replica {
     pub(crate) fn proposed_isr(&self) -> Option<impl Iterator<Item = (NodeId, i64)>> {
         match &self.role {
             Role::Leading(leading) => leading.followers.proposed(),
-            Role::Following | Role::Offline => None,
+            Role::Following(_) | Role::Offline => None,
         }
     }
 
@@ -122,7 +122,7 @@ impl Replica {
 
     /// Whether another broker leads the partition.
     pub(crate) fn follows(&self) -> bool {
-        matches!(self.role, Role::Following)
+        matches!(self.role, Role::Following(_))
     }
 
     pub(super) fn leading_mut(&mut self) -> Option<&mut Leading> {

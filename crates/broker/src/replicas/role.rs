@@ -5,7 +5,7 @@ use super::{Awaiter, Ending, News};
 use crate::waiting::WaitId;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use ids::Offset;
+use ids::{NodeId, Offset, Time};
 use log::LogId;
 use sorted::SortedSet;
 
@@ -15,7 +15,7 @@ pub(crate) enum Role {
     /// This broker leads.
     Leading(Leading),
     /// Another broker leads.
-    Following,
+    Following(Following),
     /// Nobody leads.
     Offline,
 }
@@ -34,11 +34,30 @@ pub(crate) struct Leading {
     shown: Offset,
 }
 
+/// What a follower knows beside its log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Following {
+    pub(super) leader: NodeId,
+    pub(super) fetching: Fetching,
+}
+
+/// Whether a follower fetches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fetching {
+    Ready,
+    /// Its leader does not serve it now.
+    Resting(Time),
+    /// It waits for the metadata, or to be told where its leader's log begins and ends.
+    Stopped,
+    /// The log has to be cut there once some bytes are in memory.
+    Cutting(Offset),
+}
+
 impl Role {
     pub(super) fn leading_mut(&mut self) -> Option<&mut Leading> {
         match self {
             Role::Leading(leading) => Some(leading),
-            Role::Following | Role::Offline => None,
+            Role::Following(_) | Role::Offline => None,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Brokers whose disk, controller and metadata log are the test.
 
 use brooklet_broker::{
-    Broker, BrokerConfig, ClientEffect, ClientEvent, ControllerEvent, Effect, Event, Reply,
+    Broker, BrokerConfig, ClientEffect, ClientEvent, ControllerEvent, Effect, Event, Lost, Reply,
 };
 use bytes::Bytes;
-use ids::{ConnId, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token, Uuid};
-use log::{DiskEffect, DiskEvent, LogId};
+use ids::{ConnId, ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token, Uuid};
+use log::{DiskEffect, DiskEvent, LogId, Read, StoreOp};
 use metadata::MetadataRecord;
 use records::{BatchBuilder, BatchOptions};
 use sorted::SortedMap;
@@ -13,9 +13,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
+use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use wire::produce_response::ProduceResponse;
 use wire::register_broker_record::{BrokerEndpoint, RegisterBrokerRecord};
 use wire::topic_record::TopicRecord;
-use wire::{Message, RequestHeader, Str};
+use wire::{Message, Records, RequestHeader, Str};
 
 /// The id of topic `t`.
 pub(crate) const TOPIC: Uuid = Uuid([7; 16]);
@@ -25,6 +27,12 @@ pub(crate) struct Node {
     pub(crate) broker: Broker,
     /// Questions to the controller, registration and heartbeats aside.
     pub(crate) asked: Vec<(Token, Bytes)>,
+    /// Its registrations and heartbeats.
+    pub(crate) beats: Vec<(Token, Bytes)>,
+    /// What it has asked of other brokers.
+    pub(crate) called: Vec<Bytes>,
+    /// What it has had its disk do.
+    pub(crate) stored: Vec<StoreOp>,
     pub(crate) removed: Vec<LogId>,
     replies: Vec<(ConnId, Bytes)>,
 }
@@ -33,8 +41,23 @@ pub(crate) struct Node {
 pub(crate) struct Cluster {
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) now: Time,
+    /// Brokers whose calls, and calls to whom, are lost.
+    cut: Vec<i32>,
+    /// Brokers whose disks refuse to write.
+    pub(crate) full: Vec<i32>,
+    /// What a broker that hears nothing of the metadata has yet to hear.
+    unheard: BTreeMap<NodeId, Vec<Bytes>>,
     metadata_end: i64,
     connections: u64,
+    /// Calls under way, by the connection that carries each.
+    calls: BTreeMap<ConnId, Call>,
+}
+
+/// A request of one broker to another.
+struct Call {
+    from: NodeId,
+    to: NodeId,
+    token: Token,
 }
 
 impl Cluster {
@@ -44,8 +67,12 @@ impl Cluster {
         let mut cluster = Cluster {
             nodes: BTreeMap::new(),
             now: Time::from_millis(1_000_000),
+            cut: Vec::new(),
+            full: Vec::new(),
+            unheard: BTreeMap::new(),
             metadata_end: 0,
             connections: 0,
+            calls: BTreeMap::new(),
         };
         let named = properties.iter();
         let named: SortedMap<String, String> = named
@@ -66,6 +93,9 @@ impl Cluster {
             let node = Node {
                 broker: Broker::new(config, Vec::new()),
                 asked: Vec::new(),
+                beats: Vec::new(),
+                called: Vec::new(),
+                stored: Vec::new(),
                 removed: Vec::new(),
                 replies: Vec::new(),
             };
@@ -139,6 +169,10 @@ impl Cluster {
         let batch = Bytes::from(bytes);
         for id in self.nodes.keys().copied().collect::<Vec<_>>() {
             let batch = batch.clone();
+            if let Some(unheard) = self.unheard.get_mut(&id) {
+                unheard.push(batch);
+                continue;
+            }
             self.step(id, Event::Controller(ControllerEvent::Metadata { batch }));
         }
     }
@@ -149,28 +183,113 @@ impl Cluster {
 
     /// Tells a broker something; its disk obeys at once.
     pub(crate) fn step(&mut self, id: NodeId, event: Event) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            let node = self.nodes.get_mut(&id).unwrap();
-            let mut effects = Vec::new();
-            node.broker.step(self.now, event, &mut effects);
+        let mut effects = Vec::new();
+        let now = self.now;
+        self.node(id.0).broker.step(now, event, &mut effects);
+        self.carry(id, effects);
+    }
+
+    /// Has a broker begin to stop in order.
+    pub(crate) fn shut_down(&mut self, id: i32) {
+        let mut effects = Vec::new();
+        let now = self.now;
+        self.node(id).broker.begin_shutdown(now, &mut effects);
+        self.carry(NodeId(id), effects);
+    }
+
+    /// Carries what a broker says, and what comes of it, until nobody has anything more to say.
+    fn carry(&mut self, id: NodeId, effects: Vec<Effect>) {
+        let mut said = VecDeque::from([(id, effects)]);
+        while let Some((id, effects)) = said.pop_front() {
+            let mut events = Vec::new();
             for effect in effects {
-                match effect {
-                    // Registration and heartbeats are not what is tested here.
-                    Effect::Ask { token, frame } if !matches!(frame[1], 62 | 63) => {
-                        node.asked.push((token, frame));
+                self.carry_one(id, effect, &mut events);
+            }
+            for (id, event) in events {
+                let mut effects = Vec::new();
+                let now = self.now;
+                self.node(id.0).broker.step(now, event, &mut effects);
+                said.push_back((id, effects));
+            }
+        }
+    }
+
+    fn carry_one(&mut self, id: NodeId, effect: Effect, events: &mut Vec<(NodeId, Event)>) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        match effect {
+            Effect::Ask { token, frame } if matches!(frame[1], 62 | 63) => {
+                node.beats.push((token, frame));
+            }
+            Effect::Ask { token, frame } => node.asked.push((token, frame)),
+            Effect::Client(ClientEffect::Reply { conn, reply }) => {
+                let whole = resolve(&node.broker, &reply);
+                match self.calls.remove(&conn) {
+                    Some(call) => {
+                        let (token, answer) = (call.token, Ok(whole));
+                        events.push((call.from, Event::Called { token, answer }));
                     }
-                    Effect::Client(ClientEffect::Reply { conn, reply }) => {
-                        let whole = resolve(&node.broker, &reply);
-                        node.replies.push((conn, whole));
-                    }
-                    Effect::Disk(DiskEffect::Store { log, token, .. }) => {
-                        events.push_back(Event::Disk(DiskEvent::Stored { log, token }));
-                    }
-                    Effect::Disk(DiskEffect::Remove { log }) => node.removed.push(log),
-                    _ => {}
+                    None => node.replies.push((conn, whole)),
                 }
             }
+            Effect::Call {
+                to, token, frame, ..
+            } => {
+                node.called.push(frame.clone());
+                if self.cut.contains(&id.0) || self.cut.contains(&to.0) {
+                    let answer = Err(Lost);
+                    events.push((id, Event::Called { token, answer }));
+                    return;
+                }
+                self.connections += 1;
+                let conn = ConnId(self.connections);
+                let from = id;
+                self.calls.insert(conn, Call { from, to, token });
+                let host = Arc::from("127.0.0.1");
+                let connected = ClientEvent::Connected { conn, host };
+                events.push((to, Event::Client(connected)));
+                let request = ClientEvent::Request { conn, frame };
+                events.push((to, Event::Client(request)));
+            }
+            Effect::Disk(DiskEffect::Store { log, token, .. }) if self.full.contains(&id.0) => {
+                events.push((id, Event::Disk(DiskEvent::StoreFailed { log, token })));
+            }
+            Effect::Disk(DiskEffect::Store { log, token, ops }) => {
+                node.stored.extend(ops);
+                events.push((id, Event::Disk(DiskEvent::Stored { log, token })));
+            }
+            Effect::Disk(DiskEffect::Remove { log }) => node.removed.push(log),
+            _ => {}
+        }
+    }
+
+    /// From now on a broker hears nothing of the metadata.
+    pub(crate) fn deafen(&mut self, id: i32) {
+        self.unheard.insert(NodeId(id), Vec::new());
+    }
+
+    /// A broker hears what it has not heard of the metadata.
+    pub(crate) fn catch_up(&mut self, id: i32) {
+        for batch in self.unheard.remove(&NodeId(id)).unwrap_or_default() {
+            let event = ControllerEvent::Metadata { batch };
+            self.step(NodeId(id), Event::Controller(event));
+        }
+    }
+
+    /// Cuts these brokers off from all others, and no others; what is under way is lost.
+    pub(crate) fn cut_off(&mut self, nodes: &[i32]) {
+        self.cut = nodes.to_vec();
+        let is_cut = |call: &Call| nodes.contains(&call.from.0) || nodes.contains(&call.to.0);
+        let calls = self.calls.iter();
+        let broken = calls.filter(|(_, call)| is_cut(call));
+        let broken: Vec<ConnId> = broken.map(|(conn, _)| *conn).collect();
+        for conn in broken {
+            let Some(call) = self.calls.remove(&conn) else {
+                continue;
+            };
+            let gone = Event::Client(ClientEvent::Disconnected { conn });
+            self.step(call.to, gone);
+            let (token, answer) = (call.token, Err(Lost));
+            self.step(call.from, Event::Called { token, answer });
         }
     }
 
@@ -220,6 +339,22 @@ impl Cluster {
         self.answer(id, conn, version).expect("an answer at once")
     }
 
+    /// The whole of a broker's log of `t`.
+    pub(crate) fn bytes(&self, id: i32) -> Vec<u8> {
+        let log = self.log(id);
+        match log.read(log.log_start(), u32::MAX, log.log_end(), true) {
+            Ok(Read::Slice(slice)) if slice.length > 0 => {
+                log.slice_pieces(&slice).unwrap().concat()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What a broker has had its disk do.
+    pub(crate) fn stored(&self, id: i32) -> &[StoreOp] {
+        &self.nodes[&NodeId(id)].stored
+    }
+
     /// The log of `t` at a broker.
     pub(crate) fn log(&self, id: i32) -> &log::Log {
         let broker = &self.nodes[&NodeId(id)].broker;
@@ -251,6 +386,34 @@ fn resolve(broker: &Broker, reply: &Reply) -> Bytes {
     }
     whole.extend_from_slice(&reply.bytes[from..]);
     Bytes::from(whole)
+}
+
+/// Version in which records are sent.
+pub(crate) const PRODUCE: i16 = 12;
+
+/// Sends a batch to `t`.
+pub(crate) fn produce_batch(acks: i16, batch: Bytes) -> ProduceRequest {
+    let partition = PartitionProduceData {
+        index: 0,
+        records: Records::Bytes(batch),
+        ..PartitionProduceData::default()
+    };
+    let topic = TopicProduceData {
+        name: Str::from_static("t"),
+        partition_data: vec![partition],
+        ..TopicProduceData::default()
+    };
+    ProduceRequest {
+        acks,
+        timeout_ms: 60_000,
+        topic_data: vec![topic],
+        ..ProduceRequest::default()
+    }
+}
+
+pub(crate) fn produced(answer: &ProduceResponse) -> (ErrorCode, i64) {
+    let row = &answer.responses[0].partition_responses[0];
+    (ErrorCode(row.error_code), row.base_offset)
 }
 
 /// A batch of one record.

@@ -8,6 +8,7 @@ use brooklet_server::{Driver, Files, Fsync, Identity, Out, Refusal, open_dir};
 use bytes::{Bytes, BytesMut};
 use cluster::{ClientEvent, Event};
 use ids::{ConnId, PartitionIndex, Time};
+use std::cell::Cell;
 use std::sync::Arc;
 use wire::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use wire::create_topics_response::CreateTopicsResponse;
@@ -21,6 +22,12 @@ pub struct Node {
     pub driver: Driver,
     pub now: Time,
     pub lines: Lines,
+}
+
+/// Another seed with each start within a test: a process is not its predecessor, and says so to its controller.
+fn incarnation() -> u64 {
+    thread_local!(static STARTS: Cell<u64> = const { Cell::new(11) });
+    STARTS.replace(STARTS.get() + 1)
 }
 
 impl Node {
@@ -40,7 +47,7 @@ impl Node {
             host: "localhost".to_owned(),
             port: 9092,
             properties: Default::default(),
-            seed: 11,
+            seed: incarnation(),
         };
         let now = Time::from_millis(1_795_248_000_000);
         let lines = Lines::default();
