@@ -260,6 +260,12 @@ impl Image {
         }
     }
 
+    /// Everything below an offset is in it, though the last records may say nothing: the quorum's own, or
+    /// those of a snapshot, which has offsets of its own.
+    pub fn advance(&mut self, end: Offset) {
+        self.end = end;
+    }
+
     /// The offset after the last record applied.
     #[must_use]
     pub fn end(&self) -> Offset {

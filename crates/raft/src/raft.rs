@@ -229,6 +229,22 @@ impl Raft {
         self.high_watermark
     }
 
+    /// Whether everything that was committed when this node last heard of its leader has been told here.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        match &self.state {
+            State::Leader(leader) => {
+                let alone = self.is_alone() && self.high_watermark.is_some();
+                leader.announced || alone
+            }
+            State::Follower(following) | State::Observer(following) => {
+                let told = self.told_high_watermark;
+                following.heard && told > Offset(0) && self.high_watermark >= Some(told)
+            }
+            _ => false,
+        }
+    }
+
     /// Epoch, leader and vote, as far as this node knows.
     #[must_use]
     pub fn election(&self) -> Election {

@@ -203,8 +203,7 @@ impl State {
         if !self.stopping.contains(&node) {
             return;
         }
-        let broker = self.cluster.node(node).map(Node::broker);
-        if broker.is_some_and(|broker| broker.may_stop()) {
+        if self.cluster.node(node).is_some_and(Node::may_stop) {
             self.end_node(node, Death::Stop);
         }
     }

@@ -8,7 +8,7 @@ use crate::actors::ActorId;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use cluster::ClientEvent;
+use cluster::{ClientEvent, Event};
 use ids::{ConnId, NodeId, Rng, Time};
 use sorted::SortedMap;
 
@@ -16,6 +16,10 @@ use sorted::SortedMap;
 pub(crate) const LATENCY_MICROS: u64 = 400;
 /// The port of the first node; each further node has the next one.
 pub(crate) const FIRST_PORT: u16 = 9092;
+/// Where the controller listens, apart from its broker.
+pub(crate) const CONTROLLER_PORT: u16 = 19092;
+/// Connections to the controller's listener have numbers from here on.
+const CONTROLLER_CONNS: u64 = 1 << 62;
 /// How long a host waits for the answer of one that it wants to connect to, as Kafka's
 /// `socket.connection.setup.timeout.ms`.
 pub(crate) const SETUP_MICROS: u64 = 10_000_000;
@@ -154,11 +158,25 @@ pub(crate) enum Sent {
     Held,
 }
 
+/// What happens on a connection, for whichever of the node's listeners has it.
+pub(crate) fn heard(event: ClientEvent) -> Event {
+    let (ClientEvent::Connected { conn, .. }
+    | ClientEvent::Disconnected { conn }
+    | ClientEvent::Request { conn, .. }) = &event;
+    match conn.0 < CONTROLLER_CONNS {
+        true => Event::Client(event),
+        false => Event::ControllerListener(event),
+    }
+}
+
 impl Network {
     /// A new connection between an end and a node.
-    pub(crate) fn connect(&mut self, end: End, node: NodeId) -> ConnId {
+    pub(crate) fn connect(&mut self, end: End, node: NodeId, port: u16) -> ConnId {
         self.next_conn += 1;
-        let conn = ConnId(self.next_conn);
+        let conn = match port {
+            CONTROLLER_PORT => ConnId(CONTROLLER_CONNS + self.next_conn),
+            _ => ConnId(self.next_conn),
+        };
         self.by_conn.insert((node, conn), end);
         let connection = Connection {
             node,

@@ -1,17 +1,20 @@
 //! Starting and killing brokers: what a disk holds is all that is left of one.
 
-use crate::disk::StoredLog;
+use crate::disk::{Dir, StoredLog};
 use crate::faults::Death;
-use crate::network::FIRST_PORT;
+use crate::network::{CONTROLLER_PORT, FIRST_PORT};
 use crate::said::Said;
 use crate::starting::Starting;
 use crate::state::State;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use cluster::{BrokerConfig, ControllerConfig, Event, LogId, Node, NodeConfig, Recovered};
+use cluster::{
+    BrokerConfig, ControllerConfig, Event, KeptSnapshot, ListenerEndpoint, LogId, MetadataLog,
+    Node, NodeConfig, RaftConfig, Recovered, ReplicaKey, Tuning, Voter, Voters,
+};
 use ids::{NodeId, Offset, Rng, TopicIdPartition, Uuid};
-use log::{Log, LogConfig, Report};
+use log::{Log, LogConfig, LogFile, Report};
 use sorted::SortedMap;
 
 /// The node that has the controller.
@@ -23,6 +26,11 @@ pub(crate) const CONTROLLER: NodeId = NodeId(1);
 /// outside may be "from the future", and are let in as before Kafka 4.0 (KIP-937).
 const PROPERTIES: &[(&str, &str)] =
     &[("log.message.timestamp.after.max.ms", "9223372036854775807")];
+
+/// The id of a node's directory.
+fn directory(node: NodeId) -> Uuid {
+    Uuid::random(&mut Rng::new(node.0.unsigned_abs().into()))
+}
 
 impl State {
     /// Starts a node on what its disk holds.
@@ -40,16 +48,22 @@ impl State {
     /// A node whose logs are recovered begins to run.
     pub(crate) fn enter_node(&mut self, id: NodeId, recovered: Vec<(TopicIdPartition, Log)>) {
         let mut recovered: SortedMap<TopicIdPartition, Log> = recovered.into_iter().collect();
-        let metadata = match recovered.remove(&TopicIdPartition::metadata()) {
+        let name = TopicIdPartition::metadata();
+        let log = match recovered.remove(&name) {
             Some(log) => log,
             None => Log::new(metadata_config(), Offset(0), self.now),
         };
+        let disk = self.disks.entry(id).or_default();
+        let dir = disk.dirs.get(&name);
+        let quorum_state = dir.and_then(|dir| dir.small(LogFile::QuorumState));
+        let metadata = MetadataLog {
+            quorum_state: quorum_state.cloned(),
+            snapshot: dir.and_then(newest_snapshot),
+            log,
+        };
         let recovered = (recovered.into_iter()).map(|(name, log)| Recovered { name, log });
         let recovered: Vec<Recovered> = recovered.collect();
-        if id == CONTROLLER {
-            let disk = self.disks.entry(id).or_default();
-            disk.open(LogId::METADATA, TopicIdPartition::metadata());
-        }
+        disk.open(LogId::METADATA, name);
         let incarnation = Uuid::random(&mut self.rng);
         let broker = BrokerConfig {
             node: id,
@@ -57,31 +71,65 @@ impl State {
             host: Arc::from("localhost"),
             port: FIRST_PORT + u16::try_from(id.0 - 1).unwrap_or(0),
             incarnation,
-            directory: Uuid::random(&mut Rng::new(id.0.unsigned_abs().into())),
+            directory: directory(id),
+            previous_epoch: None,
             properties: self.properties(),
             seed: self.rng.next(),
             catalog: metadata::Catalog::default(),
         };
-        let controller = (id == CONTROLLER).then(|| ControllerConfig {
+        let controller = ControllerConfig {
             node: id,
             incarnation,
             properties: self.properties(),
             seed: self.rng.next(),
             catalog: metadata::Catalog::default(),
-        });
-        let peers = (1..=i32::try_from(self.scenario.brokers).unwrap_or(1))
-            .map(NodeId)
-            .filter(|peer| *peer != id);
-        let config = NodeConfig {
-            broker,
-            controller,
-            controller_node: CONTROLLER,
-            peers: peers.collect(),
+            keeps_eligible_leaders: false,
         };
-        self.cluster
-            .insert(Node::new(config, metadata.into(), recovered));
+        let config = match self.scenario.brokers {
+            1 => NodeConfig::alone(broker, controller),
+            _ => self.member(broker, controller),
+        };
+        match Node::new(config, metadata, recovered) {
+            Ok(node) => self.cluster.insert(node),
+            Err(damaged) => panic!("nothing here damages quorum-state: {damaged:?}"),
+        }
         self.set_clock(id);
         self.tell_node(id, Event::Start);
+    }
+
+    /// A node of several: the first is the controller, which the others find at its own port.
+    fn member(&self, broker: BrokerConfig, controller: ControllerConfig) -> NodeConfig {
+        let directory = directory(CONTROLLER);
+        let endpoint = ListenerEndpoint {
+            listener: "CONTROLLER".into(),
+            host: "localhost".into(),
+            port: CONTROLLER_PORT,
+        };
+        let voter = Voter {
+            key: ReplicaKey {
+                id: CONTROLLER,
+                directory,
+            },
+            endpoints: Vec::from([endpoint.clone()]),
+            kraft_versions: (0, 1),
+        };
+        let is_controller = broker.node == CONTROLLER;
+        NodeConfig {
+            quorum: RaftConfig {
+                node: broker.node,
+                directory: broker.directory,
+                cluster_id: String::from(&*broker.cluster_id),
+                controller: is_controller,
+                static_voters: Voters::new(Vec::from([voter])),
+                bootstrap_servers: 0,
+                endpoints: Vec::from_iter(is_controller.then_some(endpoint)),
+                tuning: Tuning::default(),
+                seed: controller.seed,
+            },
+            bootstrap_servers: Vec::new(),
+            broker: Some(broker),
+            controller: is_controller.then_some(controller),
+        }
     }
 
     /// Stops a node as `kill -9` does: what it has written stays, everything else is gone. Of each log
@@ -152,6 +200,18 @@ impl State {
         properties.extend(self.scenario.properties.clone());
         properties
     }
+}
+
+/// The newest snapshot of the metadata that a directory has; it was put there whole.
+fn newest_snapshot(dir: &Dir) -> Option<KeptSnapshot> {
+    let kept = dir.smalls().filter_map(|(file, bytes)| match file {
+        LogFile::MetadataSnapshot(id) => Some(KeptSnapshot {
+            id,
+            bytes: bytes.clone(),
+        }),
+        _ => None,
+    });
+    kept.max_by_key(|kept| kept.id)
 }
 
 /// The configuration of the metadata log: it is kept whole.

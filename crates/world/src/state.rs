@@ -5,7 +5,7 @@ use crate::apply::Reset;
 use crate::disk::{Disk, DiskWrite};
 use crate::faults::Death;
 use crate::frames::Frames;
-use crate::network::{End, Host, Network};
+use crate::network::{End, Network, heard};
 use crate::queue::{Happening, Life, Queue};
 use crate::said::{Said, TerminalText, outside_hears};
 use crate::scenario::{GroupSpec, Scenario};
@@ -240,7 +240,7 @@ impl State {
     }
 
     pub(crate) fn plan_client(&mut self, at: Time, node: NodeId, event: ClientEvent) {
-        self.plan(at, node, Event::Client(event));
+        self.plan(at, node, heard(event));
     }
 
     /// Whether a node waits for bytes; nothing happens meanwhile.
@@ -277,13 +277,6 @@ impl State {
             Effect::Client(effect) => self.carry_to_client(node, effect),
             Effect::Disk(effect) => self.carry_to_disk(node, effect),
             Effect::Link(effect) => self.carry_link(node, effect),
-            Effect::Send { to, message } => {
-                let (from, way) = (node, (Host::Node(node), Host::Node(to)));
-                let (now, chance) = (self.now, &mut self.rng);
-                if let Some(at) = self.network.passage(way.0, way.1, now, chance) {
-                    self.plan(at, to, Event::Peer { from, message });
-                }
-            }
             Effect::Note(note) => self.said.push(Said::Note { node, note }),
         }
     }
@@ -439,8 +432,8 @@ impl State {
 
     /// Records in all logs of topics that are not internal, those deleted counted too.
     pub(crate) fn appended_total(&self) -> u64 {
-        let nodes = self.cluster.nodes();
-        let replicas = nodes.flat_map(|node| node.broker().replicas());
+        let brokers = self.cluster.nodes().filter_map(cluster::Node::broker);
+        let replicas = brokers.flat_map(cluster::Broker::replicas);
         let own = replicas
             .filter(|replica| replica.is_leader && !metadata::is_internal(&replica.name.topic));
         own.map(|replica| replica.log.log_end().0.unsigned_abs())

@@ -13,9 +13,16 @@ pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Ev
     trace.number(u64::from(node.0.unsigned_abs()));
     match event {
         Event::Start => trace.number(1),
-        Event::Client(ClientEvent::Connected { conn, .. }) => trace.number(2 << 40 | conn.0),
-        Event::Client(ClientEvent::Disconnected { conn }) => trace.number(3 << 40 | conn.0),
-        Event::Client(ClientEvent::Request { conn, frame }) => {
+        Event::Client(ClientEvent::Connected { conn, .. })
+        | Event::ControllerListener(ClientEvent::Connected { conn, .. }) => {
+            trace.number(2 << 40 | conn.0)
+        }
+        Event::Client(ClientEvent::Disconnected { conn })
+        | Event::ControllerListener(ClientEvent::Disconnected { conn }) => {
+            trace.number(3 << 40 | conn.0)
+        }
+        Event::Client(ClientEvent::Request { conn, frame })
+        | Event::ControllerListener(ClientEvent::Request { conn, frame }) => {
             trace.number(4 << 40 | conn.0);
             trace.bytes(frame);
         }
@@ -25,7 +32,6 @@ pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Ev
             trace.number(7 << 40 | token.0);
             trace.bytes(bytes);
         }
-        Event::Peer { from, .. } => trace.number(8 << 40 | u64::from(from.0.unsigned_abs())),
         Event::Shutdown => trace.number(9),
         Event::Link(event) => trace_link(trace, event),
         Event::Tick => trace.number(10),
@@ -126,9 +132,16 @@ pub(crate) fn trace_input(trace: &mut Trace, now: Time, actor: ActorId, input: &
 pub(crate) fn event_words(event: &Event) -> String {
     match event {
         Event::Start => "starts".to_string(),
-        Event::Client(ClientEvent::Connected { conn, .. }) => format!("is connected by {}", conn.0),
-        Event::Client(ClientEvent::Disconnected { conn }) => format!("is left by {}", conn.0),
-        Event::Client(ClientEvent::Request { conn, frame }) => {
+        Event::Client(ClientEvent::Connected { conn, .. })
+        | Event::ControllerListener(ClientEvent::Connected { conn, .. }) => {
+            format!("is connected by {}", conn.0)
+        }
+        Event::Client(ClientEvent::Disconnected { conn })
+        | Event::ControllerListener(ClientEvent::Disconnected { conn }) => {
+            format!("is left by {}", conn.0)
+        }
+        Event::Client(ClientEvent::Request { conn, frame })
+        | Event::ControllerListener(ClientEvent::Request { conn, frame }) => {
             let api = crate::frames::api_of(frame);
             let (key, version) = api.unwrap_or((-1, -1));
             let name = wire::api_table::api(key).map_or("request", |api| api.name);
@@ -145,7 +158,6 @@ pub(crate) fn event_words(event: &Event) -> String {
         Event::Disk(DiskEvent::Loaded { token, bytes, .. }) => {
             format!("has loaded {} bytes for {}", bytes.len(), token.0)
         }
-        Event::Peer { from, .. } => format!("hears node {from}"),
         Event::Shutdown => "is to stop".to_string(),
         Event::Link(event) => link_words(event),
         Event::Tick => "wakes".to_string(),

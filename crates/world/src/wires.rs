@@ -1,8 +1,10 @@
 //! Messages on their way: between clients and nodes, and between nodes.
 
 use crate::network::{
-    Connection, End, FIRST_PORT, Fate, Host, LATENCY_MICROS, SETUP_MICROS, Sent, ToEnd,
+    CONTROLLER_PORT, Connection, End, FIRST_PORT, Fate, Host, LATENCY_MICROS, SETUP_MICROS, Sent,
+    ToEnd,
 };
+use crate::nodes::CONTROLLER;
 use crate::queue::{Happening, Life};
 use crate::state::State;
 use alloc::format;
@@ -48,8 +50,14 @@ impl State {
 
     /// A node connects to the one that has this endpoint.
     fn dial(&mut self, end: End, to: &Endpoint) {
+        if to.port == CONTROLLER_PORT {
+            return match self.cluster.node(CONTROLLER) {
+                Some(_) => self.connect(end, CONTROLLER, &to.host, to.port),
+                None => self.refuse(end, &to.host, to.port),
+            };
+        }
         let found = (self.cluster.nodes())
-            .map(|node| node.broker().config())
+            .filter_map(|node| Some(node.broker()?.config()))
             .find(|config| config.host == to.host && config.port == to.port)
             .map(|config| config.node);
         match found {
@@ -90,7 +98,7 @@ impl State {
             let why = Arc::from(format!("Connection to {host}:{port} timed out"));
             return self.plan_end(now.plus_micros(SETUP_MICROS), end, ToEnd::Refused(why));
         };
-        let conn = self.network.connect(end, node);
+        let conn = self.network.connect(end, node, port);
         let host = Arc::from("127.0.0.1");
         self.plan_client(there, node, ClientEvent::Connected { conn, host });
         self.plan_end(back, end, ToEnd::Connected);
