@@ -149,6 +149,10 @@ impl Net {
     /// The addresses and brokers that any request may go to.
     #[must_use]
     pub fn candidates(&self) -> Vec<Node> {
+        self.each_candidate().collect()
+    }
+
+    fn each_candidate(&self) -> impl Iterator<Item = Node> {
         let brokers = self
             .metadata
             .known
@@ -156,7 +160,7 @@ impl Net {
             .keys()
             .map(|&id| Node::Broker(id));
         let bootstrap = (0..self.config.bootstrap.len()).filter_map(|i| u16::try_from(i).ok());
-        brokers.chain(bootstrap.map(Node::Bootstrap)).collect()
+        brokers.chain(bootstrap.map(Node::Bootstrap))
     }
 
     /// A node that can take a request now; connects to one when there is none.
@@ -208,6 +212,12 @@ impl Net {
     pub fn retry_at(&self, node: Node) -> Option<Time> {
         let conn = self.conns.get(&node)?;
         (conn.state == State::Down).then_some(conn.retry_at)
+    }
+
+    /// Whether some node is down, so that [`Net::retry_at`] may give a time.
+    #[must_use]
+    pub fn has_node_down(&self) -> bool {
+        self.conns.values().any(|conn| conn.state == State::Down)
     }
 
     /// Whether some broker can take a request now.
@@ -339,9 +349,8 @@ impl Net {
 
     /// When the first node that is down may be tried again; `None` when one can be used at once.
     fn earliest_retry(&self) -> Option<Time> {
-        let candidates = self.candidates();
-        let retry = |node: &Node| self.conns.get(node).map_or(Time(0), |conn| conn.retry_at);
-        candidates.iter().map(retry).min()
+        let retry = |node: Node| self.conns.get(&node).map_or(Time(0), |conn| conn.retry_at);
+        self.each_candidate().map(retry).min()
     }
 
     fn address(&self, node: Node) -> Option<(Arc<str>, u16)> {

@@ -69,7 +69,9 @@ impl Producer {
             let known = self.net.metadata().partition(&topic.name, partition)?;
             self.net.retry_at(Node::Broker(known.leader?))
         };
-        let nodes = self.active.iter().filter_map(leader);
+        // This is asked after every step, and nearly always no node is down.
+        let active = self.net.has_node_down().then_some(&self.active);
+        let nodes = active.into_iter().flatten().filter_map(leader);
         let identity = self
             .identity
             .deadline()
