@@ -313,10 +313,9 @@ mod tests {
                 what,
                 ..
             } = &what
+                && *link == LINK
             {
-                if *link == LINK {
-                    heard.push((state.now.since(began), node_hears(*link, what.clone())));
-                }
+                heard.push((state.now.since(began), node_hears(*link, what.clone())));
             }
             state.happen(what);
         }
