@@ -35,6 +35,7 @@ fn assert_alike(cluster: &Cluster, end: i64) {
         assert_eq!(log.log_end().0, end, "broker {}", id.0);
         assert_eq!(log.high_watermark().0, end, "broker {}", id.0);
         assert_eq!(cluster.bytes(id.0), cluster.bytes(1), "broker {}", id.0);
+        assert_eq!(cluster.on_disk(id.0), cluster.bytes(1), "broker {}", id.0);
         assert_eq!(log.leader_epochs(), cluster.log(1).leader_epochs());
     }
 }
@@ -362,4 +363,47 @@ fn a_reader_that_waits_is_told_of_a_new_epoch_of_the_same_leader_at_once() {
         let code = ErrorCode(row(&answer).error_code);
         assert_eq!(code, ErrorCode::FENCED_LEADER_EPOCH);
     }
+}
+
+/// Broker 1 has led alone and appended large records; 2 leads instead, and nobody has heard the other yet.
+fn parted() -> Cluster {
+    let mut cluster = Cluster::new(2, &[]);
+    cluster.create(&[1, 2], &[1, 2]);
+    let large = vec![b'x'; 50_000];
+    produce(&mut cluster, 1, -1, &large);
+    cluster.cut_off(&[1, 2]);
+    for _ in 0..4 {
+        produce(&mut cluster, 1, 1, &large);
+    }
+    cluster.change(leads(2, &[2]));
+    produce(&mut cluster, 2, 1, b"kept");
+    cluster
+}
+
+#[test]
+fn a_log_whose_bytes_are_not_in_memory_is_cut_as_well() {
+    let mut cluster = parted();
+    cluster.node(1).broker.evict(0);
+    cluster.cut_off(&[]);
+    cluster.advance(2_000);
+    assert!(cluster.node(1).loads > 0, "it has to look where to cut");
+    // What is compared has to be in memory.
+    assert_eq!(cluster.on_disk(1), cluster.on_disk(2));
+    assert_eq!(cluster.log(1).log_end().0, 2);
+    assert_eq!(
+        cluster.log(1).leader_epochs(),
+        cluster.log(2).leader_epochs()
+    );
+}
+
+#[test]
+fn a_cut_that_the_disk_has_refused_is_made_before_anything_is_appended() {
+    let mut cluster = parted();
+    cluster.full = vec![1];
+    cluster.cut_off(&[]);
+    cluster.advance(1_200);
+    assert_eq!(cluster.log(1).log_end().0, 1, "it is cut in memory");
+    cluster.full.clear();
+    cluster.advance(5_000);
+    assert_alike(&cluster, 2);
 }

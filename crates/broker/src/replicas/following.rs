@@ -265,7 +265,8 @@ impl Replicas {
             is_whole.is_err() || (!brought.records.is_empty() && log.log_end() == before.0);
         log.advance_high_watermark(brought.high_watermark);
         let start = brought.log_start.min(log.high_watermark());
-        if start > log.log_start() {
+        let rises = start > log.log_start();
+        if rises {
             // Never above the high watermark, so it is not refused.
             let _ = log.delete_records_before(start, &mut ops);
         }
@@ -273,6 +274,10 @@ impl Replicas {
             replica.tell_readers(None, &mut self.news);
         }
         self.order_store(wish.id, ops, out);
+        if rises {
+            // The leader is to hear of it, be there something to store or not.
+            self.note_storing(wish.id);
+        }
         if is_stuck {
             self.rest(now, wish.id);
         }
@@ -300,9 +305,9 @@ impl Replicas {
                 replica
                     .log
                     .truncate_fully_and_start_at(start, now, &mut ops);
-                replica.orders.cut(start);
+                replica.orders.cut(start, ops);
                 self.set_fetching(wish.id, Fetching::Ready);
-                self.order_store(wish.id, ops, out);
+                self.order_store(wish.id, Vec::new(), out);
             }
             // It was inside after all, or the leader's epochs say otherwise: it tries again.
             Some(_) | None => self.rest(now, wish.id),
@@ -327,9 +332,9 @@ impl Replicas {
             // The leader has named nothing that goes: asked at once it would say the same again.
             Ok(false) if ops.is_empty() => self.rest(now, id),
             Ok(_) => {
-                replica.orders.cut(replica.log.log_end());
+                replica.orders.cut(replica.log.log_end(), ops);
                 self.set_fetching(id, Fetching::Ready);
-                self.order_store(id, ops, out);
+                self.order_store(id, Vec::new(), out);
             }
             Err(slice) => {
                 self.set_fetching(id, Fetching::Cutting(target));
