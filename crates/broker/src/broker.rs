@@ -329,15 +329,9 @@ impl Broker {
     /// A snapshot takes the place of all metadata: what is gone from it is gone.
     fn apply_snapshot(&mut self, now: Time, snapshot: &Snapshot, out: &mut Vec<Effect>) {
         let before = core::mem::take(&mut self.image);
-        for batch in snapshot.batches() {
-            for (offset, record) in metadata::records_of(batch) {
-                match record {
-                    Ok(record) => _ = self.image.apply(offset, &record),
-                    Err(_) => out.push(Effect::Note(Note::BadMetadata)),
-                }
-            }
+        if !self.image.load(snapshot) {
+            out.push(Effect::Note(Note::BadMetadata));
         }
-        self.image.advance(snapshot.id().end);
         if self.begun {
             for old in before.topics() {
                 if self.image.topic_by_id(old.id).is_none() {

@@ -8,4 +8,5 @@
 
 mod lives;
 mod quorum;
+mod snapshots;
 mod support;

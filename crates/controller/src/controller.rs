@@ -292,10 +292,7 @@ impl Controller {
 
     fn load(&mut self, snapshot: &Snapshot) {
         self.committed = Image::default();
-        for batch in snapshot.batches() {
-            apply(&mut self.committed, batch);
-        }
-        self.committed.advance(snapshot.id().end);
+        self.committed.load(snapshot);
     }
 
     fn request(&mut self, now: Time, id: RequestId, frame: Bytes, out: &mut Vec<Effect>) {

@@ -48,11 +48,6 @@ impl Disk {
         names.map(|file| file.name()).collect()
     }
 
-    pub(crate) fn metadata_file(&self, name: &str) -> Option<Bytes> {
-        let files = self.logs.get(&TopicIdPartition::metadata())?;
-        files.small.get(&LogFile::parse(name)?).cloned()
-    }
-
     /// What a start finds.
     pub(crate) fn recover(&mut self, now: Time) -> (MetadataLog, Vec<Recovered>) {
         self.names.clear();

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use cluster::{
     BrokerConfig, ClientEffect, ClientEvent, Cluster, ControllerConfig, DiskEffect, DiskEvent,
     Effect, Endpoint, Event, LinkEffect, LinkEvent, LinkId, ListenerEndpoint, Node, NodeConfig,
-    RaftConfig, ReplicaKey, Reply, Tuning, Voter, Voters,
+    RaftConfig, ReplicaKey, Reply, Snapshots, Tuning, Voter, Voters,
 };
 use disk::Disk;
 use ids::{ConnId, NodeId, Time, Uuid};
@@ -31,6 +31,7 @@ struct Spec {
     is_controller: bool,
     voters: Vec<i32>,
     properties: SortedMap<String, String>,
+    snapshots: Option<Snapshots>,
 }
 
 #[derive(Debug)]
@@ -105,6 +106,7 @@ impl Bench {
                 is_controller,
                 voters: voters.to_vec(),
                 properties: SortedMap::new(),
+                snapshots: None,
             };
             let host = Host {
                 spec,
@@ -131,6 +133,13 @@ impl Bench {
         for host in self.hosts.values_mut() {
             let (name, value) = (name.to_string(), value.to_string());
             host.spec.properties.insert(name, value);
+        }
+    }
+
+    /// All nodes write snapshots so often, from their next start on.
+    pub(crate) fn snapshots(&mut self, settings: Snapshots) {
+        for host in self.hosts.values_mut() {
+            host.spec.snapshots = Some(settings);
         }
     }
 
@@ -505,6 +514,7 @@ fn node_config(id: i32, host: &Host) -> NodeConfig {
             seed,
         },
         bootstrap_servers: Vec::new(),
+        snapshots: spec.snapshots,
         broker: spec.is_broker.then_some(broker),
         controller: spec.is_controller.then_some(controller),
     }
