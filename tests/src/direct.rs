@@ -4,10 +4,9 @@ use crate::disk::Disk;
 use bytes::{BufMut, Bytes, BytesMut};
 use cluster::{
     BrokerConfig, ClientEffect, ClientEvent, Cluster, ControllerConfig, DiskEffect, DiskEvent,
-    Effect, Event, Node, NodeConfig, Note, Recovered, Reply,
+    Effect, Event, MetadataLog, Node, NodeConfig, Note, Recovered, Reply,
 };
 use ids::{ConnId, NodeId, Time, Uuid};
-use log::Log;
 use sorted::SortedMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -89,6 +88,7 @@ impl Direct {
             port: 9092,
             incarnation,
             directory: Uuid([8; 16]),
+            previous_epoch: None,
             properties: self.properties.clone(),
             seed: u64::from(self.starts),
             catalog: metadata::Catalog::kafka(),
@@ -99,19 +99,15 @@ impl Direct {
             properties: self.properties.clone(),
             seed: 100 + u64::from(self.starts),
             catalog: metadata::Catalog::kafka(),
+            keeps_eligible_leaders: false,
         };
-        let config = NodeConfig {
-            broker,
-            controller: Some(controller),
-            controller_node: NODE,
-            peers: Vec::new(),
-        };
-        let (metadata, mut recovered): (Log, Vec<Recovered>) = self.disk.recover(self.now);
+        let config = NodeConfig::alone(broker, controller);
+        let (metadata, mut recovered): (MetadataLog, Vec<Recovered>) = self.disk.recover(self.now);
         for found in &mut recovered {
             found.log.evict(hot_bytes);
         }
-        self.cluster
-            .insert(Node::new(config, metadata.into(), recovered));
+        let node = Node::new(config, metadata, recovered).expect("quorum-state is whole");
+        self.cluster.insert(node);
         self.step(Event::Start);
         for _ in 0..100 {
             if self.cluster.node(NODE).is_some_and(Node::is_serving) {
@@ -153,7 +149,7 @@ impl Direct {
                         let bytes = self.disk.read(log, &slice);
                         events.push_back(DiskEvent::Loaded { log, token, bytes }.into());
                     }
-                    Effect::Send { .. } => {}
+                    Effect::Link(effect) => panic!("one node has nobody to call: {effect:?}"),
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! A disk that is memory: the files of a node's logs, as a shell would write them.
 
 use bytes::Bytes;
-use cluster::{LogId, Recovered};
+use cluster::{LogId, MetadataLog, Recovered};
 use ids::{Offset, Time, TopicIdPartition};
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Recovery, StoreOp};
 use std::collections::BTreeMap;
@@ -92,9 +92,14 @@ impl Disk {
     }
 
     /// The logs as a start finds them: the controller's, and the replicas.
-    pub(crate) fn recover(&mut self, now: Time) -> (Log, Vec<Recovered>) {
+    pub(crate) fn recover(&mut self, now: Time) -> (MetadataLog, Vec<Recovered>) {
         self.names.clear();
-        let metadata = self.files(LogId::METADATA).recover(now);
+        let files = self.files(LogId::METADATA);
+        let metadata = MetadataLog {
+            quorum_state: files.small.get(&LogFile::QuorumState).cloned(),
+            snapshot: None,
+            log: files.recover(now),
+        };
         let replicas = self.logs.iter().filter(|(name, _)| !name.is_metadata());
         let recovered = replicas.map(|(name, files)| Recovered {
             name: name.clone(),

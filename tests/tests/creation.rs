@@ -24,7 +24,7 @@ const RECORDS_MAX: i32 = 10_000;
 
 fn partitions(direct: &Direct) -> usize {
     let node = direct.cluster.node(NODE).expect("the node");
-    node.broker().image().partition_count()
+    node.broker().expect("a broker").image().partition_count()
 }
 
 fn topic(number: i32, partitions: i32) -> CreatableTopic {
@@ -199,7 +199,7 @@ fn configs_take_bounded_memory_however_many_topics_have_them() {
     let answer: IncrementalAlterConfigsResponse = direct.ask(conn, 1, &request);
     assert_eq!(answer.responses[0].error_code, 44);
     let node = direct.cluster.node(NODE).expect("the node");
-    let bytes = node.broker().image().config_bytes();
+    let bytes = node.broker().expect("a broker").image().config_bytes();
     assert!((30 << 20..=32 << 20).contains(&bytes), "{bytes}");
 }
 

@@ -77,7 +77,12 @@ fn find_coordinator(direct: &mut Direct, conn: ConnId) -> i32 {
 }
 
 fn broker(direct: &Direct) -> &Broker {
-    direct.cluster.node(NODE).expect("the node").broker()
+    direct
+        .cluster
+        .node(NODE)
+        .expect("the node")
+        .broker()
+        .expect("a broker")
 }
 
 fn joining(member: &str) -> JoinGroupRequest {

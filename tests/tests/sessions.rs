@@ -182,7 +182,7 @@ fn what_is_remembered_of_producers_fits_in_the_memory_there_is_for_it() {
     }
     let states = |direct: &Direct| {
         let node = direct.cluster.node(NODE).expect("the node");
-        let replicas = node.broker().replicas();
+        let replicas = node.broker().expect("a broker").replicas();
         replicas
             .map(|replica| replica.log.producer_states())
             .sum::<usize>()

@@ -36,7 +36,8 @@ impl InProcess {
     pub(crate) fn start() -> InProcess {
         let metadata = Log::new(LogConfig::default(), Offset(0), NOW);
         let mut cluster = Cluster::new();
-        cluster.insert(Node::new(config(), metadata.into(), Vec::new()));
+        let node = Node::new(config(), metadata.into(), Vec::new());
+        cluster.insert(node.expect("no election is remembered"));
         let mut node = InProcess {
             cluster,
             now: NOW,
@@ -180,6 +181,7 @@ fn config() -> NodeConfig {
         port: 9092,
         incarnation: Uuid([7; 16]),
         directory: Uuid([8; 16]),
+        previous_epoch: None,
         properties: SortedMap::new(),
         seed: 1,
         catalog: Default::default(),
@@ -190,11 +192,7 @@ fn config() -> NodeConfig {
         properties: SortedMap::new(),
         seed: 2,
         catalog: Default::default(),
+        keeps_eligible_leaders: false,
     };
-    NodeConfig {
-        broker,
-        controller: Some(controller),
-        controller_node: NODE,
-        peers: Vec::new(),
-    }
+    NodeConfig::alone(broker, controller)
 }

@@ -23,7 +23,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ConnId, NodeId, Rng, Time, Token, TopicIdPartition, Uuid};
 use log::{DiskEvent, Log, LogId, LogSlice};
-use metadata::{Catalog, Change, ConfigView, Image};
+use metadata::{Catalog, Change, ConfigView, Image, Snapshot};
+use records::BatchView;
 use sorted::SortedMap;
 use wire::{Message, RequestFrame};
 
@@ -42,6 +43,8 @@ pub struct BrokerConfig {
     pub incarnation: Uuid,
     /// The id of its log directory (KIP-858).
     pub directory: Uuid,
+    /// The epoch it had when it last stopped in order, if it did: what it has of its partitions is whole then.
+    pub previous_epoch: Option<i64>,
     /// What `server.properties` says.
     pub properties: SortedMap<String, String>,
     /// Where all the broker's chance comes from.
@@ -302,6 +305,7 @@ impl Broker {
             ControllerEvent::Answered { token, frame } => self.answered(now, token, frame, out),
             ControllerEvent::Refused { token, code } => self.refused(now, token, code, out),
             ControllerEvent::Metadata { batch } => self.apply_metadata(now, &batch, out),
+            ControllerEvent::Snapshot { snapshot } => self.apply_snapshot(now, &snapshot, out),
         }
         self.hand_out(now, out);
     }
@@ -323,6 +327,33 @@ impl Broker {
             if let Change::TopicRemoved { topic, .. } = change {
                 self.coordinator_topic_removed(now, &topic, out);
             }
+        }
+        if let Ok(header) = BatchView::peek(batch) {
+            self.image.advance(header.next_offset());
+        }
+        self.metadata_applied(now, out);
+    }
+
+    /// A snapshot takes the place of all metadata: what is gone from it is gone.
+    fn apply_snapshot(&mut self, now: Time, snapshot: &Snapshot, out: &mut Vec<Effect>) {
+        let before = core::mem::take(&mut self.image);
+        if !self.image.load(snapshot) {
+            out.push(Effect::Note(Note::BadMetadata));
+        }
+        if self.begun {
+            for old in before.topics() {
+                if self.image.topic_by_id(old.id).is_none() {
+                    let change = Change::TopicRemoved {
+                        topic: old.name.clone(),
+                        id: old.id,
+                    };
+                    self.topics(now, out).follow(&change);
+                    self.hand_out(now, out);
+                    self.coordinator_topic_removed(now, &old.name, out);
+                }
+            }
+            self.topics(now, out).follow_all();
+            self.hand_out(now, out);
         }
         self.metadata_applied(now, out);
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use ids::{ConnId, ErrorCode, NodeId, Time, Token, TopicIdPartition};
 use log::{DiskEffect, DiskEvent, LogId, LogSlice};
+use metadata::Snapshot;
 
 /// A fact the broker is told.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ pub enum ClientEvent {
 }
 
 /// What the controller says to a broker.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum ControllerEvent {
     /// Its answer to [`Effect::Ask`].
     Answered {
@@ -73,6 +74,11 @@ pub enum ControllerEvent {
         token: Token,
         /// Why.
         code: ErrorCode,
+    },
+    /// This takes the place of all batches that were told before.
+    Snapshot {
+        /// What everything below its end adds up to.
+        snapshot: Snapshot,
     },
     /// A batch of the metadata log is committed.
     Metadata {

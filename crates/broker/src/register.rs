@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ids::{Time, Token};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
-use wire::broker_registration_request::{BrokerRegistrationRequest, Listener};
+use wire::broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
 use wire::broker_registration_response::BrokerRegistrationResponse;
 use wire::{Message, RequestHeader, Str};
 
@@ -19,6 +19,27 @@ const HEARTBEAT_VERSION: i16 = 1;
 const RETRY_MS: u64 = 500;
 /// Time until a broker asks again whether it may stop, after the first time that it was told to wait.
 const STOP_RETRY_MS: u64 = 50;
+
+/// What is said of the features at registration: Kafka 4.3's ranges, for a cluster in which any of these levels is in
+/// force must not lock the broker out. Clients are told which levels are spoken here.
+const FEATURES: &[(&str, i16, i16)] = &[
+    ("metadata.version", 7, 30),
+    ("kraft.version", 0, 1),
+    ("transaction.version", 0, 2),
+    ("group.version", 0, 1),
+    ("eligible.leader.replicas.version", 0, 1),
+    ("share.version", 0, 2),
+    ("streams.version", 0, 1),
+];
+
+fn feature(&(name, min_supported_version, max_supported_version): &(&str, i16, i16)) -> Feature {
+    Feature {
+        name: Str::from(name),
+        min_supported_version,
+        max_supported_version,
+        ..Feature::default()
+    }
+}
 
 /// Where registration stands.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +117,8 @@ impl Broker {
                 .get("broker.rack")
                 .map(|rack| Str::from(rack.as_str())),
             log_dirs: alloc::vec![config.directory],
+            features: FEATURES.iter().map(feature).collect(),
+            previous_broker_epoch: config.previous_epoch.unwrap_or(-1),
             ..BrokerRegistrationRequest::default()
         };
         let token = self.ask(&request, REGISTRATION_VERSION, out);

@@ -46,6 +46,7 @@ impl Asking {
             port: 9092,
             incarnation: Uuid([1; 16]),
             directory: Uuid([2; 16]),
+            previous_epoch: None,
             properties: SortedMap::new(),
             seed: 1,
             catalog: metadata::Catalog::kafka(),

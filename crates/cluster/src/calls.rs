@@ -19,8 +19,12 @@ pub const UNANSWERED_MAX: usize = 64;
 pub enum Purpose {
     /// Votes, and fetching the metadata log.
     Quorum,
-    /// A broker's requests to the active controller.
+    /// A broker's registration and heartbeats.
+    Heartbeat,
+    /// A broker's other requests to the active controller.
     Controller,
+    /// Requests of clients that are passed on to it.
+    Forwarding,
     /// A follower's fetches from a leader.
     Replication,
 }
@@ -137,6 +141,22 @@ impl Calls {
             .map(|(id, _)| *id)
             .collect();
         for id in late {
+            self.hang_up(id, answers, out);
+        }
+    }
+
+    /// Hangs up where something says so.
+    pub fn leave(
+        &mut self,
+        is_left: impl Fn(Purpose, &Endpoint) -> bool,
+        answers: &mut Vec<Answer>,
+        out: &mut Vec<LinkEffect>,
+    ) {
+        let left: Vec<LinkId> = (self.links.iter())
+            .filter(|(_, link)| is_left(link.purpose, &link.to))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in left {
             self.hang_up(id, answers, out);
         }
     }

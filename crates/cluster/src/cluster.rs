@@ -1,43 +1,26 @@
 //! The cluster: events for a node in, orders of nodes out.
 
-use crate::node::{Local, Node};
+use crate::link::{LinkEffect, LinkEvent};
+use crate::node::Node;
 use alloc::vec::Vec;
-use broker::{ClientEffect, ClientEvent, ControllerEvent, Note};
-use bytes::Bytes;
-use ids::{NodeId, Time, Token};
+use broker::{ClientEffect, ClientEvent, Note};
+use ids::{NodeId, Time};
 use log::{DiskEffect, DiskEvent, Log, LogId};
 use sorted::SortedMap;
-
-/// What one node says to another.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Peer {
-    /// A broker asks the controller.
-    Ask {
-        /// Chosen by the asking node; comes back with the answer.
-        token: Token,
-        /// The request frame.
-        frame: Bytes,
-    },
-    /// The controller says something to a broker.
-    Controller(ControllerEvent),
-}
 
 /// A fact a node is told.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The node begins.
     Start,
-    /// A client has done something.
+    /// A client of the broker has done something.
     Client(ClientEvent),
+    /// The same on the listener of the node's controller, where other nodes come to.
+    ControllerListener(ClientEvent),
+    /// What becomes of a connection that the node has opened itself.
+    Link(LinkEvent),
     /// The disk has carried out an order, or could not.
     Disk(DiskEvent),
-    /// Another node says something.
-    Peer {
-        /// Who.
-        from: NodeId,
-        /// What.
-        message: Peer,
-    },
     /// The node is to stop in order: its leaderships go first.
     Shutdown,
     /// Time has passed.
@@ -47,6 +30,12 @@ pub enum Event {
 impl From<ClientEvent> for Event {
     fn from(event: ClientEvent) -> Event {
         Event::Client(event)
+    }
+}
+
+impl From<LinkEvent> for Event {
+    fn from(event: LinkEvent) -> Event {
+        Event::Link(event)
     }
 }
 
@@ -63,13 +52,8 @@ pub enum Effect {
     Client(ClientEffect),
     /// Something for the node's disk.
     Disk(DiskEffect),
-    /// Tell another node something.
-    Send {
-        /// The node.
-        to: NodeId,
-        /// What.
-        message: Peer,
-    },
+    /// Something for a connection that the node opens itself.
+    Link(LinkEffect),
     /// Something a person may want to know.
     Note(Note),
 }
@@ -135,30 +119,12 @@ impl Cluster {
         let Some(node) = self.nodes.get_mut(&id) else {
             return;
         };
-        // A node's parts talk to each other at once, until nothing is left to say.
-        let mut talk = Vec::new();
-        node.take(now, event, &mut talk, out);
-        node.hear_all(now, &mut talk, out);
+        node.step(now, event, out);
     }
 
     /// The next moment at which a node's [`Event::Tick`] has something to do.
     #[must_use]
     pub fn next_deadline(&self, id: NodeId) -> Option<Time> {
         self.nodes.get(&id)?.next_deadline()
-    }
-}
-
-/// Where a message between a node's own parts, or to another node, goes.
-pub(crate) fn route(
-    own: NodeId,
-    to: NodeId,
-    message: Peer,
-    talk: &mut Vec<Local>,
-    out: &mut Vec<Effect>,
-) {
-    if own == to {
-        talk.push(Local { from: own, message });
-    } else {
-        out.push(Effect::Send { to, message });
     }
 }

@@ -1,95 +1,213 @@
-//! One node: a broker, and on one of them the controller.
+//! One node: its part in the quorum, and the broker, the controller, or both.
 
-use crate::cluster::{Effect, Event, Peer, route};
+use crate::asks::Asks;
+use crate::calls::{CallToken, Calls};
+use crate::cluster::{Effect, Event};
+use crate::link::Endpoint;
+use crate::metadata_log::MetadataLog;
+use crate::served::Served;
+use crate::snapshots::{Fresh, Snapshots};
+use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
-use broker::{Broker, BrokerConfig, ControllerEvent, Recovered};
-use controller::{Controller, ControllerConfig, MetadataLog, RequestId};
-use ids::{NodeId, Time, Token};
-use log::{Log, LogId};
+use broker::{Broker, BrokerConfig, Note, Recovered};
+use controller::{Controller, ControllerConfig};
+use ids::{NodeId, Offset, Time};
+use log::{DiskEvent, Log, LogId};
+use metadata::{Image, Snapshot};
+use raft::{Damaged, Raft, RaftConfig, ReplicaKey, Tuning, Voter, Voters};
 use sorted::SortedMap;
 
 /// What a node is made of.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
-    /// The broker's part.
-    pub broker: BrokerConfig,
-    /// The controller's part, on the node that has it.
+    /// Its part in the quorum, which every node has.
+    pub quorum: RaftConfig,
+    /// `controller.quorum.bootstrap.servers`.
+    pub bootstrap_servers: Vec<Endpoint>,
+    /// How often a snapshot of the metadata is written; never without.
+    pub snapshots: Option<Snapshots>,
+    /// The broker's part, on a node with that role.
+    pub broker: Option<BrokerConfig>,
+    /// The controller's part, on a node with that role.
     pub controller: Option<ControllerConfig>,
-    /// The node that has the controller.
-    pub controller_node: NodeId,
-    /// All other nodes, which the controller tells of the metadata.
-    pub peers: Vec<NodeId>,
 }
 
-/// Something said between the parts of one node.
-pub(crate) struct Local {
-    pub(crate) from: NodeId,
-    pub(crate) message: Peer,
+impl NodeConfig {
+    /// Broker and controller of a cluster that has no other node.
+    #[must_use]
+    pub fn alone(broker: BrokerConfig, controller: ControllerConfig) -> NodeConfig {
+        let key = ReplicaKey {
+            id: broker.node,
+            directory: broker.directory,
+        };
+        let voter = Voter {
+            key,
+            endpoints: Vec::new(),
+            kraft_versions: (0, 1),
+        };
+        NodeConfig {
+            quorum: RaftConfig {
+                node: key.id,
+                directory: key.directory,
+                cluster_id: String::from(&*broker.cluster_id),
+                controller: true,
+                static_voters: Voters::new(Vec::from([voter])),
+                bootstrap_servers: 0,
+                endpoints: Vec::new(),
+                tuning: Tuning::default(),
+                seed: controller.seed,
+            },
+            bootstrap_servers: Vec::new(),
+            snapshots: None,
+            broker: Some(broker),
+            controller: Some(controller),
+        }
+    }
 }
 
-/// A broker process, with the controller in it on one node.
+/// What one part of the node has to say to another. It is said at once, in order.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Broker(broker::Event),
+    Controller(controller::Event),
+    Quorum(raft::Event),
+    /// A connection of the controller's listener may go on.
+    Listener(ids::ConnId),
+}
+
+/// A process of a cluster. `Clone` is a snapshot.
 #[derive(Clone, Debug)]
 pub struct Node {
-    broker: Broker,
-    controller: Option<Controller>,
-    controller_node: NodeId,
-    peers: Vec<NodeId>,
-    /// Who waits for the controller's answer, by the request's id there.
-    asking: SortedMap<RequestId, (NodeId, Token)>,
-    requests: u64,
-    /// Calls to other brokers, which nothing carries yet: they are lost.
-    lost: Vec<Token>,
+    pub(crate) raft: Raft,
+    pub(crate) controller: Option<Controller>,
+    broker: Option<Broker>,
+    id: NodeId,
+    pub(crate) bootstrap_servers: Vec<Endpoint>,
+    pub(crate) request_ms: u64,
+    /// Everything of the metadata log below has been told to broker and controller.
+    pub(crate) applied: Offset,
+    pub(crate) fresh: Fresh,
+    /// What the broker wants of the active controller.
+    pub(crate) asks: Asks,
+    pub(crate) calls: Calls,
+    /// What each call under way is for.
+    pub(crate) called: SortedMap<CallToken, crate::asks::Called>,
+    /// Who waits for an answer of this node's quorum or controller.
+    pub(crate) served: Served,
+    begun: bool,
+    /// Whether the broker has been told to begin.
+    broker_begun: bool,
+    stopping: Option<Stopping>,
     /// What the broker says in a step; empty between steps, kept for its room.
     said: Vec<broker::Effect>,
+    /// The same of the quorum.
+    pub(crate) told: Vec<raft::Effect>,
 }
 
+/// How far an orderly stop is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stopping {
+    /// The broker hands its leaderships over.
+    Broker,
+    /// The quorum is told.
+    Quorum,
+    Done,
+}
+
+/// The works of one step. They are gone when it ends, so that a clone of the node has none.
+pub(crate) type Works = VecDeque<Work>;
+
 impl Node {
-    /// A node over the logs that recovery left. `metadata` is the controller's log; it is
-    /// used only when the node has the controller.
-    #[must_use]
-    pub fn new(config: NodeConfig, metadata: MetadataLog, recovered: Vec<Recovered>) -> Node {
-        Node {
-            broker: Broker::new(config.broker, recovered),
-            controller: config
-                .controller
-                .map(|config| Controller::new(config, metadata)),
-            controller_node: config.controller_node,
-            peers: config.peers,
-            asking: SortedMap::new(),
-            requests: 0,
-            lost: Vec::new(),
+    /// A node over the logs that recovery left. It does nothing before [`Event::Start`].
+    ///
+    /// # Errors
+    /// The file `quorum-state` cannot be read: who goes on without it may vote twice.
+    pub fn new(
+        config: NodeConfig,
+        metadata: MetadataLog,
+        recovered: Vec<Recovered>,
+    ) -> Result<Node, Damaged> {
+        let quorum = config.quorum;
+        let controller = config.controller.map(|config| {
+            let mut controller = Controller::new(config);
+            controller.set_cluster_id(quorum.cluster_id.as_str().into());
+            controller
+        });
+        Ok(Node {
+            id: quorum.node,
+            request_ms: quorum.tuning.request_ms,
+            raft: Raft::new(quorum, metadata.into())?,
+            controller,
+            broker: config.broker.map(|config| Broker::new(config, recovered)),
+            bootstrap_servers: config.bootstrap_servers,
+            applied: Offset(0),
+            fresh: Fresh::new(config.snapshots),
+            asks: Asks::default(),
+            calls: Calls::default(),
+            called: SortedMap::new(),
+            served: Served::default(),
+            begun: false,
+            broker_begun: false,
+            stopping: None,
             said: Vec::new(),
-        }
+            told: Vec::new(),
+        })
     }
 
     /// `node.id`.
     #[must_use]
     pub fn id(&self) -> NodeId {
-        self.broker.config().node
+        self.id
     }
 
-    /// The broker.
+    /// The broker, on a node with that role.
     #[must_use]
-    pub fn broker(&self) -> &Broker {
-        &self.broker
+    pub fn broker(&self) -> Option<&Broker> {
+        self.broker.as_ref()
     }
 
-    /// The controller, on the node that has it.
+    /// The controller, on a node with that role.
     #[must_use]
     pub fn controller(&self) -> Option<&Controller> {
         self.controller.as_ref()
     }
 
-    /// Whether clients are served.
+    /// Its part in the quorum.
+    #[must_use]
+    pub fn quorum(&self) -> &Raft {
+        &self.raft
+    }
+
+    /// The metadata as it is committed and known here.
+    #[must_use]
+    pub fn image(&self) -> Option<&Image> {
+        let broker = self.broker.as_ref().map(Broker::image);
+        broker.or_else(|| self.controller.as_ref().map(Controller::image))
+    }
+
+    /// Whether clients are served; of a controller alone, whether it knows what is committed.
     #[must_use]
     pub fn is_serving(&self) -> bool {
-        self.broker.is_serving()
+        match &self.broker {
+            Some(broker) => broker.is_serving(),
+            None => self.raft.is_caught_up(),
+        }
+    }
+
+    /// Whether a stop that was begun may end.
+    #[must_use]
+    pub fn may_stop(&self) -> bool {
+        self.stopping == Some(Stopping::Done)
     }
 
     /// Tells by how many microseconds the clock on the wall is ahead of the time of events, which
     /// deadlines are kept by; records bear the wall's time.
     pub fn set_wall_ahead(&mut self, micros: i64) {
-        self.broker.set_wall_ahead(micros);
+        self.raft.set_wall_ahead(micros);
+        if let Some(broker) = &mut self.broker {
+            broker.set_wall_ahead(micros);
+        }
         if let Some(controller) = &mut self.controller {
             controller.set_wall_ahead(micros);
         }
@@ -97,137 +215,204 @@ impl Node {
 
     /// Lets the logs drop bytes from memory until at most `max_bytes` stay.
     pub fn evict(&mut self, max_bytes: u64) {
-        self.broker.evict(max_bytes);
+        if let Some(broker) = &mut self.broker {
+            broker.evict(max_bytes);
+        }
     }
 
     /// Says how much room there is for logs.
     pub fn set_volume(&mut self, volume: broker::Volume) {
-        self.broker.set_volume(volume);
+        if let Some(broker) = &mut self.broker {
+            broker.set_volume(volume);
+        }
     }
 
     /// Lets the logs remember no more of producers than fits in so many bytes.
     pub fn limit_producers(&mut self, max_bytes: u64) {
-        self.broker.limit_producers(max_bytes);
+        if let Some(broker) = &mut self.broker {
+            broker.limit_producers(max_bytes);
+        }
     }
 
     /// From now on slices of replies may name bytes that are not in memory: the shell sends them from
     /// the logs' files.
     pub fn send_from_files(&mut self) {
-        self.broker.send_from_files();
+        if let Some(broker) = &mut self.broker {
+            broker.send_from_files();
+        }
     }
 
     /// A log of this node.
     #[must_use]
     pub fn log(&self, log: LogId) -> Option<&Log> {
         match log {
-            LogId::METADATA => self.controller.as_ref().map(Controller::log),
-            _ => self.broker.log(log),
+            LogId::METADATA => Some(self.raft.log()),
+            _ => self.broker.as_ref()?.log(log),
         }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        let controller = self.controller.as_ref().and_then(Controller::next_deadline);
-        [self.broker.next_deadline(), controller]
-            .into_iter()
-            .flatten()
-            .min()
+        if !self.begun {
+            return None;
+        }
+        [
+            self.broker.as_ref().and_then(Broker::next_deadline),
+            self.controller.as_ref().and_then(Controller::next_deadline),
+            self.raft.next_deadline(),
+            self.calls.next_deadline(),
+            self.fresh.next_deadline(),
+            self.asks.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
-    /// Takes an event from outside.
-    pub(crate) fn take(
-        &mut self,
-        now: Time,
-        event: Event,
-        talk: &mut Vec<Local>,
-        out: &mut Vec<Effect>,
-    ) {
+    /// Takes an event from outside, and lets the node's parts talk until nothing is left to say.
+    pub(crate) fn step(&mut self, now: Time, event: Event, out: &mut Vec<Effect>) {
+        let mut works = Works::new();
         match event {
-            Event::Start => self.start(now, talk, out),
-            Event::Client(event) => {
-                self.tell_broker(now, broker::Event::Client(event), talk, out);
+            Event::Start => {
+                self.begun = true;
+                self.load_first(&mut works, out);
+                works.push_back(Work::Quorum(raft::Event::Start));
             }
-            Event::Disk(event) if event.log() == LogId::METADATA => {
-                self.tell_controller(now, controller::Event::Disk(event), talk, out);
+            Event::Client(event) => works.push_back(Work::Broker(broker::Event::Client(event))),
+            Event::ControllerListener(event) => {
+                self.hear_listener(now, event, &mut works, out);
             }
-            Event::Disk(event) => self.tell_broker(now, broker::Event::Disk(event), talk, out),
-            Event::Peer { from, message } => talk.push(Local { from, message }),
-            Event::Shutdown => {
-                let mut said = core::mem::take(&mut self.said);
-                self.broker.begin_shutdown(now, &mut said);
-                self.carry(said, talk, out);
-            }
+            Event::Link(event) => self.hear_link(now, event, &mut works, out),
+            Event::Disk(event) => match event {
+                DiskEvent::Stored { log, token } if log == LogId::METADATA => {
+                    works.push_back(Work::Quorum(raft::Event::Stored { token }));
+                }
+                DiskEvent::StoreFailed { log, token } if log == LogId::METADATA => {
+                    works.push_back(Work::Quorum(raft::Event::StoreFailed { token }));
+                }
+                event => works.push_back(Work::Broker(broker::Event::Disk(event))),
+            },
+            Event::Shutdown => self.begin_stop(now, &mut works, out),
             // The controller hears last that time has passed: what the broker has to say to it,
             // a heartbeat that was due, comes before it judges who is silent.
             Event::Tick => {
-                self.tell_broker(now, broker::Event::Tick, talk, out);
-                self.hear_all(now, talk, out);
-                self.tell_controller(now, controller::Event::Tick, talk, out);
+                works.push_back(Work::Broker(broker::Event::Tick));
+                self.settle(now, &mut works, out);
+                self.expire_calls(now, &mut works, out);
+                self.asks.expire(now, &mut works);
+                works.push_back(Work::Quorum(raft::Event::Tick));
+                self.settle(now, &mut works, out);
+                works.push_back(Work::Controller(controller::Event::Tick));
+            }
+        }
+        self.settle(now, &mut works, out);
+    }
+
+    fn settle(&mut self, now: Time, works: &mut Works, out: &mut Vec<Effect>) {
+        loop {
+            while let Some(work) = works.pop_front() {
+                match work {
+                    Work::Broker(event) => self.tell_broker(now, event, works, out),
+                    Work::Controller(event) => self.tell_controller(now, event, works, out),
+                    Work::Quorum(event) => self.tell_quorum(now, event, works, out),
+                    Work::Listener(conn) => self.serve_next(now, conn, works, out),
+                }
+            }
+            self.begin_broker(works);
+            self.dispatch(now, works, out);
+            self.stop_further(works);
+            self.maybe_snapshot(now, works);
+            if works.is_empty() {
+                return;
             }
         }
     }
 
-    /// Lets the node's parts talk to each other until nothing is left to say.
-    pub(crate) fn hear_all(&mut self, now: Time, talk: &mut Vec<Local>, out: &mut Vec<Effect>) {
-        while let Some(token) = self.lost.pop() {
-            let answer = Err(broker::Lost);
-            self.tell_broker(now, broker::Event::Called { token, answer }, talk, out);
-        }
-        while !talk.is_empty() {
-            for local in core::mem::take(talk) {
-                self.hear(now, local, talk, out);
-            }
+    /// What a snapshot of the metadata holds is known from the beginning.
+    fn load_first(&mut self, works: &mut Works, out: &mut Vec<Effect>) {
+        let Some(kept) = self.raft.snapshot() else {
+            return;
+        };
+        let (id, bytes) = (kept.id, kept.bytes.clone());
+        self.load(id, &bytes, works, out);
+    }
+
+    /// A snapshot takes the place of all that has been told.
+    pub(crate) fn load(
+        &mut self,
+        id: ids::SnapshotId,
+        bytes: &bytes::Bytes,
+        works: &mut Works,
+        out: &mut Vec<Effect>,
+    ) {
+        self.applied = id.end;
+        let Some(snapshot) = Snapshot::decode(id, bytes) else {
+            return out.push(Effect::Note(Note::BadMetadata));
+        };
+        let event = broker::ControllerEvent::Snapshot {
+            snapshot: snapshot.clone(),
+        };
+        works.push_back(Work::Broker(broker::Event::Controller(event)));
+        works.push_back(Work::Controller(controller::Event::Loaded { snapshot }));
+    }
+
+    /// Whether broker and controller have been told all that was committed when the node began.
+    pub(crate) fn is_known(&self) -> bool {
+        self.broker.is_none() || self.broker_begun
+    }
+
+    /// The broker begins once it knows what is committed, so that it knows its replicas when it registers.
+    fn begin_broker(&mut self, works: &mut Works) {
+        let may = self.begun && !self.broker_begun && self.broker.is_some();
+        if may && self.raft.is_caught_up() && self.raft.high_watermark() == Some(self.applied) {
+            self.broker_begun = true;
+            works.push_back(Work::Broker(broker::Event::Start));
         }
     }
 
-    /// Takes what a part of this node, or another node, says.
-    fn hear(&mut self, now: Time, local: Local, talk: &mut Vec<Local>, out: &mut Vec<Effect>) {
-        match local.message {
-            // Without a controller nobody would ever answer; whoever asked has a deadline.
-            Peer::Ask { .. } if self.controller.is_none() => {}
-            Peer::Ask { token, frame } => {
-                self.requests += 1;
-                let id = RequestId(self.requests);
-                self.asking.insert(id, (local.from, token));
-                self.tell_controller(now, controller::Event::Request { id, frame }, talk, out);
-            }
-            Peer::Controller(event) => {
-                self.tell_broker(now, broker::Event::Controller(event), talk, out);
-            }
+    fn begin_stop(&mut self, now: Time, works: &mut Works, out: &mut Vec<Effect>) {
+        self.stopping.get_or_insert(Stopping::Broker);
+        let Some(broker) = self.broker.as_mut().filter(|_| self.broker_begun) else {
+            return;
+        };
+        let mut said = core::mem::take(&mut self.said);
+        broker.begin_shutdown(now, &mut said);
+        self.carry(now, said, works, out);
+    }
+
+    /// Once the broker may go, the quorum is told; then the process may end.
+    fn stop_further(&mut self, works: &mut Works) {
+        let waits = |broker: &Broker| self.broker_begun && !broker.may_stop();
+        if self.stopping == Some(Stopping::Broker) && !self.broker.as_ref().is_some_and(waits) {
+            self.stopping = Some(Stopping::Quorum);
+            works.push_back(Work::Quorum(raft::Event::Resign));
         }
     }
 
-    fn start(&mut self, now: Time, talk: &mut Vec<Local>, out: &mut Vec<Effect>) {
-        // The broker learns what is already committed before it registers, so that it knows
-        // its replicas by then.
-        let batches = self
-            .controller
-            .as_ref()
-            .map(Controller::committed_batches)
-            .unwrap_or_default();
-        for batch in batches {
-            let event = broker::Event::Controller(ControllerEvent::Metadata { batch });
-            self.tell_broker(now, event, talk, out);
-        }
-        self.tell_controller(now, controller::Event::Start, talk, out);
-        self.tell_broker(now, broker::Event::Start, talk, out);
+    /// Whoever should know that this node leads no more knows.
+    pub(crate) fn quorum_may_stop(&mut self) {
+        self.stopping = Some(Stopping::Done);
     }
 
     fn tell_broker(
         &mut self,
         now: Time,
         event: broker::Event,
-        talk: &mut Vec<Local>,
+        works: &mut Works,
         out: &mut Vec<Effect>,
     ) {
+        let Some(broker) = &mut self.broker else {
+            return;
+        };
         let mut said = core::mem::take(&mut self.said);
-        self.broker.step(now, event, &mut said);
-        self.carry(said, talk, out);
+        broker.step(now, event, &mut said);
+        self.carry(now, said, works, out);
     }
 
     fn carry(
         &mut self,
+        now: Time,
         mut said: Vec<broker::Effect>,
-        talk: &mut Vec<Local>,
+        works: &mut Works,
         out: &mut Vec<Effect>,
     ) {
         use broker::Effect as Said;
@@ -235,12 +420,14 @@ impl Node {
             match effect {
                 Said::Client(effect) => out.push(Effect::Client(effect)),
                 Said::Disk(effect) => out.push(Effect::Disk(effect)),
-                Said::Call { token, .. } => self.lost.push(token),
                 Said::Note(note) => out.push(Effect::Note(note)),
-                Said::Ask { token, frame } => {
-                    let message = Peer::Ask { token, frame };
-                    route(self.id(), self.controller_node, message, talk, out);
-                }
+                Said::Ask { token, frame } => self.asks.take(now, token, frame),
+                Said::Call {
+                    to,
+                    token,
+                    frame,
+                    until,
+                } => self.call_broker(now, to, (token, frame), until, works, out),
             }
         }
         self.said = said;
@@ -250,38 +437,21 @@ impl Node {
         &mut self,
         now: Time,
         event: controller::Event,
-        talk: &mut Vec<Local>,
+        works: &mut Works,
         out: &mut Vec<Effect>,
     ) {
         use controller::Effect as Said;
-        let own = self.id();
         let Some(controller) = &mut self.controller else {
             return;
         };
         let mut effects = Vec::new();
-        controller.step(now, event, &mut effects);
+        let end = self.raft.log().log_end();
+        controller.step(now, end, event, &mut effects);
         for effect in effects {
             match effect {
-                Said::Disk(effect) => out.push(Effect::Disk(effect)),
-                Said::Reply { id, frame } => {
-                    if let Some((node, token)) = self.asking.remove(&id) {
-                        let event = ControllerEvent::Answered { token, frame };
-                        route(own, node, Peer::Controller(event), talk, out);
-                    }
-                }
-                Said::Refused { id, code } => {
-                    if let Some((node, token)) = self.asking.remove(&id) {
-                        let event = ControllerEvent::Refused { token, code };
-                        route(own, node, Peer::Controller(event), talk, out);
-                    }
-                }
-                Said::Committed { batch } => {
-                    let message = Peer::Controller(ControllerEvent::Metadata { batch });
-                    for peer in &self.peers {
-                        route(own, *peer, message.clone(), talk, out);
-                    }
-                    route(own, own, message, talk, out);
-                }
+                Said::Append { epoch, batch } => self.append(now, epoch, &batch, works, out),
+                Said::Reply { id, frame } => self.answer(now, id.0, Ok(frame), works, out),
+                Said::Refused { id, code } => self.answer(now, id.0, Err(code), works, out),
             }
         }
     }

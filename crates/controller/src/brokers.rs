@@ -149,10 +149,6 @@ impl Controller {
     /// The broker speaks every feature at the level that is in force.
     fn check_features(&self, request: &BrokerRegistrationRequest) -> Result<(), ErrorCode> {
         let features = &request.features;
-        // The broker of the controller's own node is the same program.
-        if features.is_empty() && request.broker_id == self.config.node.0 {
-            return Ok(());
-        }
         let spoken = |name: &str| features.iter().find(|feature| *feature.name == *name);
         if spoken("metadata.version").is_none() {
             return Err(ErrorCode::INVALID_REGISTRATION);

@@ -2,21 +2,18 @@
 
 use crate::brokers::Session;
 use crate::leadership::Checks;
-use crate::metadata_log::{MetadataLog, apply};
 use crate::room::RECORDS_MAX;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Token, Uuid};
-use log::{DiskEffect, DiskEvent, Log, LogId, StoreOp};
-use metadata::{Catalog, ConfigView, Image, MetadataRecord};
-use records::{BatchBuilder, BatchOptions};
+use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Uuid};
+use metadata::{Catalog, ConfigView, Image, MetadataRecord, Snapshot};
+use records::{BatchBuilder, BatchOptions, BatchView, ValidBatch};
 use sorted::SortedMap;
-use wire::feature_level_record::FeatureLevelRecord;
 use wire::register_controller_record::RegisterControllerRecord;
-use wire::{Message, Reader, RequestFrame, RequestHeader, Str};
+use wire::{Message, Reader, RequestFrame, RequestHeader};
 
 /// `metadata.version` of Kafka 4.3.
 pub(crate) const METADATA_VERSION: i16 = 30;
@@ -36,6 +33,8 @@ pub struct ControllerConfig {
     pub seed: u64,
     /// What the shell knows of configs; it may be empty.
     pub catalog: Catalog,
+    /// Whether a new cluster keeps eligible leaders (KIP-966), as Kafka's formatting makes it.
+    pub keeps_eligible_leaders: bool,
 }
 
 /// Names a request until it is answered; whoever sent it chose the number.
@@ -45,8 +44,26 @@ pub struct RequestId(pub u64);
 /// A fact the controller is told.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The controller may begin.
-    Start,
+    /// Its node leads the quorum, and everything that was ever committed has been told: it decides from now on.
+    Leading {
+        /// The epoch in which it does.
+        epoch: LeaderEpoch,
+    },
+    /// Its node leads no more: what is not committed may never be.
+    Resigned {
+        /// What those who wait are told.
+        code: ErrorCode,
+    },
+    /// A batch of the metadata log is committed; they come in order.
+    Committed {
+        /// The batch as it lies in the log.
+        batch: Bytes,
+    },
+    /// This takes the place of everything that was told before.
+    Loaded {
+        /// What everything below its end adds up to.
+        snapshot: Snapshot,
+    },
     /// A request from a broker: its own, or a client's passed on.
     Request {
         /// Comes back with the answer.
@@ -54,17 +71,20 @@ pub enum Event {
         /// Header and body.
         frame: Bytes,
     },
-    /// The disk has carried out an order for the metadata log, or could not.
-    Disk(DiskEvent),
     /// Time has passed.
     Tick,
 }
 
-/// An order the controller gives.
-#[derive(Clone, Debug, PartialEq)]
+/// An order the controller gives. They are carried out in order, and before it is told anything else.
+#[derive(Clone, Debug)]
 pub enum Effect {
-    /// Something for the disk that has the metadata log.
-    Disk(DiskEffect),
+    /// Append this to the metadata log.
+    Append {
+        /// The epoch it leads in.
+        epoch: LeaderEpoch,
+        /// The batch; its first record gets the log's next offset.
+        batch: ValidBatch<'static>,
+    },
     /// Answer a request.
     Reply {
         /// The request.
@@ -79,19 +99,12 @@ pub enum Effect {
         /// Why.
         code: ErrorCode,
     },
-    /// Tell every broker: this batch of the metadata log is committed.
-    Committed {
-        /// The batch as it lies in the log.
-        batch: Bytes,
-    },
 }
 
-/// A batch on its way to the disk, with the answers that rest on it.
+/// A batch that is not committed, with the answers that rest on it.
 #[derive(Clone, Debug)]
 struct Pending {
-    token: Token,
     end: Offset,
-    batch: Bytes,
     replies: Vec<(RequestId, Bytes)>,
 }
 
@@ -99,11 +112,13 @@ struct Pending {
 #[derive(Clone, Debug)]
 pub struct Controller {
     pub(crate) config: ControllerConfig,
-    metadata: MetadataLog,
-    /// With everything appended, stored or not: what the next request is judged by.
+    /// With everything appended, committed or not: what the next request is judged by. It means nothing
+    /// while another controller leads.
     pub(crate) image: Image,
-    /// With what is stored: where to go back to when a write fails.
+    /// With what is committed: where to go back to when the lead is lost.
     committed: Image,
+    /// The offset that the next record will get.
+    next: Offset,
     pending: VecDeque<Pending>,
     /// The brokers that are heard of.
     pub(crate) heartbeats: SortedMap<NodeId, Session>,
@@ -111,10 +126,10 @@ pub struct Controller {
     /// Whose brokers may register; any cluster's while it is not told.
     pub(crate) cluster_id: Option<Arc<str>>,
     pub(crate) rng: Rng,
-    epoch: LeaderEpoch,
+    /// The epoch in which it leads, if it does.
+    epoch: Option<LeaderEpoch>,
     /// `broker.session.timeout.ms`, which never changes while a process runs, in microseconds.
     pub(crate) session_micros: u64,
-    tokens: u64,
     /// Microseconds by which the wall's clock is ahead of the time of events.
     wall_ahead: i64,
 }
@@ -142,12 +157,10 @@ macro_rules! decide_with {
 }
 
 impl Controller {
-    /// A controller over the metadata log as recovery left it.
+    /// A controller that knows nothing yet.
     #[must_use]
-    pub fn new(config: ControllerConfig, metadata: MetadataLog) -> Controller {
-        let image = metadata.image();
-        let epoch = metadata.epoch();
-        let epoch = LeaderEpoch(epoch.map_or(1, |epoch| epoch.0.saturating_add(1)));
+    pub fn new(config: ControllerConfig) -> Controller {
+        let image = Image::default();
         let view = ConfigView {
             image: &image,
             properties: &config.properties,
@@ -158,32 +171,36 @@ impl Controller {
             rng: Rng::new(config.seed),
             session_micros: u64::try_from(session).unwrap_or(0).saturating_mul(1000),
             config,
-            metadata,
             committed: image.clone(),
             image,
+            next: Offset(0),
             pending: VecDeque::new(),
             heartbeats: SortedMap::new(),
             checks: Checks::default(),
             cluster_id: None,
-            epoch,
-            tokens: 0,
+            epoch: None,
             wall_ahead: 0,
         }
     }
 
-    /// Tells the controller one fact; its orders are appended to `out`.
-    pub fn step(&mut self, now: Time, event: Event, out: &mut Vec<Effect>) {
+    /// Tells the controller one fact; its orders are appended to `out`. `next` is the end of the metadata log.
+    pub fn step(&mut self, now: Time, next: Offset, event: Event, out: &mut Vec<Effect>) {
+        self.next = next;
         match event {
-            Event::Start => self.start(now, out),
+            Event::Leading { epoch } => self.lead(now, epoch, out),
+            Event::Resigned { code } => self.resign(code, out),
+            Event::Committed { batch } => self.commit(&batch, out),
+            Event::Loaded { snapshot } => self.load(&snapshot),
             Event::Request { id, frame } => self.request(now, id, frame, out),
-            Event::Disk(DiskEvent::Stored { token, .. }) => self.stored(token, out),
-            Event::Disk(DiskEvent::StoreFailed { token, .. }) => {
-                self.store_failed(now, token, out);
-            }
-            // The metadata log is never evicted, so nothing of it is ever asked for.
-            Event::Disk(DiskEvent::Loaded { .. }) => {}
-            Event::Tick => self.judge(now, out),
+            Event::Tick if self.is_leading() => self.judge(now, out),
+            Event::Tick => {}
         }
+    }
+
+    /// Whether it leads: what it decides holds.
+    #[must_use]
+    pub fn is_leading(&self) -> bool {
+        self.epoch.is_some()
     }
 
     /// Fences the brokers whose session is over, and looks after leaders. Only when time is all there is to
@@ -209,48 +226,29 @@ impl Controller {
     /// The next moment at which [`Event::Tick`] has something to do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
+        self.epoch?;
         let checks = [self.checks.preferred, self.checks.unclean];
         let checks = checks.into_iter().flatten();
         checks.chain(self.next_session_end()).min()
     }
 
-    /// The metadata log.
-    #[must_use]
-    pub fn log(&self) -> &Log {
-        &self.metadata.log
-    }
-
-    /// The metadata as it is stored.
+    /// The metadata as it is committed.
     #[must_use]
     #[allow(
         clippy::misnamed_getters,
-        reason = "what is not stored yet is nobody's business"
+        reason = "what is not committed yet is nobody's business"
     )]
     pub fn image(&self) -> &Image {
         &self.committed
     }
 
-    /// All batches that are stored, those of a snapshot first, for a broker that begins.
-    #[must_use]
-    pub fn committed_batches(&self) -> Vec<Bytes> {
-        self.metadata.batches(self.metadata.log.stored_end())
-    }
-
-    fn start(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let mut ops = Vec::new();
-        if self.metadata.log.log_end() == Offset(0) {
-            self.metadata.log.create(&mut ops);
-        }
-        self.metadata.log.become_leader(self.epoch);
-        self.order_store(ops, Bytes::new(), Vec::new(), out);
+    /// Everything committed is known: from here on it decides.
+    fn lead(&mut self, now: Time, epoch: LeaderEpoch, out: &mut Vec<Effect>) {
+        self.epoch = Some(epoch);
+        self.image = self.committed.clone();
         let mut records = Vec::new();
         if self.image.feature("metadata.version") == 0 {
-            // The features Brooklet keeps; what it does not speak yet is left at 0.
-            records.push(MetadataRecord::FeatureLevel(FeatureLevelRecord {
-                name: Str::from("metadata.version"),
-                feature_level: METADATA_VERSION,
-                ..FeatureLevelRecord::default()
-            }));
+            records = self.first_records();
         }
         records.push(MetadataRecord::RegisterController(
             RegisterControllerRecord {
@@ -267,7 +265,41 @@ impl Controller {
         self.append(now, records, Vec::new(), out);
     }
 
+    /// Leads no more: what it has decided and is not committed is taken back.
+    fn resign(&mut self, code: ErrorCode, out: &mut Vec<Effect>) {
+        if self.epoch.take().is_none() {
+            return;
+        }
+        let lost = self.pending.drain(..).flat_map(|pending| pending.replies);
+        out.extend(lost.map(|(id, _)| Effect::Refused { id, code }));
+        self.image = Image::default();
+        self.heartbeats = SortedMap::new();
+        self.checks = Checks::default();
+    }
+
+    fn commit(&mut self, batch: &Bytes, out: &mut Vec<Effect>) {
+        let Ok(view) = BatchView::parse(batch) else {
+            return;
+        };
+        let end = view.next_offset();
+        apply(&mut self.committed, batch);
+        self.committed.advance(end);
+        while let Some(pending) = self.pending.pop_front_if(|pending| pending.end <= end) {
+            let replies = pending.replies.into_iter();
+            out.extend(replies.map(|(id, frame)| Effect::Reply { id, frame }));
+        }
+    }
+
+    fn load(&mut self, snapshot: &Snapshot) {
+        self.committed = Image::default();
+        self.committed.load(snapshot);
+    }
+
     fn request(&mut self, now: Time, id: RequestId, frame: Bytes, out: &mut Vec<Effect>) {
+        if !self.is_leading() {
+            let code = ErrorCode::NOT_CONTROLLER;
+            return out.push(Effect::Refused { id, code });
+        }
         let decided = match self.decide(now, frame) {
             Ok(decided) => decided,
             Err(code) => return out.push(Effect::Refused { id, code }),
@@ -279,7 +311,7 @@ impl Controller {
             });
             return;
         }
-        // An answer that writes nothing may still rest on records that are not stored yet.
+        // An answer that writes nothing may still rest on records that are not committed yet.
         self.append(now, decided.records, alloc::vec![(id, decided.reply)], out);
     }
 
@@ -384,7 +416,7 @@ impl Controller {
         }
     }
 
-    /// Appends records as one batch and keeps the answers until it is stored.
+    /// Appends records as one batch and keeps the answers until it is committed.
     fn append(
         &mut self,
         now: Time,
@@ -412,77 +444,16 @@ impl Controller {
                 "one request made two gibibytes of metadata records"
             );
         }
-        let valid = builder.into_valid();
-        let mut ops = Vec::new();
-        let Ok(appended) = self.metadata.log.append(wall, &valid, self.epoch, &mut ops) else {
-            panic!("the metadata log refused the controller's own batch");
-        };
-        for (record, offset) in records.iter().zip(appended.base_offset.0..) {
+        let first = self.next;
+        for (record, offset) in records.iter().zip(first.0..) {
             self.image.apply(Offset(offset), record);
             self.plan_checks(now, record);
+            self.next = Offset(offset).plus(1);
         }
-        let mut batch = Vec::with_capacity(valid.size() as usize);
-        valid.write_into(&mut batch, appended.base_offset, self.epoch);
-        self.order_store(ops, Bytes::from(batch), replies, out);
-    }
-
-    fn order_store(
-        &mut self,
-        ops: Vec<StoreOp>,
-        batch: Bytes,
-        replies: Vec<(RequestId, Bytes)>,
-        out: &mut Vec<Effect>,
-    ) {
-        if ops.is_empty() {
-            return;
-        }
-        self.tokens += 1;
-        let token = Token(self.tokens);
-        self.pending.push_back(Pending {
-            token,
-            end: self.metadata.log.log_end(),
-            batch,
-            replies,
-        });
-        let log = LogId::METADATA;
-        out.push(Effect::Disk(DiskEffect::Store { log, token, ops }));
-    }
-
-    fn stored(&mut self, token: Token, out: &mut Vec<Effect>) {
-        while let Some(pending) = self.pending.pop_front() {
-            self.metadata.log.stored(pending.end);
-            self.metadata.log.advance_high_watermark(pending.end);
-            if !pending.batch.is_empty() {
-                apply(&mut self.committed, &pending.batch);
-                out.push(Effect::Committed {
-                    batch: pending.batch,
-                });
-            }
-            out.extend(
-                pending
-                    .replies
-                    .into_iter()
-                    .map(|(id, frame)| Effect::Reply { id, frame }),
-            );
-            if pending.token == token {
-                break;
-            }
-        }
-    }
-
-    /// The disk refused: everything not stored is taken back and its requests are refused.
-    fn store_failed(&mut self, now: Time, token: Token, out: &mut Vec<Effect>) {
-        if !self.pending.iter().any(|pending| pending.token == token) {
-            return;
-        }
-        let code = ErrorCode::KAFKA_STORAGE_ERROR;
-        let lost = self.pending.drain(..).flat_map(|pending| pending.replies);
-        out.extend(lost.map(|(id, _)| Effect::Refused { id, code }));
-        let mut ops = Vec::new();
-        // The metadata log is never evicted, so nothing of it is cold.
-        let _ = self.metadata.log.store_failed(now, &mut ops);
-        self.image = self.committed.clone();
-        self.order_store(ops, Bytes::new(), Vec::new(), out);
+        let end = self.next;
+        self.pending.push_back(Pending { end, replies });
+        let batch = builder.into_valid();
+        out.extend(self.epoch.map(|epoch| Effect::Append { epoch, batch }));
     }
 
     /// The controller's own `ErrorCode` for a broker it does not know or whose epoch is old.
@@ -504,7 +475,16 @@ impl Controller {
 
     /// The offset that the next record will get.
     pub(crate) fn next_offset(&self) -> Offset {
-        self.metadata.log.log_end()
+        self.next
+    }
+}
+
+/// Applies the records of a batch; those that cannot be read are left out.
+fn apply(image: &mut Image, batch: &Bytes) {
+    for (offset, record) in metadata::records_of(batch) {
+        if let Ok(record) = record {
+            image.apply(offset, &record);
+        }
     }
 }
 

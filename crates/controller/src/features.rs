@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use ids::{ErrorCode, Time};
 use metadata::MetadataRecord;
 use wire::Str;
+use wire::config_record::ConfigRecord;
 use wire::controller_registration_request::ControllerRegistrationRequest;
 use wire::controller_registration_response::ControllerRegistrationResponse;
 use wire::feature_level_record::FeatureLevelRecord;
@@ -19,13 +20,43 @@ use wire::register_controller_record::{
 use wire::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
 use wire::update_features_response::{UpdatableFeatureResult, UpdateFeaturesResponse};
 
+/// The feature that eligible leaders come with (KIP-966).
+const ELIGIBLE_LEADERS: &str = "eligible.leader.replicas.version";
+
 /// The features whose level may change while the cluster runs: name, least and highest level.
 const FEATURES: &[(&str, i16, i16)] = &[
-    ("eligible.leader.replicas.version", 0, 1),
+    (ELIGIBLE_LEADERS, 0, 1),
     ("metadata.version", METADATA_VERSION, METADATA_VERSION),
 ];
 
 impl Controller {
+    /// What a new cluster begins with: the features that are in force, and what goes with them.
+    pub(crate) fn first_records(&self) -> Vec<MetadataRecord> {
+        let level = |(name, feature_level)| {
+            MetadataRecord::FeatureLevel(FeatureLevelRecord {
+                name: Str::from_static(name),
+                feature_level,
+                ..FeatureLevelRecord::default()
+            })
+        };
+        let levels = [
+            ("metadata.version", METADATA_VERSION),
+            (ELIGIBLE_LEADERS, 1),
+        ];
+        if !self.config.keeps_eligible_leaders {
+            return levels.into_iter().take(1).map(level).collect();
+        }
+        let mut records: Vec<MetadataRecord> = levels.into_iter().map(level).collect();
+        // With eligible leaders the cluster's own value is what their leaving is judged by.
+        records.push(MetadataRecord::Config(ConfigRecord {
+            resource_type: metadata::BROKER,
+            name: Str::from_static("min.insync.replicas"),
+            value: Some(Str::from_static("1")),
+            ..ConfigRecord::default()
+        }));
+        records
+    }
+
     #[inline(never)]
     pub(crate) fn register_controller(
         &mut self,

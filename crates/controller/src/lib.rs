@@ -1,7 +1,7 @@
-//! The active controller: it alone writes the metadata log.
+//! The controller: where it leads the quorum, it alone decides what the metadata log says.
 //!
-//! Requests come in as frames, its own records go to its log, and an answer leaves only when the records
-//! it rests on are stored. What is stored is announced as [`Effect::Committed`]; brokers follow that.
+//! Requests come in as frames, records go out to be appended, and an answer leaves only when the records it
+//! rests on are committed. One that does not lead replays what is committed, so that it may lead at any time.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -19,7 +19,6 @@ mod directories;
 mod elections;
 mod features;
 mod leadership;
-mod metadata_log;
 mod partition_change;
 mod placement;
 mod reassignments;
@@ -27,4 +26,3 @@ mod room;
 mod topics;
 
 pub use controller::{Controller, ControllerConfig, Effect, Event, RequestId};
-pub use metadata_log::MetadataLog;

@@ -2,11 +2,10 @@
 
 use brooklet_controller::{Controller, ControllerConfig, Effect, Event, RequestId};
 use bytes::Bytes;
-use ids::{NodeId, Offset, Time, Uuid};
-use log::{DiskEffect, DiskEvent, Log, LogConfig};
+use ids::{LeaderEpoch, NodeId, Offset, Time, Uuid};
 use metadata::{Catalog, Image, MetadataRecord};
 use sorted::SortedMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use wire::alter_partition_request as alter;
 use wire::alter_partition_response as altered;
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
@@ -38,6 +37,8 @@ pub(crate) struct Played {
 pub(crate) struct Alone {
     pub(crate) controller: Controller,
     pub(crate) now: Time,
+    /// Where its log ends; everything is committed at once.
+    end: Offset,
     /// The records written since they were last taken.
     written: Vec<MetadataRecord>,
     pub(crate) brokers: BTreeMap<i32, Played>,
@@ -60,17 +61,19 @@ impl Alone {
             properties,
             seed,
             catalog: Catalog::default(),
+            keeps_eligible_leaders: false,
         };
-        let now = Time::from_millis(1_795_248_000_000);
-        let log = Log::new(LogConfig::default(), Offset(0), now);
         let mut alone = Alone {
-            controller: Controller::new(config, log.into()),
-            now,
+            controller: Controller::new(config),
+            now: Time::from_millis(1_795_248_000_000),
+            end: Offset(0),
             written: Vec::new(),
             brokers: BTreeMap::new(),
             asked: 0,
         };
-        alone.step(Event::Start);
+        alone.step(Event::Leading {
+            epoch: LeaderEpoch(1),
+        });
         alone.take_written();
         alone
     }
@@ -101,26 +104,28 @@ impl Alone {
         self.controller.image()
     }
 
-    /// Tells the controller a fact; stores what it orders, and gives its answer if there is one.
+    /// Tells the controller a fact; commits what it appends, and gives its answer if there is one.
     fn step(&mut self, event: Event) -> Option<Bytes> {
-        let mut events = vec![event];
+        let mut events = VecDeque::from([event]);
         let mut reply = None;
-        while let Some(event) = events.pop() {
+        while let Some(event) = events.pop_front() {
             let mut effects = Vec::new();
-            self.controller.step(self.now, event, &mut effects);
+            let (now, end) = (self.now, self.end);
+            self.controller.step(now, end, event, &mut effects);
             for effect in effects {
                 match effect {
-                    Effect::Disk(DiskEffect::Store { log, token, .. }) => {
-                        events.push(Event::Disk(DiskEvent::Stored { log, token }));
-                    }
-                    Effect::Disk(_) => {}
-                    Effect::Reply { frame, .. } => reply = Some(frame),
-                    Effect::Refused { code, .. } => panic!("the controller refuses: {code:?}"),
-                    Effect::Committed { batch } => {
+                    Effect::Append { epoch, batch } => {
+                        let mut bytes = Vec::new();
+                        batch.write_into(&mut bytes, self.end, epoch);
+                        self.end = self.end.plus(batch.header().count.into());
+                        let batch = Bytes::from(bytes);
                         let records = metadata::records_of(&batch).into_iter();
                         self.written
                             .extend(records.map(|(_, record)| record.unwrap()));
+                        events.push_back(Event::Committed { batch });
                     }
+                    Effect::Reply { frame, .. } => reply = Some(frame),
+                    Effect::Refused { code, .. } => panic!("the controller refuses: {code:?}"),
                 }
             }
         }

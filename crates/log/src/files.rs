@@ -5,7 +5,9 @@ use crate::index::{OffsetEntry, TimeEntry};
 use crate::producers::{AbortedTxn, Producer, ProducerBatch};
 use alloc::{format, string::String, vec::Vec};
 use core::fmt::Write;
-use ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, Uuid};
+use ids::{
+    LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, SnapshotId, Uuid,
+};
 use sorted::SortedMap;
 
 /// A file in a partition's directory.
@@ -25,6 +27,10 @@ pub enum LogFile {
     LeaderEpochs,
     /// The topic's id.
     PartitionMetadata,
+    /// What a node may not forget of the quorum's elections; beside the metadata log only.
+    QuorumState,
+    /// What the metadata log's records below an offset add up to.
+    MetadataSnapshot(SnapshotId),
 }
 
 impl LogFile {
@@ -39,6 +45,8 @@ impl LogFile {
             LogFile::Snapshot(end) => format!("{:020}.snapshot", end.0),
             LogFile::LeaderEpochs => String::from("leader-epoch-checkpoint"),
             LogFile::PartitionMetadata => String::from("partition.metadata"),
+            LogFile::QuorumState => String::from("quorum-state"),
+            LogFile::MetadataSnapshot(id) => id.name(),
         }
     }
 
@@ -48,7 +56,11 @@ impl LogFile {
         match name {
             "leader-epoch-checkpoint" => return Some(LogFile::LeaderEpochs),
             "partition.metadata" => return Some(LogFile::PartitionMetadata),
+            "quorum-state" => return Some(LogFile::QuorumState),
             _ => {}
+        }
+        if let Some(id) = SnapshotId::parse(name) {
+            return Some(LogFile::MetadataSnapshot(id));
         }
         let (digits, kind) = name.split_once('.')?;
         if digits.len() != 20 || !digits.bytes().all(|c| c.is_ascii_digit()) {

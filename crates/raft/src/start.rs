@@ -106,9 +106,6 @@ impl Raft {
 
     /// Learns who votes from the snapshot and the log.
     pub(crate) fn read_voters(&mut self) {
-        if !self.is_dynamic() {
-            return;
-        }
         let mut sets: Vec<(Offset, Voters)> = Vec::new();
         if let Some(snapshot) = &self.snapshot {
             let named = Batches::new(&snapshot.bytes).filter_map(|(_, batch)| voters_of(&batch));
@@ -116,6 +113,10 @@ impl Raft {
             sets.extend(named.last().map(|(_, voters)| (before, voters)));
         }
         each_batch(&self.log, |batch| sets.extend(voters_of(batch)));
+        if !sets.is_empty() {
+            // As in Kafka: once records name the voters, the configuration is not asked any more.
+            self.config.static_voters = Voters::default();
+        }
         self.voter_sets.extend(sets);
     }
 
@@ -135,6 +136,10 @@ impl Raft {
         if let Some(end) = known.filter(|end| *end > Offset(0)) {
             self.log.advance_high_watermark(end);
             self.high_watermark = Some(end);
+        }
+        if self.is_alone() && !self.is_dynamic() {
+            // Nobody else has ever had a say: what is stored here is what there is.
+            self.commit(self.log.stored_end());
         }
         if self.election.leader == Some(self.config.node) && self.takes_part() && !self.is_alone() {
             return self.resign(now);

@@ -137,13 +137,14 @@ impl Driver {
     /// Whether a shutdown that was begun may end.
     #[must_use]
     pub fn may_stop(&self) -> bool {
-        (self.cluster.node(self.node)).is_some_and(|node| node.broker().may_stop())
+        (self.cluster.node(self.node)).is_some_and(cluster::Node::may_stop)
     }
 
     /// Whether a connection has a frame that the broker has not begun with.
     #[must_use]
     pub fn is_behind(&self, conn: ConnId) -> bool {
-        (self.cluster.node(self.node)).is_some_and(|node| node.broker().queued(conn) > 0)
+        let broker = (self.cluster.node(self.node)).and_then(cluster::Node::broker);
+        broker.is_some_and(|broker| broker.queued(conn) > 0)
     }
 
     /// Tells the node by how many microseconds the clock on the wall is ahead of the time of events.
@@ -317,7 +318,7 @@ impl Driver {
         let Store::Disk(disk) = &mut self.store else {
             return Ok(());
         };
-        let image = (self.cluster.node(self.node)).map(|node| node.broker().image());
+        let image = (self.cluster.node(self.node)).and_then(cluster::Node::image);
         let epoch = image
             .and_then(|image| image.brokers().get(&self.node))
             .map_or(-1, |entry| entry.epoch);
@@ -361,8 +362,8 @@ impl Driver {
                     events.push_back(self.loaded(log, token, &slice, bytes));
                 }
             }
-            // There is one node; it talks to itself inside the cluster.
-            Effect::Send { .. } => {}
+            // There is one node, and it talks to itself at once.
+            Effect::Link(_) => {}
             Effect::Note(note) => self.note(&note),
         }
     }

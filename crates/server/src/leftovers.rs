@@ -202,6 +202,9 @@ fn base_of(file: LogFile) -> Option<Offset> {
         | LogFile::TimeIndex(base)
         | LogFile::TxnIndex(base)
         | LogFile::Snapshot(base) => Some(base),
-        LogFile::LeaderEpochs | LogFile::PartitionMetadata => None,
+        LogFile::LeaderEpochs
+        | LogFile::PartitionMetadata
+        | LogFile::QuorumState
+        | LogFile::MetadataSnapshot(_) => None,
     }
 }

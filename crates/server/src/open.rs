@@ -1,12 +1,12 @@
 //! The start: who the node is, which logs there are, and what recovery makes of them.
 
-use crate::checkpoints::{
-    CLEAN_SHUTDOWN, Checkpoints, dir_name, is_doomed, join, parse_dir, read_small, replace,
-};
+mod before;
+
+use crate::checkpoints::{Checkpoints, dir_name, is_doomed, join, parse_dir, read_small, replace};
 use crate::console::Console;
 use crate::disk::{DiskStore, Fsync, METADATA_DIR};
 use crate::files::Files;
-use crate::identify::{self, identify, refuse_strangers, refuse_without_metadata};
+use crate::identify::{self, identify, refuse_strangers};
 use crate::leftovers;
 use crate::memory::MemoryStore;
 use crate::old_format;
@@ -17,7 +17,7 @@ use cluster::{BrokerConfig, ControllerConfig, MetadataLog, Node, NodeConfig, Rec
 use ids::{NodeId, Offset, Rng, Time, TopicIdPartition, Uuid};
 use log::files::{MetaProperties, decode_partition_metadata, encode_partition_metadata};
 use log::{Log, LogConfig, LogFile, Recovery, Report, SegmentFile, StoreOp};
-use metadata::{ConfigView, Image, Snapshot, SnapshotId};
+use metadata::{ConfigView, Image};
 use sorted::SortedMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -58,34 +58,43 @@ impl Identity {
         RandomState::new().hash_one(std::process::id())
     }
 
-    fn node_config(&self, rng: &mut Rng, meta: &MetaProperties) -> NodeConfig {
+    fn properties_of(&self, meta: &MetaProperties) -> SortedMap<String, String> {
         let mut properties = self.properties.clone();
         for name in ["broker.id", "node.id"] {
             properties.insert(name.to_owned(), meta.node_id.to_string());
         }
+        properties
+    }
+
+    fn node_config(
+        &self,
+        rng: &mut Rng,
+        meta: &MetaProperties,
+        previous_epoch: Option<i64>,
+    ) -> NodeConfig {
+        let properties = self.properties_of(meta);
         let incarnation = Uuid::random_for_people(rng);
-        NodeConfig {
-            broker: BrokerConfig {
-                node: meta.node_id,
-                cluster_id: Arc::from(meta.cluster_id.as_str()),
-                host: Arc::from(self.host.as_str()),
-                port: self.port,
-                incarnation,
-                directory: meta.directory_id,
-                properties: properties.clone(),
-                seed: rng.next(),
-                catalog: metadata::Catalog::kafka(),
-            },
-            controller: Some(ControllerConfig {
-                node: meta.node_id,
-                incarnation,
-                properties,
-                seed: rng.next(),
-                catalog: metadata::Catalog::kafka(),
-            }),
-            controller_node: meta.node_id,
-            peers: Vec::new(),
-        }
+        let broker = BrokerConfig {
+            node: meta.node_id,
+            cluster_id: Arc::from(meta.cluster_id.as_str()),
+            host: Arc::from(self.host.as_str()),
+            port: self.port,
+            incarnation,
+            directory: meta.directory_id,
+            previous_epoch,
+            properties: properties.clone(),
+            seed: rng.next(),
+            catalog: metadata::Catalog::kafka(),
+        };
+        let controller = ControllerConfig {
+            node: meta.node_id,
+            incarnation,
+            properties,
+            seed: rng.next(),
+            catalog: metadata::Catalog::kafka(),
+            keeps_eligible_leaders: false,
+        };
+        NodeConfig::alone(broker, controller)
     }
 
     pub(crate) fn new_meta(&self, rng: &mut Rng) -> MetaProperties {
@@ -111,10 +120,11 @@ pub struct Opened {
 pub fn open_memory(identity: &Identity, max_bytes: u64, now: Time) -> Opened {
     let mut rng = Rng::new(identity.seed);
     let meta = identity.new_meta(&mut rng);
-    let config = identity.node_config(&mut rng, &meta);
+    let config = identity.node_config(&mut rng, &meta, None);
     let metadata = Log::new(LogConfig::default(), Offset(0), now);
+    let node = Node::new(config, metadata.into(), Vec::new());
     Opened {
-        node: Node::new(config, metadata.into(), Vec::new()),
+        node: node.unwrap_or_else(|damaged| unreachable!("there is no file yet: {damaged:?}")),
         store: Store::Memory(MemoryStore::new(max_bytes)),
     }
 }
@@ -139,18 +149,27 @@ pub fn open_dir(
         console,
         now,
         cache_bytes,
+        previous_epoch: None,
     };
     let meta = identify(opening.files, identity, &mut rng)?;
-    let config = identity.node_config(&mut rng, &meta);
-    let (metadata, logs, noted) = opening.everything(&meta, &config.broker.properties)?;
+    let properties = identity.properties_of(&meta);
+    let (metadata, logs, noted) = opening.everything(&meta, &properties)?;
+    let config = identity.node_config(&mut rng, &meta, opening.previous_epoch);
     let found = logs.iter().map(|(found, _)| found.clone()).collect();
     let (metadata_found, metadata_log) = metadata;
     let recovered = logs.into_iter().map(|(found, log)| Recovered {
         name: found.name,
         log,
     });
+    let node = Node::new(config, metadata_log, recovered.collect());
+    let node = node.map_err(|_| {
+        Refusal(format!(
+            "{METADATA_DIR}/quorum-state: is damaged, and without it this node may vote twice in one \
+             election; put it back from a copy, or remove it if no other controller is left"
+        ))
+    })?;
     Ok(Opened {
-        node: Node::new(config, metadata_log, recovered.collect()),
+        node,
         store: Store::Disk(Box::new(DiskStore::new(
             files,
             fsync,
@@ -178,6 +197,8 @@ struct Opening<'a> {
     console: &'a Console,
     now: Time,
     cache_bytes: u64,
+    /// The broker's epoch when it last stopped in order, if it did.
+    previous_epoch: Option<i64>,
 }
 
 /// How one log is rebuilt.
@@ -274,76 +295,6 @@ impl Opening<'_> {
                 "{dir}: ends at offset {end}, though it had records up to {before}: the last \
                  ones are missing"
             ));
-        }
-    }
-
-    /// Whether the last stop was clean. The marker goes at once: it is true only once.
-    fn take_clean_marker(&mut self) -> Opens<bool> {
-        let failed = |error| (String::new(), error);
-        let listed = self.files.files("").map_err(failed)?;
-        let clean = listed.iter().any(|(name, _)| name == CLEAN_SHUTDOWN);
-        if clean {
-            self.files.remove(CLEAN_SHUTDOWN).map_err(failed)?;
-        }
-        Ok(clean)
-    }
-
-    fn metadata_log(&mut self) -> Result<(Found, MetadataLog), Refusal> {
-        let name = TopicIdPartition::metadata();
-        let failed = |error| (METADATA_DIR.to_owned(), error);
-        let known = self.files.dirs().map_err(|error| (String::new(), error))?;
-        if !known.iter().any(|dir| dir == METADATA_DIR) {
-            refuse_without_metadata(self.files, &known)?;
-            let marker = encode_partition_metadata(Uuid::METADATA_TOPIC);
-            let file = LogFile::PartitionMetadata.name();
-            self.files.create_dir(METADATA_DIR).map_err(failed)?;
-            replace(self.files, METADATA_DIR, &file, &marker, true).map_err(failed)?;
-            self.files.sync_dir("").map_err(failed)?;
-            let log = Log::new(LogConfig::default(), Offset(0), self.now);
-            return Ok((Found::new(name), log.into()));
-        }
-        // Small and precious: always checked whole, and all of it stays in memory.
-        let how = How {
-            config: LogConfig::default(),
-            compacted: true,
-            checkpoints: log::Checkpoints::default(),
-            reading_bytes: u64::MAX,
-            staying_bytes: u64::MAX,
-        };
-        let (mut found, mut log) = self.log(name, &how)?;
-        let snapshot = self.snapshot(log.log_start()).map_err(failed)?;
-        let end = snapshot.as_ref().map(|snapshot| snapshot.id().end);
-        if let Some(end) = end.filter(|&end| end > log.log_end()) {
-            // As Kafka does: what the snapshot holds was not all in the log.
-            let mut ops = Vec::new();
-            log.truncate_fully_and_start_at(end, self.now, &mut ops);
-            self.apply(METADATA_DIR, &ops).map_err(failed)?;
-            (found.segment, found.length) = (end, 0);
-        }
-        Ok((found, MetadataLog { snapshot, log }))
-    }
-
-    /// The newest snapshot of the metadata that is whole. A log that does not begin at 0 must
-    /// have one that reaches up to its `start`.
-    fn snapshot(&mut self, start: Offset) -> io::Result<Option<Snapshot>> {
-        let files = self.files.files(METADATA_DIR)?;
-        let ids = files.iter().filter_map(|(name, _)| SnapshotId::parse(name));
-        let mut ids: Vec<SnapshotId> = ids.filter(|id| id.end >= start).collect();
-        ids.sort_unstable();
-        for id in ids.into_iter().rev() {
-            let path = join(METADATA_DIR, &id.name());
-            let bytes = read_small(self.files, &path)?;
-            if let Some(snapshot) = Snapshot::decode(id, &bytes) {
-                return Ok(Some(snapshot));
-            }
-            self.console.say(format!("{path}: is damaged and not used"));
-        }
-        match start {
-            Offset(0) => Ok(None),
-            start => Err(io::Error::other(format!(
-                "the log begins at offset {start}, and no snapshot is whole that reaches up to there; \
-                 put the .checkpoint file back that belongs to it"
-            ))),
         }
     }
 

@@ -19,7 +19,7 @@ fn a_stall_longer_than_a_session_does_not_fence_the_only_broker() {
         node.create("orders");
         let leader = |node: &Node| {
             let broker = node.driver.cluster().node(node.driver.node()).unwrap();
-            let image = broker.broker().image();
+            let image = broker.image().unwrap();
             let partition = image.partition("orders", PartitionIndex(0)).unwrap();
             (partition.leader(), partition.leader_epoch)
         };

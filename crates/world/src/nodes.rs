@@ -9,7 +9,9 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use cluster::{BrokerConfig, ControllerConfig, Event, LogId, Node, NodeConfig, Recovered};
+use cluster::{
+    Broker, BrokerConfig, ControllerConfig, Event, LogId, MetadataLog, Node, NodeConfig, Recovered,
+};
 use ids::{NodeId, Offset, Rng, Time, TopicIdPartition, Uuid};
 use log::files::encode_leader_epochs;
 use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Recovery, Report};
@@ -34,15 +36,19 @@ impl State {
         let now = self.now;
         let disk = self.disks.entry(id).or_default();
         let mut kept = core::mem::take(&mut disk.kept);
-        let metadata = match kept.remove(&TopicIdPartition::metadata()) {
-            Some(log) => log,
-            None => Log::new(metadata_config(), Offset(0), now),
+        let metadata = TopicIdPartition::metadata();
+        let quorum_state = disk.file(&metadata, LogFile::QuorumState);
+        let metadata = MetadataLog {
+            quorum_state: quorum_state.map(|bytes| Bytes::from(bytes.clone())),
+            snapshot: None,
+            log: match kept.remove(&metadata) {
+                Some(log) => log,
+                None => Log::new(metadata_config(), Offset(0), now),
+            },
         };
         let recovered = kept.into_iter().map(|(name, log)| Recovered { name, log });
         let recovered: Vec<Recovered> = recovered.collect();
-        if id == CONTROLLER {
-            disk.open(LogId::METADATA, TopicIdPartition::metadata());
-        }
+        disk.open(LogId::METADATA, TopicIdPartition::metadata());
         let incarnation = Uuid::random(&mut self.rng);
         let broker = BrokerConfig {
             node: id,
@@ -51,28 +57,24 @@ impl State {
             port: FIRST_PORT + u16::try_from(id.0 - 1).unwrap_or(0),
             incarnation,
             directory: Uuid::random(&mut Rng::new(id.0.unsigned_abs().into())),
+            previous_epoch: None,
             properties: self.properties(),
             seed: self.rng.next(),
             catalog: metadata::Catalog::default(),
         };
-        let controller = (id == CONTROLLER).then(|| ControllerConfig {
+        let controller = ControllerConfig {
             node: id,
             incarnation,
             properties: self.properties(),
             seed: self.rng.next(),
             catalog: metadata::Catalog::default(),
-        });
-        let peers = (1..=i32::try_from(self.scenario.brokers).unwrap_or(1))
-            .map(NodeId)
-            .filter(|peer| *peer != id);
-        let config = NodeConfig {
-            broker,
-            controller,
-            controller_node: CONTROLLER,
-            peers: peers.collect(),
+            keeps_eligible_leaders: false,
         };
-        self.cluster
-            .insert(Node::new(config, metadata.into(), recovered));
+        let config = NodeConfig::alone(broker, controller);
+        match Node::new(config, metadata, recovered) {
+            Ok(node) => self.cluster.insert(node),
+            Err(damaged) => panic!("nothing here damages quorum-state: {damaged:?}"),
+        }
         self.tell_node(id, Event::Start);
     }
 
@@ -102,7 +104,8 @@ impl State {
             disk.kept.insert(name, log);
         }
         // What no partition has claimed yet lies on the disk as it did.
-        for (name, log) in node.broker().unclaimed() {
+        let unclaimed = node.broker().into_iter().flat_map(Broker::unclaimed);
+        for (name, log) in unclaimed {
             disk.kept.insert(name.clone(), log.clone());
         }
         self.said.extend(cuts);
@@ -115,7 +118,7 @@ impl State {
             Some(running) => match disk.id(name) {
                 Some(id) => running.log(id),
                 None => {
-                    let mut unclaimed = running.broker().unclaimed();
+                    let mut unclaimed = running.broker()?.unclaimed();
                     unclaimed.find(|(of, _)| *of == name).map(|(_, log)| log)
                 }
             },

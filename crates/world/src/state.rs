@@ -253,11 +253,8 @@ impl State {
         match effect {
             Effect::Client(effect) => self.carry_to_client(node, effect),
             Effect::Disk(effect) => self.carry_to_disk(node, effect),
-            Effect::Send { to, message } => {
-                let at = self.now.plus_micros(LATENCY_MICROS);
-                let from = node;
-                self.plan(at, to, Event::Peer { from, message });
-            }
+            // A node that has no other to talk to opens no connection.
+            Effect::Link(_) => {}
             Effect::Note(note) => self.said.push(Said::Note { node, note }),
         }
     }
@@ -541,8 +538,8 @@ impl State {
 
     /// Records in all logs of topics that are not internal, those deleted counted too.
     pub(crate) fn appended_total(&self) -> u64 {
-        let nodes = self.cluster.nodes();
-        let replicas = nodes.flat_map(|node| node.broker().replicas());
+        let brokers = self.cluster.nodes().filter_map(cluster::Node::broker);
+        let replicas = brokers.flat_map(cluster::Broker::replicas);
         let own = replicas
             .filter(|replica| replica.is_leader && !metadata::is_internal(&replica.name.topic));
         own.map(|replica| replica.log.log_end().0.unsigned_abs())

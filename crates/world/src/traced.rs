@@ -25,7 +25,8 @@ pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Ev
             trace.number(7 << 40 | token.0);
             trace.bytes(bytes);
         }
-        Event::Peer { from, .. } => trace.number(8 << 40 | u64::from(from.0.unsigned_abs())),
+        // There is one node in a world, which has nobody to talk to.
+        Event::ControllerListener(_) | Event::Link(_) => trace.number(8 << 40),
         Event::Shutdown => trace.number(9),
         Event::Tick => trace.number(10),
     }
@@ -122,7 +123,7 @@ pub(crate) fn event_words(event: &Event) -> String {
         Event::Disk(DiskEvent::Loaded { token, bytes, .. }) => {
             format!("has loaded {} bytes for {}", bytes.len(), token.0)
         }
-        Event::Peer { from, .. } => format!("hears node {from}"),
+        Event::ControllerListener(_) | Event::Link(_) => "hears a node".to_string(),
         Event::Shutdown => "is to stop".to_string(),
         Event::Tick => "wakes".to_string(),
     }

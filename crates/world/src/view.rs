@@ -240,11 +240,11 @@ impl World {
 
 impl State {
     pub(crate) fn broker(&self, node: NodeId) -> Option<&Broker> {
-        Some(self.cluster.node(node)?.broker())
+        self.cluster.node(node)?.broker()
     }
 
     fn any_broker(&self) -> Option<&Broker> {
-        self.cluster.nodes().next().map(cluster::Node::broker)
+        self.cluster.nodes().find_map(cluster::Node::broker)
     }
 
     pub(crate) fn image_topic(&self, topic: &str) -> Option<&Arc<Topic>> {
@@ -275,7 +275,7 @@ impl State {
             .partition(topic, partition)?
             .leader();
         // Without a leader the log is still there to be looked at, on any broker that has it.
-        let brokers = self.cluster.nodes().map(cluster::Node::broker);
+        let brokers = self.cluster.nodes().filter_map(cluster::Node::broker);
         let mut holders =
             brokers.filter(|broker| leader.is_none_or(|leader| broker.config().node == leader));
         holders.find_map(|broker| {
@@ -369,7 +369,8 @@ impl State {
     /// Groups as their coordinator knows them; a placed group that has not joined yet is there, too.
     fn group_views(&self) -> Vec<GroupView> {
         let positions = self.positions();
-        let known = self.cluster.nodes().flat_map(|node| node.broker().groups());
+        let known = self.cluster.nodes().filter_map(cluster::Node::broker);
+        let known = known.flat_map(Broker::groups);
         let mut views: SortedMap<String, GroupView> = SortedMap::new();
         for group in known {
             let members: Vec<MemberView> = group

@@ -384,7 +384,7 @@ impl World {
     /// A broker that runs, to see what it has in memory.
     #[must_use]
     pub fn broker(&self, node: NodeId) -> Option<&cluster::Broker> {
-        self.state.cluster.node(node).map(cluster::Node::broker)
+        self.state.cluster.node(node)?.broker()
     }
 
     /// Whether a broker serves clients.

@@ -92,6 +92,7 @@ impl Cluster {
                 port: 9092,
                 incarnation: Uuid([1; 16]),
                 directory: Uuid([2; 16]),
+                previous_epoch: None,
                 properties: named.clone(),
                 seed: 1,
                 catalog: metadata::Catalog::default(),

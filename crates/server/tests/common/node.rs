@@ -169,8 +169,11 @@ impl Node {
     /// The log end of a topic's only partition; -1 when there is no such topic.
     pub fn end(&self, topic: &str) -> i64 {
         let node = self.driver.cluster().node(self.driver.node()).unwrap();
-        let replica = node.broker().find_replica(topic, PartitionIndex(0));
-        let log = replica.and_then(|id| node.broker().log(id));
+        let replica = node
+            .broker()
+            .unwrap()
+            .find_replica(topic, PartitionIndex(0));
+        let log = replica.and_then(|id| node.broker().unwrap().log(id));
         log.map_or(-1, |log| log.log_end().0)
     }
 }
