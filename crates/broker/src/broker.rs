@@ -118,7 +118,12 @@ pub(crate) struct Limits {
     pub(crate) lag_ms: u64,
     /// `offset.metadata.max.bytes`.
     pub(crate) offset_metadata: usize,
+    /// Whether `replica.selector.class` is Kafka's class that knows racks.
+    pub(crate) chooses_by_rack: bool,
 }
+
+/// The one class for `replica.selector.class` that Kafka has beside its default.
+const RACK_AWARE: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 
 impl Limits {
     fn of(configs: &ConfigView<'_>) -> Limits {
@@ -131,6 +136,9 @@ impl Limits {
                 .unwrap_or(0)
                 .max(1),
             offset_metadata: size("offset.metadata.max.bytes"),
+            chooses_by_rack: (configs.properties)
+                .get("replica.selector.class")
+                .is_some_and(|class| class == RACK_AWARE),
         }
     }
 }

@@ -322,6 +322,11 @@ impl Replicas {
         }
         replica.settle(now, self.lag_ms, &mut self.news);
         if is_new {
+            // Whoever waits may believe in an epoch that is over.
+            replica.tell_readers(None, &mut self.news);
+            if let Some(leading) = replica.role.leading_mut() {
+                leading.tell_followers(None, &mut self.news);
+            }
             self.news.push(News::Elected { id });
         }
         self.order_store(id, ops, out);

@@ -48,7 +48,8 @@ impl Topics<'_> {
             Change::Config { .. } => {}
             Change::Broker(node) => {
                 let entry = self.configs.image.brokers().get(node);
-                let epoch = entry.filter(|entry| !entry.fenced).map(|entry| entry.epoch);
+                let active = entry.filter(|entry| entry.is_active());
+                let epoch = active.map(|entry| entry.epoch);
                 self.replicas.judge_follower(*node, epoch);
             }
         }

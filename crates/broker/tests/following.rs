@@ -6,6 +6,8 @@ use metadata::MetadataRecord;
 use wire::alter_partition_request::AlterPartitionRequest;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ReplicaState};
 use wire::fetch_response::{FetchResponse, PartitionData};
+use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+use wire::list_offsets_response::ListOffsetsResponse;
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
 use wire::produce_response::ProduceResponse;
@@ -306,4 +308,58 @@ fn a_follower_that_cannot_store_claims_nothing_of_it_and_rests_before_it_tries_a
     cluster.full.clear();
     cluster.advance(2_000);
     assert_alike(&cluster, 1);
+}
+
+/// The latest offset, as a broker tells it to a consumer.
+fn latest(cluster: &mut Cluster, id: i32, version: i16) -> (ErrorCode, i64) {
+    let partition = ListOffsetsPartition {
+        timestamp: -1,
+        ..ListOffsetsPartition::default()
+    };
+    let request = ListOffsetsRequest {
+        replica_id: -1,
+        topics: vec![ListOffsetsTopic {
+            name: Str::from_static("t"),
+            partitions: vec![partition],
+            ..ListOffsetsTopic::default()
+        }],
+        ..ListOffsetsRequest::default()
+    };
+    let answer: ListOffsetsResponse = cluster.ask(id, version, &request);
+    let row = &answer.topics[0].partitions[0];
+    (ErrorCode(row.error_code), row.offset)
+}
+
+#[test]
+fn a_new_leader_tells_nobody_what_is_latest_before_it_knows_what_was_committed() {
+    let mut cluster = Cluster::new(3, &[]);
+    cluster.create(&[1, 2, 3], &[1, 2, 3]);
+    assert_eq!(produce(&mut cluster, 1, -1, b"v"), Some(ErrorCode::NONE));
+    // 2 has it, and has not heard that all have.
+    cluster.cut_off(&[1, 2, 3]);
+    cluster.change(leads(2, &[2, 3]));
+    let not_yet = (ErrorCode::OFFSET_NOT_AVAILABLE, -1);
+    assert_eq!(latest(&mut cluster, 2, 9), not_yet);
+    let not_yet = (ErrorCode::LEADER_NOT_AVAILABLE, -1);
+    assert_eq!(latest(&mut cluster, 2, 4), not_yet);
+    cluster.cut_off(&[1]);
+    cluster.advance(2_000);
+    assert_eq!(latest(&mut cluster, 2, 9), (ErrorCode::NONE, 1));
+}
+
+#[test]
+fn a_reader_that_waits_is_told_of_a_new_epoch_of_the_same_leader_at_once() {
+    let mut cluster = Cluster::new(1, &[]);
+    cluster.create(&[1, 2], &[1]);
+    let readers = [-1, 2].map(|replica| {
+        let mut waiting = fetch(replica, 0, 0);
+        waiting.max_wait_ms = 60_000;
+        cluster.send(1, 17, &waiting)
+    });
+    cluster.change(leads(1, &[1]));
+    for reader in readers {
+        let answer: FetchResponse = cluster.answer(1, reader, 17).expect("an answer");
+        let code = ErrorCode(row(&answer).error_code);
+        assert_eq!(code, ErrorCode::FENCED_LEADER_EPOCH);
+    }
 }

@@ -9,6 +9,7 @@ use wire::alter_partition_request::AlterPartitionRequest;
 use wire::alter_partition_response::{
     AlterPartitionResponse, PartitionData as AlteredPartition, TopicData as AlteredTopic,
 };
+use wire::broker_registration_change_record::BrokerRegistrationChangeRecord;
 use wire::config_record::ConfigRecord;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ReplicaState};
 use wire::fetch_response::{FetchResponse, PartitionData};
@@ -322,4 +323,39 @@ fn a_consumer_may_read_at_a_follower_from_v11_on() {
     let answer: FetchResponse = cluster.ask(2, 10, &consumer);
     let code = ErrorCode(answer.responses[0].partitions[0].error_code);
     assert_eq!(code, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+}
+
+#[test]
+fn a_follower_that_is_fenced_or_about_to_stop_is_not_to_join() {
+    for (fenced, in_controlled_shutdown) in [(1, 0), (0, 1)] {
+        let mut cluster = led(&[1, 2], "1");
+        cluster.write(&[MetadataRecord::BrokerRegistrationChange(
+            BrokerRegistrationChangeRecord {
+                broker_id: 3,
+                broker_epoch: 2,
+                fenced,
+                in_controlled_shutdown,
+                ..BrokerRegistrationChangeRecord::default()
+            },
+        )]);
+        fetched(&mut cluster, 3, 0);
+        assert!(asked(cluster.node(1)).is_empty());
+        produced_now(&mut cluster, 1);
+        fetched(&mut cluster, 2, 1);
+        assert_eq!(cluster.log(1).high_watermark().0, 1, "3 is not waited for");
+    }
+}
+
+#[test]
+fn a_follower_that_claims_to_have_more_than_its_leader_is_not_believed() {
+    let mut cluster = led(&[1, 2], "2");
+    let waits = cluster.send(1, PRODUCE, &produce(-1));
+    let row = fetched(&mut cluster, 2, 100);
+    assert_eq!(ErrorCode(row.error_code), ErrorCode::OFFSET_OUT_OF_RANGE);
+    assert!(
+        cluster
+            .answer::<ProduceResponse>(1, waits, PRODUCE)
+            .is_none()
+    );
+    assert_eq!(cluster.log(1).high_watermark().0, 0);
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod answers;
 mod divergence;
 mod following;
 mod forwarded;

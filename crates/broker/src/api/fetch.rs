@@ -9,10 +9,9 @@
 //!
 //! A follower that fetches is believed to be one, as in Kafka, if it is assigned (else 75, or 6 if it names
 //! no epoch): its offset says what it has, and it gets all that is stored. A consumer from v11 on may read at
-//! a follower, too.
-//!
-//! Left out: naming the nearest replica (KIP-392).
+//! a follower, too; a leader that chooses by racks (`replica.selector.class`) names the one in the consumer's.
 
+mod nearest;
 mod session;
 
 pub(crate) use session::Sessions;
@@ -26,7 +25,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Uuid};
-use log::{Log, LogId, LogSlice, Read};
+use log::{Log, LogId, LogSlice, OutOfRange, Read};
 use metadata::Partition;
 use session::{Resolved, SessionId};
 use sorted::SortedSet;
@@ -52,6 +51,8 @@ pub(crate) struct Wanted {
     pub(crate) offset: Offset,
     pub(crate) current_epoch: LeaderEpoch,
     pub(crate) last_fetched_epoch: LeaderEpoch,
+    /// Where a follower's log begins.
+    pub(crate) log_start: Offset,
     pub(crate) max_bytes: i32,
 }
 
@@ -84,6 +85,8 @@ struct Ask {
     replica_id: i32,
     /// Its broker epoch; -1 if it tells none.
     replica_epoch: i64,
+    /// Where a consumer is; empty if it does not matter.
+    rack: Str,
 }
 
 /// One look at all partitions.
@@ -94,8 +97,8 @@ struct Look {
     urgent: bool,
     /// Bytes that have to be loaded before the answer is whole.
     cold: Vec<(LogId, LogSlice)>,
-    /// The logs that a follower may read, and where its own end.
-    followed: Vec<(LogId, Offset)>,
+    /// The logs that a follower may read, and where its own begin and end.
+    followed: Vec<(LogId, Offset, Offset)>,
 }
 
 pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, request: FetchRequest) -> Handled {
@@ -174,6 +177,10 @@ impl Broker {
             request.max_bytes,
             request.isolation_level,
         );
+        let rack = match self.limits.chooses_by_rack {
+            true => request.rack_id.detached(),
+            false => Str::EMPTY,
+        };
         let slots = self.limits.sessions;
         let Resolved { wanted, session } = self.sessions.resolve(cx.now, request, slots)?;
         Ok(Ask {
@@ -184,6 +191,7 @@ impl Broker {
             isolation,
             replica_id,
             replica_epoch,
+            rack,
         })
     }
 
@@ -214,7 +222,9 @@ impl Broker {
             let loading: i64 = cold.iter().map(|(_, slice)| i64::from(slice.length)).sum();
             left -= i64::from(data.records.len()) + loading;
             look.bytes += u64::from(data.records.len());
-            look.urgent |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
+            look.urgent |= data.error_code != 0
+                || data.diverging_epoch.end_offset >= 0
+                || data.preferred_read_replica >= 0;
             add_row(&mut look.topics, wanted, version, data);
         }
         look
@@ -244,6 +254,10 @@ impl Broker {
             records: Records::Bytes(bytes::Bytes::new()),
             ..PartitionData::default()
         };
+        if let Some(node) = self.nearest(ask, wanted, version, replica) {
+            data.preferred_read_replica = node.0;
+            return data;
+        }
         if wanted.last_fetched_epoch > replica.epoch() {
             return refusal(index, ErrorCode::OFFSET_OUT_OF_RANGE, None);
         }
@@ -252,7 +266,10 @@ impl Broker {
             return data;
         }
         let bound = if ask.is_follower() {
-            look.followed.push((id, wanted.offset));
+            // One that claims to have more than there is is not believed.
+            if (log.log_start()..=log.log_end()).contains(&wanted.offset) {
+                look.followed.push((id, wanted.log_start, wanted.offset));
+            }
             log.stored_end()
         } else if ask.isolation == 1 {
             log.last_stable()
@@ -265,14 +282,7 @@ impl Broker {
         if room == 0 && !first {
             return data;
         }
-        let through = self
-            .sends_files
-            .then(|| log.read_through(wanted.offset, room, bound, first));
-        let read = match through.flatten() {
-            Some(slice) => Ok(Read::Slice(slice)),
-            None => log.read(wanted.offset, room, bound, first),
-        };
-        match read {
+        match self.read(log, wanted.offset, (room, bound, first)) {
             Ok(Read::Slice(slice)) => {
                 if slice.length > 0 {
                     data.records = Records::Slice {
@@ -289,6 +299,21 @@ impl Broker {
                 data
             }
             Err(_) => refusal(index, ErrorCode::OFFSET_OUT_OF_RANGE, None),
+        }
+    }
+
+    fn read(
+        &self,
+        log: &Log,
+        offset: Offset,
+        (room, bound, first): (u32, Offset, bool),
+    ) -> Result<Read, OutOfRange> {
+        let through = self
+            .sends_files
+            .then(|| log.read_through(offset, room, bound, first));
+        match through.flatten() {
+            Some(slice) => Ok(Read::Slice(slice)),
+            None => log.read(offset, room, bound, first),
         }
     }
 
@@ -373,11 +398,12 @@ impl Broker {
             .image
             .brokers()
             .get(&node)
-            .filter(|entry| !entry.fenced);
+            .filter(|entry| entry.is_active());
         let is_eligible = entry.is_some_and(|entry| [-1, entry.epoch].contains(&ask.replica_epoch));
-        for &(id, end) in &look.followed {
+        for &(id, start, end) in &look.followed {
             let heard = Heard {
                 node,
+                start,
                 end,
                 broker_epoch: ask.replica_epoch,
                 is_eligible,
@@ -391,7 +417,11 @@ impl Broker {
         let session_id = self.sessions.answered(ask.session, &mut look.topics);
         let response = FetchResponse {
             session_id,
-            node_endpoints: self.leaders_named(&look.topics),
+            // Replicas know from the metadata where the others are.
+            node_endpoints: match ask.is_follower() {
+                true => Vec::new(),
+                false => self.leaders_named(&look.topics),
+            },
             responses: look.topics,
             ..FetchResponse::default()
         };

@@ -3,9 +3,9 @@
 //! −1 is the latest a client may read, −2 the log start, −3 the offset of the largest timestamp (v7),
 //! −4 the earliest local one (v8, the same as −2 without tiers), −5 the latest tiered one (v9: none),
 //! −6 the earliest pending upload (v11: none). A special timestamp that the version does not have is
-//! answered with 35. A log whose bytes are not in memory is loaded first.
-//!
-//! Left out: asking as a follower.
+//! answered with 35. A log whose bytes are not in memory is loaded first. A follower is told of all that the
+//! leader has, and so is who asks as −2, at any replica. A new leader that does not know yet what was
+//! committed before it answers 78 (5 before v5).
 
 use crate::broker::{Broker, Cx, Handled};
 use crate::event::Effect;
@@ -245,17 +245,30 @@ fn find(
     } else {
         log.high_watermark()
     };
+    // Until a new leader knows what was committed before it, what is latest is not told (KIP-207).
+    let is_unsure = request.replica_id == CONSUMER && replica.is_unsure(bound);
+    let told = |found: Found| match found {
+        NOTHING if is_unsure => Err(Miss::Refused(not_yet(version))),
+        found => Ok(found),
+    };
     Ok(match ask.timestamp {
+        -1 if is_unsure => return Err(not_yet(version).into()),
         -1 => (-1, bound.0, replica.epoch().0),
         -2 | -4 => {
             let epoch = log.epoch_for(log.log_start()).unwrap_or(replica.epoch());
             (-1, log.log_start().0, epoch.0)
         }
-        -3 => by_timestamp(id, log, log.max_timestamp_offset(), None, bound)?,
+        -3 => told(by_timestamp(
+            id,
+            log,
+            log.max_timestamp_offset(),
+            None,
+            bound,
+        )?)?,
         -5 | -6 => NOTHING,
         timestamp => {
             let first = log.offset_for_timestamp(timestamp, log.log_start());
-            by_timestamp(id, log, first, Some(timestamp), bound)?
+            told(by_timestamp(id, log, first, Some(timestamp), bound)?)?
         }
     })
 }

@@ -8,6 +8,7 @@ use sorted::SortedMap;
 /// A replica that follows, as its fetches show it.
 #[derive(Clone, Copy, Debug)]
 struct Follower {
+    start: Offset,
     /// Where its log ends; `None` before its first fetch in this epoch.
     end: Option<Offset>,
     /// When it fetched last, and where the leader's log ended then.
@@ -17,7 +18,7 @@ struct Follower {
     caught_up: Option<Time>,
     /// The broker epoch of its last fetch; -1 where it told none.
     broker_epoch: i64,
-    /// Whether the metadata lets it be in sync: it is registered in that epoch and not fenced.
+    /// Whether the metadata lets it be in sync: it is registered in that epoch, not fenced, and stays.
     is_eligible: bool,
 }
 
@@ -25,7 +26,9 @@ struct Follower {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heard {
     pub(crate) node: NodeId,
-    /// Where its log ends.
+    /// Where its log begins.
+    pub(crate) start: Offset,
+    /// Where it ends.
     pub(crate) end: Offset,
     pub(crate) broker_epoch: i64,
     pub(crate) is_eligible: bool,
@@ -74,6 +77,7 @@ impl Followers {
             // Who is in sync has the whole time for its first fetch.
             let is_in_sync = assignment.isr.contains(&node);
             self.by_node.entry(node).or_insert(Follower {
+                start: Offset(0),
                 end: None,
                 fetched: now,
                 leader_end: Offset(i64::MAX),
@@ -96,6 +100,7 @@ impl Followers {
         }
         let moved = found.end != Some(heard.end);
         *found = Follower {
+            start: heard.start,
             end: Some(heard.end),
             fetched: now,
             leader_end,
@@ -164,6 +169,27 @@ impl Followers {
 
     pub(super) fn propose(&mut self, isr: Vec<NodeId>) {
         self.change = IsrChange::Proposed(isr);
+    }
+
+    /// Where the log ended when this epoch began.
+    pub(super) fn epoch_start(&self) -> Offset {
+        self.epoch_start
+    }
+
+    /// Of the in-sync replicas that are near and have an offset, the one that has most, and was behind last
+    /// the longest ago.
+    pub(super) fn nearest(
+        &self,
+        offset: Offset,
+        isr: &[NodeId],
+        is_near: impl Fn(NodeId) -> bool,
+    ) -> Option<NodeId> {
+        let all = self.by_node.iter().filter_map(|(&node, follower)| {
+            let end = follower.end.unwrap_or(Offset(0));
+            let has_it = isr.contains(&node) && (follower.start..=end).contains(&offset);
+            (has_it && is_near(node)).then_some((end, follower.caught_up, node))
+        });
+        all.max().map(|(_, _, node)| node)
     }
 
     /// The controller will not have it.

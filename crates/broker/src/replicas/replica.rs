@@ -91,6 +91,30 @@ impl Replica {
         self.assignment.partition_epoch
     }
 
+    /// Whether a leader knows that it does not know yet how far the log is committed: its predecessor may
+    /// have had more committed than it has heard of.
+    pub(crate) fn is_unsure(&self, committed: Offset) -> bool {
+        match &self.role {
+            Role::Leading(leading) => leading.followers.epoch_start() > committed,
+            Role::Following(_) | Role::Offline => false,
+        }
+    }
+
+    /// The follower that a consumer is sent to, of those that are near.
+    pub(crate) fn nearest(
+        &self,
+        offset: Offset,
+        is_near: impl Fn(NodeId) -> bool,
+    ) -> Option<NodeId> {
+        match &self.role {
+            Role::Leading(leading) => {
+                let isr = &self.assignment.isr;
+                leading.followers.nearest(offset, isr, is_near)
+            }
+            Role::Following(_) | Role::Offline => None,
+        }
+    }
+
     /// Whether a node is one of the partition's replicas.
     pub(crate) fn is_assigned_to(&self, node: NodeId) -> bool {
         self.assignment.replicas.contains(&node)

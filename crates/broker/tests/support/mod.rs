@@ -122,6 +122,7 @@ impl Cluster {
             broker_epoch: self.metadata_end,
             end_points: vec![endpoint],
             fenced: false,
+            rack: Some(Str::from(format!("r{id}"))),
             ..RegisterBrokerRecord::default()
         })]);
     }

@@ -316,6 +316,7 @@ impl Entry {
         let news = !data.records.is_empty()
             || data.error_code != 0
             || data.diverging_epoch.end_offset >= 0
+            || data.preferred_read_replica >= 0
             || data.high_watermark != self.high_watermark
             || data.log_start_offset != self.log_start_offset;
         self.served = !data.records.is_empty();
@@ -357,6 +358,7 @@ fn wanted(request: &FetchRequest) -> Vec<Wanted> {
                 offset: Offset(partition.fetch_offset),
                 current_epoch: LeaderEpoch(partition.current_leader_epoch),
                 last_fetched_epoch: LeaderEpoch(partition.last_fetched_epoch),
+                log_start: Offset(partition.log_start_offset),
                 max_bytes: partition.partition_max_bytes,
             })
         })
