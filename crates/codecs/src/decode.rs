@@ -3,8 +3,9 @@
 use crate::Compression;
 use crate::gzip::Gzip;
 use crate::snappy::Snappy;
+use crate::window::Window;
 use crate::zstd::Zstd;
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 
 /// Why compressed bytes cannot be read (on).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,12 +25,13 @@ pub enum Corrupt {
 /// a larger window), before its buffer's doubling.
 pub struct Decoder<'a>(Kind<'a>);
 
+/// Codecs that unpack whole blocks show them where they lie; the others fill a window.
 enum Kind<'a> {
     None(&'a [u8]),
-    Gzip(Box<Gzip<'a>>),
+    Gzip(Box<Window<Gzip<'a>>>),
     Snappy(Snappy<'a>),
     Lz4(Box<lz4_flex::frame::FrameDecoder<&'a [u8]>>),
-    Zstd(Box<Zstd<'a>>),
+    Zstd(Box<Window<Zstd<'a>>>),
     Failed(Corrupt),
 }
 
@@ -42,39 +44,78 @@ impl<'a> Decoder<'a> {
     pub fn new(codec: Compression, input: &'a [u8]) -> Decoder<'a> {
         Decoder(match codec {
             Compression::None => Kind::None(input),
-            Compression::Gzip => Kind::Gzip(Box::new(Gzip::new(input))),
+            Compression::Gzip => Kind::Gzip(Box::new(Window::new(Gzip::new(input)))),
             Compression::Snappy => Kind::Snappy(Snappy::new(input)),
             Compression::Lz4 if input.starts_with(&LZ4_MAGIC) => {
                 Kind::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(input)))
             }
             Compression::Lz4 => Kind::Failed(Corrupt::Malformed),
-            Compression::Zstd => Kind::Zstd(Box::new(Zstd::new(input))),
+            Compression::Zstd => Kind::Zstd(Box::new(Window::new(Zstd::new(input)))),
         })
+    }
+
+    /// The next bytes, as many as are there without unpacking more; none at the end. They stay the
+    /// next until they are [consumed](Decoder::consume).
+    ///
+    /// # Errors
+    /// The first thing wrong with the input; it stays the answer from then on.
+    #[inline]
+    pub fn fill(&mut self) -> Result<&[u8], Corrupt> {
+        match self.unpack() {
+            Ok(true) => {}
+            Ok(false) => self.0 = Kind::None(&[]),
+            Err(why) => self.0 = Kind::Failed(why),
+        }
+        match &mut self.0 {
+            Kind::None(rest) => Ok(rest),
+            Kind::Gzip(window) => Ok(window.shown()),
+            Kind::Snappy(snappy) => Ok(snappy.shown()),
+            Kind::Lz4(lz4) => lz4.fill_buf().map_err(corrupt),
+            Kind::Zstd(window) => Ok(window.shown()),
+            Kind::Failed(why) => Err(*why),
+        }
+    }
+
+    /// Whether there is a next byte; unpacks on to know it.
+    #[inline]
+    fn unpack(&mut self) -> Result<bool, Corrupt> {
+        match &mut self.0 {
+            Kind::None(rest) => Ok(!rest.is_empty()),
+            Kind::Gzip(window) => window.unpack(),
+            Kind::Snappy(snappy) => snappy.unpack(),
+            // Like Kafka's, this reads one frame: what follows the end mark is left alone.
+            Kind::Lz4(lz4) => Ok(!lz4.fill_buf().map_err(corrupt)?.is_empty()),
+            Kind::Zstd(window) => window.unpack(),
+            Kind::Failed(why) => Err(*why),
+        }
+    }
+
+    /// Passes over `n` bytes of those that [`Decoder::fill`] gave last.
+    #[inline]
+    pub fn consume(&mut self, n: usize) {
+        match &mut self.0 {
+            Kind::None(rest) => *rest = rest.get(n..).unwrap_or(&[]),
+            Kind::Gzip(window) => window.consume(n),
+            Kind::Snappy(snappy) => snappy.consume(n),
+            Kind::Lz4(lz4) => lz4.consume(n),
+            Kind::Zstd(window) => window.consume(n),
+            Kind::Failed(_) => {}
+        }
     }
 
     /// Fills the beginning of `out` and says with how many bytes; 0 is the end (or an empty `out`).
     ///
     /// # Errors
-    /// The first thing wrong with the input; it stays the answer from then on.
+    /// As [`Decoder::fill`].
     pub fn read(&mut self, out: &mut [u8]) -> Result<usize, Corrupt> {
         if out.is_empty() {
             return Ok(0);
         }
-        let read = match &mut self.0 {
-            Kind::None(rest) => rest.read(out).map_err(corrupt),
-            Kind::Gzip(gzip) => gzip.read(out),
-            Kind::Snappy(snappy) => snappy.read(out),
-            // Like Kafka's, this reads one frame: what follows the end mark is left alone.
-            Kind::Lz4(lz4) => lz4.read(out).map_err(corrupt),
-            Kind::Zstd(zstd) => zstd.read(out),
-            Kind::Failed(why) => Err(*why),
-        };
-        match read {
-            Ok(0) => self.0 = Kind::None(&[]),
-            Ok(_) => {}
-            Err(why) => self.0 = Kind::Failed(why),
-        }
-        read
+        let shown = self.fill()?;
+        let read = shown.len().min(out.len());
+        out[..read].copy_from_slice(&shown[..read]);
+        self.consume(read);
+        Ok(read)
     }
 }
 
@@ -85,13 +126,17 @@ impl<'a> Decoder<'a> {
 pub fn decompress(codec: Compression, input: &[u8], cap: u32) -> Result<Vec<u8>, Corrupt> {
     let mut decoder = Decoder::new(codec, input);
     let mut all = Vec::new();
-    let mut piece = [0; 16 * 1024];
     loop {
-        match decoder.read(&mut piece)? {
-            0 => return Ok(all),
-            read if all.len() + read > cap as usize => return Err(Corrupt::TooLarge),
-            read => all.extend_from_slice(&piece[..read]),
+        let shown = decoder.fill()?;
+        if shown.is_empty() {
+            return Ok(all);
         }
+        if all.len() + shown.len() > cap as usize {
+            return Err(Corrupt::TooLarge);
+        }
+        all.extend_from_slice(shown);
+        let read = shown.len();
+        decoder.consume(read);
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::crc::crc32_append;
 use crate::decode::{Corrupt, corrupt};
+use crate::window::Unpack;
 use flate2::bufread::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use std::io::{Read, Write};
@@ -53,8 +54,10 @@ impl<'a> Gzip<'a> {
             member: None,
         }
     }
+}
 
-    pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<usize, Corrupt> {
+impl Unpack for Gzip<'_> {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, Corrupt> {
         loop {
             let Some(member) = &mut self.member else {
                 self.member = Some(Member::begin(self.rest)?);
@@ -145,6 +148,7 @@ fn put(out: &mut Vec<u8>, number: u32) {
 mod tests {
     use super::{Gzip, behind_head, compress};
     use crate::decode::Corrupt;
+    use crate::window::Unpack;
 
     fn read(input: &[u8]) -> Result<Vec<u8>, Corrupt> {
         let mut gzip = Gzip::new(input);

@@ -11,6 +11,7 @@ mod decode;
 mod encode;
 mod gzip;
 mod snappy;
+mod window;
 mod zstd;
 
 pub use crc::{crc32c, crc32c_append};

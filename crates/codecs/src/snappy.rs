@@ -36,18 +36,23 @@ impl<'a> Snappy<'a> {
         }
     }
 
-    pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<usize, Corrupt> {
+    /// Whether there is a next byte; unpacks the next block when the last has been read.
+    pub(crate) fn unpack(&mut self) -> Result<bool, Corrupt> {
         while self.at == self.block.len() {
             let Some(block) = self.next_block()? else {
-                return Ok(0);
+                return Ok(false);
             };
-            self.unpack(block)?;
+            self.unpack_block(block)?;
         }
-        let have = self.block.get(self.at..).unwrap_or(&[]);
-        let n = have.len().min(out.len());
-        out[..n].copy_from_slice(&have[..n]);
-        self.at += n;
-        Ok(n)
+        Ok(true)
+    }
+
+    pub(crate) fn shown(&self) -> &[u8] {
+        self.block.get(self.at..).unwrap_or(&[])
+    }
+
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.at = self.block.len().min(self.at + n);
     }
 
     fn next_block(&mut self) -> Result<Option<&'a [u8]>, Corrupt> {
@@ -70,7 +75,7 @@ impl<'a> Snappy<'a> {
         Ok(Some(block))
     }
 
-    fn unpack(&mut self, block: &[u8]) -> Result<(), Corrupt> {
+    fn unpack_block(&mut self, block: &[u8]) -> Result<(), Corrupt> {
         let claimed = snap::raw::decompress_len(block).map_err(|_| Corrupt::Malformed)?;
         if claimed > block.len().saturating_mul(MAX_RATIO) {
             return Err(Corrupt::Malformed);

@@ -1,6 +1,7 @@
 //! Zstandard: frames one after another, in bounded memory.
 
 use crate::decode::Corrupt;
+use crate::window::Unpack;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
@@ -32,8 +33,10 @@ impl<'a> Zstd<'a> {
             frame: None,
         }
     }
+}
 
-    pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<usize, Corrupt> {
+impl Unpack for Zstd<'_> {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, Corrupt> {
         loop {
             let Some(frame) = &mut self.frame else {
                 if self.rest.is_empty() {

@@ -1,19 +1,15 @@
-//! Compressed records: fields read through a window that a decompressor fills.
+//! Compressed records: fields read where a decompressor shows them.
 
-use crate::varint::{Fault, Source};
-use alloc::boxed::Box;
+use crate::record::walk;
+use crate::varint::{Fault, Slice, Source, Walked};
 use codecs::{Compression, Corrupt, Decoder};
-
-/// Bytes of the window.
-const WINDOW: usize = 8 * 1024;
 
 /// What a codec gives, at most `left` more bytes of it.
 pub(crate) struct Stream<'a> {
     decoder: Decoder<'a>,
-    window: Box<[u8; WINDOW]>,
-    at: usize,
-    end: usize,
-    /// Bytes that went through the window before its present content.
+    /// Bytes that the decoder shows and nobody has read.
+    have: usize,
+    /// Bytes read or passed over.
     passed: u64,
     left: u64,
 }
@@ -22,9 +18,7 @@ impl<'a> Stream<'a> {
     pub(crate) fn new(codec: Compression, input: &'a [u8], cap: u64) -> Stream<'a> {
         Stream {
             decoder: Decoder::new(codec, input),
-            window: Box::new([0; WINDOW]),
-            at: 0,
-            end: 0,
+            have: 0,
             passed: 0,
             left: cap,
         }
@@ -32,53 +26,78 @@ impl<'a> Stream<'a> {
 
     /// Whether all has been read; decompresses on to know it.
     pub(crate) fn at_end(&mut self) -> Result<bool, Fault> {
-        if self.at < self.end {
-            return Ok(false);
-        }
-        self.refill()
+        Ok(self.shown()?.is_empty())
     }
 
-    /// Replaces the window's content, all read by now; `true` when there is no more.
-    fn refill(&mut self) -> Result<bool, Fault> {
-        self.passed += self.end as u64;
-        self.at = 0;
-        self.end = 0;
-        let read = self.decoder.read(&mut self.window[..]);
-        let read = read.map_err(Fault::Corrupt)?;
-        let too_large = Fault::Corrupt(Corrupt::TooLarge);
-        self.left = self.left.checked_sub(read as u64).ok_or(too_large)?;
-        self.end = read;
-        Ok(read == 0)
+    /// The next bytes; none at the end.
+    #[inline]
+    fn shown(&mut self) -> Result<&[u8], Fault> {
+        let had = self.have;
+        let shown = self.decoder.fill().map_err(Fault::Corrupt)?;
+        if had == 0 {
+            let too_large = Fault::Corrupt(Corrupt::TooLarge);
+            self.left = self.left.checked_sub(shown.len() as u64).ok_or(too_large)?;
+            self.have = shown.len();
+        }
+        Ok(shown)
+    }
+
+    #[inline]
+    fn consume(&mut self, n: usize) {
+        self.decoder.consume(n);
+        self.have -= n;
+        self.passed += n as u64;
     }
 }
 
 impl Source for Stream<'_> {
-    #[inline]
     fn byte(&mut self) -> Result<u8, Fault> {
-        if self.at == self.end && self.refill()? {
-            return Err(Fault::Ends);
-        }
-        let byte = self.window[self.at];
-        self.at += 1;
+        let byte = *self.shown()?.first().ok_or(Fault::Ends)?;
+        self.consume(1);
         Ok(byte)
     }
 
     fn skip(&mut self, n: u32) -> Result<(), Fault> {
         let mut left = n as usize;
-        loop {
-            let have = self.end - self.at;
-            if left <= have {
-                self.at += left;
-                return Ok(());
-            }
-            left -= have;
-            if self.refill()? {
+        while left > 0 {
+            let have = self.shown()?.len();
+            if have == 0 {
                 return Err(Fault::Ends);
             }
+            let part = have.min(left);
+            self.consume(part);
+            left -= part;
         }
+        Ok(())
     }
 
     fn position(&self) -> u64 {
-        self.passed + self.at as u64
+        self.passed
+    }
+
+    /// Most records lie whole in what is shown, and are read there like uncompressed ones.
+    #[inline(always)]
+    fn records<E: From<Fault>>(
+        &mut self,
+        count: i32,
+        mut each: impl FnMut(Walked) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut left = count;
+        while left > 0 {
+            let mut shown = Slice::new(self.shown()?);
+            while left > 0
+                && let Some(record) = shown.common_record()
+            {
+                each(record)?;
+                left -= 1;
+            }
+            let read = shown.position() as usize;
+            self.consume(read);
+            if left > 0 {
+                each(walk(self)?)?;
+                left -= 1;
+            }
+        }
+        Ok(())
     }
 }

@@ -218,13 +218,11 @@ fn walk_all<S: Source>(header: &Header, source: &mut S, rules: &Rules) -> Result
         max_timestamp_delta: 0,
     };
     let mut refusals = Refusals::default();
-    for index in 0..header.count {
-        let record = source.record().map_err(Invalid::Unreadable)?;
+    let mut index = 0;
+    source.records(header.count, |record| {
         if record.offset_delta != index && rules.origin == Origin::Client {
-            return Err(Invalid::OffsetDelta {
-                index,
-                found: record.offset_delta,
-            });
+            let found = record.offset_delta;
+            return Err(Invalid::OffsetDelta { index, found });
         }
         let timestamp = check.timestamp(record.timestamp_delta);
         if !check.passes(&record, timestamp)
@@ -236,7 +234,9 @@ fn walk_all<S: Source>(header: &Header, source: &mut S, rules: &Rules) -> Result
             found.max_timestamp = timestamp;
             found.max_timestamp_delta = index;
         }
-    }
+        index += 1;
+        Ok(())
+    })?;
     refusals.into_result().map(|()| found)
 }
 
@@ -327,6 +327,12 @@ fn accepted(rules: &Rules) -> (i64, i64) {
             now.saturating_sub(rules.timestamp_before_max_ms),
             now.saturating_add(rules.timestamp_after_max_ms),
         ),
+    }
+}
+
+impl From<Fault> for Invalid {
+    fn from(fault: Fault) -> Invalid {
+        Invalid::Unreadable(fault)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::record::{walk, walk_headers};
 use alloc::vec::Vec;
 
-/// Where a record's fields come from: a slice, or a decompressor's window.
+/// Where a record's fields come from: a slice, or what a decompressor shows.
 pub(crate) trait Source {
     /// The next byte.
     fn byte(&mut self) -> Result<u8, Fault>;
@@ -19,6 +19,22 @@ pub(crate) trait Source {
         Self: Sized,
     {
         walk(self)
+    }
+
+    /// Passes over `count` records, each of which is shown as it is passed.
+    #[inline(always)]
+    fn records<E: From<Fault>>(
+        &mut self,
+        count: i32,
+        mut each: impl FnMut(Walked) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        Self: Sized,
+    {
+        for _ in 0..count {
+            each(self.record()?)?;
+        }
+        Ok(())
     }
 
     /// A signed number of 32 bits.
@@ -159,7 +175,7 @@ impl Slice<'_> {
     /// left. Where the next record begins follows from this one's length alone, and the other
     /// numbers are only compared with it: so a processor works on several records at once.
     #[inline(always)]
-    fn common_record(&mut self) -> Option<Walked> {
+    pub(crate) fn common_record(&mut self) -> Option<Walked> {
         let rest = self.bytes.get(self.at..)?;
         let piece: &[u8; HEAD_BYTES] = rest.first_chunk()?;
         let (length, at) = short(piece, 0)?;
