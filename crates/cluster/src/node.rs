@@ -132,6 +132,9 @@ impl Node {
         let controller = config.controller.map(|config| {
             let mut controller = Controller::new(config);
             controller.set_cluster_id(quorum.cluster_id.as_str().into());
+            let listeners = quorum.endpoints.iter();
+            let listeners = listeners.map(|it| (it.listener.clone(), it.host.clone(), it.port));
+            controller.set_listeners(listeners.collect());
             controller
         });
         Ok(Node {
@@ -318,6 +321,7 @@ impl Node {
                 }
             }
             self.begin_broker(works);
+            self.register_controller(now);
             self.dispatch(now, works, out);
             self.stop_further(works);
             self.maybe_snapshot(now, works);

@@ -1,10 +1,12 @@
 //! When a node writes a snapshot of what is committed (KIP-630), and what it then lets go of the log.
 
 use crate::node::{Node, Work, Works};
+use alloc::string::String;
 use ids::{LeaderEpoch, Offset, SnapshotId, Time};
 use metadata::MetadataRecord;
 use raft::snapshot_file;
 use records::Header;
+use sorted::SortedMap;
 
 /// The settings of a node's snapshots, by Kafka's names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +26,31 @@ impl Default for Snapshots {
             bytes_between: 20 << 20,
             interval_ms: 3_600_000,
             retention_bytes: 100 << 20,
+        }
+    }
+}
+
+impl Snapshots {
+    /// What `server.properties` says; Kafka's defaults for the rest.
+    #[must_use]
+    pub fn of(properties: &SortedMap<String, String>) -> Snapshots {
+        let defaults = Snapshots::default();
+        let number = |name: &str, default| {
+            let value = properties
+                .get(name)
+                .and_then(|value| value.trim().parse().ok());
+            value.unwrap_or(default)
+        };
+        Snapshots {
+            bytes_between: number(
+                "metadata.log.max.record.bytes.between.snapshots",
+                defaults.bytes_between,
+            ),
+            interval_ms: number(
+                "metadata.log.max.snapshot.interval.ms",
+                defaults.interval_ms,
+            ),
+            retention_bytes: number("metadata.max.retention.bytes", defaults.retention_bytes),
         }
     }
 }

@@ -116,3 +116,16 @@ fn a_broker_that_stops_in_order_knows_its_epoch_when_it_comes_back() {
     assert_ne!(bench.image(101).brokers()[&NodeId(2)].epoch, entry.epoch);
     assert_agreed(&mut bench, "t");
 }
+
+#[test]
+fn a_combined_node_that_stops_in_order_gives_up_what_it_leads_and_the_quorum() {
+    let mut bench = Bench::combined(3);
+    bench.start_all();
+    bench.run_until(10_000, ready);
+    assert_eq!(create(&mut bench, 1, "t"), 0);
+    bench.run(1_000);
+    let leader = bench.controller().unwrap();
+    bench.stop(leader, 15_000);
+    bench.run_until(1_000, |bench| bench.controller().is_some());
+    assert_agreed(&mut bench, "t");
+}

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod forwarded;
 mod lives;
 mod quorum;
 mod snapshots;

@@ -60,6 +60,12 @@ fn three_combined_nodes_elect_register_and_agree_on_a_topic() {
             .feature("eligible.leader.replicas.version"),
         1
     );
+    // Those that do not lead have introduced themselves to the one that does.
+    for id in 1..=3 {
+        let known = &bench.image(1).controllers()[&NodeId(id)];
+        let port = known.end_points.first().map(|endpoint| endpoint.port);
+        assert_eq!(port, Some(19_000 + u16::try_from(id).unwrap()));
+    }
     // Everything went as frames: votes, fetches, registrations, heartbeats, envelopes.
     for key in [1, 52, 53, 58, 62, 63] {
         assert!(
@@ -135,4 +141,20 @@ fn the_leader_describes_the_quorum_and_others_say_that_they_do_not_lead() {
             );
         }
     }
+}
+
+#[test]
+fn a_lone_node_serves_as_soon_as_its_disk_has_answered() {
+    let mut bench = Bench::combined(1);
+    for _ in 0..3 {
+        let before = bench.now;
+        bench.start(1);
+        bench.run_until(100, Bench::all_serve);
+        // Writes of a millisecond each: the election, who the controller is, the registration, and the end of
+        // being fenced. Nobody waits for time to pass.
+        let took = bench.now.since(before) / 1000;
+        assert!(took <= 6, "{took} ms");
+        bench.kill(1);
+    }
+    assert!(bench.sent.is_empty(), "it spoke to somebody");
 }

@@ -171,7 +171,7 @@ impl Bench {
             if from == id {
                 self.pipes.remove(&(from, link));
                 let event = ClientEvent::Disconnected { conn: pipe.conn };
-                self.to_listener(pipe, event);
+                self.at_listener(pipe, event);
             } else if pipe.to == id {
                 self.pipes.remove(&(from, link));
                 self.later(from, LinkEvent::Lost { link }.into());
@@ -283,7 +283,7 @@ impl Bench {
             .insert((at, self.counted), (id, life, event));
     }
 
-    fn to_listener(&mut self, pipe: Pipe, event: ClientEvent) {
+    fn at_listener(&mut self, pipe: Pipe, event: ClientEvent) {
         let event = match pipe.is_controllers {
             true => Event::ControllerListener(event),
             false => Event::Client(event),
@@ -337,7 +337,7 @@ impl Bench {
                 };
                 self.pipes.insert((from, link), pipe);
                 let host = Arc::from("127.0.0.1");
-                self.to_listener(pipe, ClientEvent::Connected { conn, host });
+                self.at_listener(pipe, ClientEvent::Connected { conn, host });
                 self.later(from, LinkEvent::Linked { link }.into());
             }
             LinkEffect::Send { link, frame } => {
@@ -345,12 +345,12 @@ impl Bench {
                 *self.sent.entry(key).or_default() += 1;
                 if let Some(pipe) = self.pipes.get(&(from, link)).copied() {
                     let conn = pipe.conn;
-                    self.to_listener(pipe, ClientEvent::Request { conn, frame });
+                    self.at_listener(pipe, ClientEvent::Request { conn, frame });
                 }
             }
             LinkEffect::HangUp { link } => {
                 if let Some(pipe) = self.pipes.remove(&(from, link)) {
-                    self.to_listener(pipe, ClientEvent::Disconnected { conn: pipe.conn });
+                    self.at_listener(pipe, ClientEvent::Disconnected { conn: pipe.conn });
                 }
             }
         }
