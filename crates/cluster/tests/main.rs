@@ -9,5 +9,6 @@
 mod forwarded;
 mod lives;
 mod quorum;
+mod replication;
 mod snapshots;
 mod support;
