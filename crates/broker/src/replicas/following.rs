@@ -5,6 +5,7 @@ use super::{Replica, Replicas};
 use crate::event::Effect;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::ops::Bound;
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Uuid};
 use log::{Log, LogId};
 use sorted::{SortedMap, SortedSet};
@@ -78,9 +79,21 @@ impl Replicas {
         !self.followed.is_empty()
     }
 
-    /// The leaders that this broker follows, or has something to take back from.
-    pub(crate) fn leaders(&self) -> impl Iterator<Item = NodeId> {
-        self.followed.keys().copied()
+    /// How many leaders this broker follows, or has something to take back from.
+    pub(crate) fn leaders(&self) -> usize {
+        self.followed.len()
+    }
+
+    /// Whether that is one of them.
+    pub(crate) fn follow(&self, leader: NodeId) -> bool {
+        self.followed.contains_key(&leader)
+    }
+
+    /// The next of them in the order of their ids.
+    pub(crate) fn leader_after(&self, last: Option<NodeId>) -> Option<NodeId> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut after = self.followed.range((from, Bound::Unbounded));
+        after.next().map(|(leader, _)| *leader)
     }
 
     /// When the first of those that rest goes on.
