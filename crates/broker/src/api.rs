@@ -14,7 +14,6 @@ pub(crate) mod groups;
 pub(crate) mod init_producer_id;
 pub(crate) mod list_config_resources;
 pub(crate) mod list_offsets;
-pub(crate) mod list_partition_reassignments;
 pub(crate) mod metadata;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod partition_row;
@@ -61,7 +60,7 @@ pub(crate) fn dispatch(broker: &mut Broker, cx: &mut Cx<'_>, body: Reader) -> Ha
         10 => with(cx, body, |cx, m| find_coordinator::handle(broker, cx, &m)),
         17 => sasl_handshake::handle(cx),
         18 => with(cx, body, |cx, m| api_versions::handle(broker, cx, &m)),
-        19 | 20 | 33 | 37 | 43 | 44 => forwarded::handle(broker, cx, body),
+        19 | 20 | 33 | 37 | 43..=46 | 55 | 57 | 64 => forwarded::handle(broker, cx, body),
         21 => with(cx, body, |cx, m| delete_records::handle(broker, cx, &m)),
         22 => with(cx, body, |cx, m| init_producer_id::handle(broker, cx, &m)),
         23 => with(cx, body, |cx, m| {
@@ -69,7 +68,6 @@ pub(crate) fn dispatch(broker: &mut Broker, cx: &mut Cx<'_>, body: Reader) -> Ha
         }),
         32 => with(cx, body, |cx, m| describe_configs::handle(broker, cx, &m)),
         35 => with(cx, body, |cx, m| describe_log_dirs::handle(broker, cx, &m)),
-        46 => list_partition_reassignments::handle(cx),
         60 => with(cx, body, |cx, m| describe_cluster::handle(broker, cx, &m)),
         61 => with(cx, body, |cx, m| describe_producers::handle(broker, cx, &m)),
         74 => with(cx, body, |cx, m| {

@@ -337,18 +337,14 @@ impl Broker {
     /// A snapshot takes the place of all metadata: what is gone from it is gone.
     fn apply_snapshot(&mut self, now: Time, snapshot: &Snapshot, out: &mut Vec<Effect>) {
         let before = core::mem::take(&mut self.image);
-        for batch in snapshot.batches() {
-            for (offset, record) in metadata::records_of(batch) {
-                match record {
-                    Ok(record) => _ = self.image.apply(offset, &record),
-                    Err(_) => out.push(Effect::Note(Note::BadMetadata)),
-                }
-            }
+        let is_whole = self.image.load(snapshot);
+        if !is_whole {
+            out.push(Effect::Note(Note::BadMetadata));
         }
-        self.image.advance(snapshot.id().end);
         if self.begun {
             for old in before.topics() {
-                if self.image.topic_by_id(old.id).is_none() {
+                // Where something could not be read, what is not there is not known to be gone.
+                if is_whole && self.image.topic_by_id(old.id).is_none() {
                     let change = Change::TopicRemoved {
                         topic: old.name.clone(),
                         id: old.id,
@@ -357,6 +353,9 @@ impl Broker {
                     self.hand_out(now, out);
                     self.coordinator_topic_removed(now, &old.name, out);
                 }
+            }
+            for node in before.brokers().keys() {
+                self.topics(now, out).follow(&Change::Broker(*node));
             }
             self.topics(now, out).follow_all();
             self.hand_out(now, out);

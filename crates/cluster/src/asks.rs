@@ -19,13 +19,16 @@ use raft::SendId;
 const PATIENCE_MS: u64 = 30_000;
 /// The pause after a request that failed: who leads may not be known yet.
 const RETRY_MS: u64 = 50;
+/// How long a controller waits to find in the log that it has introduced itself.
+const REGISTRATION_RETRY_MS: u64 = 5_000;
 /// Requests that wait for a controller at a time.
 const WAITING_MAX: usize = 1000;
 
-/// One request of the broker's, its own or a client's.
+/// One request to the controller.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
-    token: Token,
+    /// The broker's; none for what this node's controller says of itself, whose answer the log is.
+    token: Option<Token>,
     frame: Bytes,
     /// When it is given up.
     until: Time,
@@ -56,6 +59,8 @@ pub(crate) struct Asks {
     waiting: VecDeque<Ask>,
     /// Nothing is sent before.
     rests_until: Option<Time>,
+    /// This node's controller does not introduce itself again before.
+    registers_at: Option<Time>,
     calls: u64,
 }
 
@@ -72,7 +77,7 @@ impl Asks {
         }
         let until = now.plus_millis(PATIENCE_MS);
         self.waiting.push_back(Ask {
-            token,
+            token: Some(token),
             frame,
             until,
         });
@@ -94,7 +99,7 @@ impl Asks {
         let late = late.max(self.waiting.len().saturating_sub(WAITING_MAX));
         for ask in self.waiting.drain(..late) {
             let code = ErrorCode::REQUEST_TIMED_OUT;
-            works.push_back(refused(ask.token, code));
+            works.extend(ask.token.map(|token| refused(token, code)));
         }
     }
 
@@ -190,6 +195,24 @@ impl Node {
             Ok(()) => _ = self.called.insert(token, call.called),
             Err(lost) => self.hear_call(now, call.called, Err(lost), works),
         }
+    }
+
+    /// A controller that does not decide introduces itself to the one that does.
+    pub(crate) fn register_controller(&mut self, now: Time) {
+        let Some(controller) = &self.controller else {
+            return;
+        };
+        let rests = self.asks.registers_at.is_some_and(|at| now < at);
+        if rests || self.raft.is_leader() || !self.raft.is_caught_up() || controller.is_registered()
+        {
+            return;
+        }
+        self.asks.registers_at = Some(now.plus_millis(REGISTRATION_RETRY_MS));
+        self.asks.waiting.push_back(Ask {
+            token: None,
+            frame: codec::registration(&controller.registration()),
+            until: now.plus_millis(REGISTRATION_RETRY_MS),
+        });
     }
 
     /// Calls another broker, where its registration says that it is.
@@ -312,9 +335,9 @@ impl Node {
         works: &mut Works,
     ) {
         match answer {
-            Ok(frame) => works.push_back(answered(ask.token, frame)),
+            Ok(frame) => works.extend(ask.token.map(|token| answered(token, frame))),
             Err(ErrorCode::NOT_CONTROLLER) => self.asks.take_back(now, ask),
-            Err(code) => works.push_back(refused(ask.token, code)),
+            Err(code) => works.extend(ask.token.map(|token| refused(token, code))),
         }
     }
 }

@@ -6,6 +6,7 @@ use raft::{Raft, Request, Response, SendId};
 use wire::add_raft_voter_request::AddRaftVoterRequest;
 use wire::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use wire::begin_quorum_epoch_request::BeginQuorumEpochRequest;
+use wire::controller_registration_request::ControllerRegistrationRequest;
 use wire::default_principal_data::DefaultPrincipalData;
 use wire::describe_quorum_request::DescribeQuorumRequest;
 use wire::describe_quorum_response::{
@@ -280,6 +281,17 @@ pub(crate) fn describe(
         ..DescribeQuorumResponse::default()
     };
     encode(header, &response)
+}
+
+/// ControllerRegistration (key 70, version 0) as a frame.
+pub(crate) fn registration(message: &ControllerRegistrationRequest) -> Bytes {
+    let header = RequestHeader {
+        api_key: ControllerRegistrationRequest::API_KEY,
+        api_version: 0,
+        correlation_id: 0,
+        client_id: Some(Str::from_static("controller")),
+    };
+    wire::encode_request(&header, message).unwrap_or_default()
 }
 
 /// A client's frame in an envelope (KIP-590), as from a client without a name.

@@ -21,6 +21,7 @@ mod metadata_log;
 mod node;
 mod quorum;
 mod served;
+mod snapshots;
 
 pub use broker::{
     Broker, BrokerConfig, ClientEffect, ClientEvent, Closing, ControllerEvent, GroupView,
@@ -37,3 +38,4 @@ pub use raft::{
     Damaged, Endpoint as ListenerEndpoint, KeptSnapshot, Raft, RaftConfig, ReplicaKey, Tuning,
     Voter, Voters, bootstrap_checkpoint,
 };
+pub use snapshots::Snapshots;

@@ -45,25 +45,22 @@ impl MetadataLog {
     #[must_use]
     pub fn image(&self) -> Image {
         let mut image = Image::default();
-        let mut apply = |batch: &Bytes| {
-            for (offset, record) in metadata::records_of(batch) {
-                if let Ok(record) = record {
-                    image.apply(offset, &record);
-                }
-            }
-        };
         let snapshot = self.snapshot.as_ref();
         let snapshot = snapshot.and_then(|kept| Snapshot::decode(kept.id, &kept.bytes));
         let from = snapshot.as_ref().map(|snapshot| snapshot.id().end);
-        for batch in snapshot.iter().flat_map(Snapshot::batches) {
-            apply(batch);
+        if let Some(snapshot) = &snapshot {
+            image.load(snapshot);
         }
         let is_newer = |batch: &Bytes| {
             let header = BatchView::peek(batch);
             header.is_ok_and(|header| from.is_none_or(|from| header.base_offset >= from))
         };
         for batch in batches(&self.log).iter().filter(|batch| is_newer(batch)) {
-            apply(batch);
+            for (offset, record) in metadata::records_of(batch) {
+                if let Ok(record) = record {
+                    image.apply(offset, &record);
+                }
+            }
         }
         image
     }

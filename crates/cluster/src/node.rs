@@ -6,6 +6,7 @@ use crate::cluster::{Effect, Event};
 use crate::link::Endpoint;
 use crate::metadata_log::MetadataLog;
 use crate::served::Served;
+use crate::snapshots::{Fresh, Snapshots};
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,6 +25,8 @@ pub struct NodeConfig {
     pub quorum: RaftConfig,
     /// `controller.quorum.bootstrap.servers`.
     pub bootstrap_servers: Vec<Endpoint>,
+    /// How often a snapshot of the metadata is written; never without.
+    pub snapshots: Option<Snapshots>,
     /// The broker's part, on a node with that role.
     pub broker: Option<BrokerConfig>,
     /// The controller's part, on a node with that role.
@@ -56,6 +59,7 @@ impl NodeConfig {
                 seed: controller.seed,
             },
             bootstrap_servers: Vec::new(),
+            snapshots: None,
             broker: Some(broker),
             controller: Some(controller),
         }
@@ -83,6 +87,7 @@ pub struct Node {
     pub(crate) request_ms: u64,
     /// Everything of the metadata log below has been told to broker and controller.
     pub(crate) applied: Offset,
+    pub(crate) fresh: Fresh,
     /// What the broker wants of the active controller.
     pub(crate) asks: Asks,
     pub(crate) calls: Calls,
@@ -127,6 +132,9 @@ impl Node {
         let controller = config.controller.map(|config| {
             let mut controller = Controller::new(config);
             controller.set_cluster_id(quorum.cluster_id.as_str().into());
+            let listeners = quorum.endpoints.iter();
+            let listeners = listeners.map(|it| (it.listener.clone(), it.host.clone(), it.port));
+            controller.set_listeners(listeners.collect());
             controller
         });
         Ok(Node {
@@ -137,6 +145,7 @@ impl Node {
             broker: config.broker.map(|config| Broker::new(config, recovered)),
             bootstrap_servers: config.bootstrap_servers,
             applied: Offset(0),
+            fresh: Fresh::new(config.snapshots),
             asks: Asks::default(),
             calls: Calls::default(),
             called: SortedMap::new(),
@@ -254,6 +263,7 @@ impl Node {
             self.controller.as_ref().and_then(Controller::next_deadline),
             self.raft.next_deadline(),
             self.calls.next_deadline(),
+            self.fresh.next_deadline(),
             self.asks.next_deadline(),
         ]
         .into_iter()
@@ -311,8 +321,10 @@ impl Node {
                 }
             }
             self.begin_broker(works);
+            self.register_controller(now);
             self.dispatch(now, works, out);
             self.stop_further(works);
+            self.maybe_snapshot(now, works);
             if works.is_empty() {
                 return;
             }
@@ -345,6 +357,11 @@ impl Node {
         };
         works.push_back(Work::Broker(broker::Event::Controller(event)));
         works.push_back(Work::Controller(controller::Event::Loaded { snapshot }));
+    }
+
+    /// Whether broker and controller have been told all that was committed when the node began.
+    pub(crate) fn is_known(&self) -> bool {
+        self.broker.is_none() || self.broker_begun
     }
 
     /// The broker begins once it knows what is committed, so that it knows its replicas when it registers.

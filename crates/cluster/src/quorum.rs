@@ -87,7 +87,7 @@ impl Node {
                 Told::Leading { epoch, .. } => {
                     works.push_back(Work::Controller(controller::Event::Leading { epoch }));
                 }
-                Told::Committed { upto } => self.tell_committed(upto, works),
+                Told::Committed { upto } => self.tell_committed(now, upto, works),
                 // What is cut was not committed, and has been told to nobody.
                 Told::Truncated { .. } => {}
                 Told::LoadSnapshot { id, bytes } => self.load(id, &bytes, works, out),
@@ -151,7 +151,7 @@ impl Node {
     }
 
     /// Tells broker and controller what is committed and new to them.
-    fn tell_committed(&mut self, upto: Offset, works: &mut Works) {
+    fn tell_committed(&mut self, now: Time, upto: Offset, works: &mut Works) {
         while self.applied < upto {
             let from = self.applied;
             let log = self.raft.log();
@@ -164,6 +164,7 @@ impl Node {
                         continue;
                     }
                     self.applied = view.next_offset();
+                    self.fresh.add(now, view.header());
                     let batch = piece.slice_ref(view.bytes());
                     let event = ControllerEvent::Metadata {
                         batch: batch.clone(),

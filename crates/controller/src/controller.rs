@@ -12,8 +12,7 @@ use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, Rng, Time, Uuid};
 use metadata::{Catalog, ConfigView, Image, MetadataRecord, Snapshot};
 use records::{BatchBuilder, BatchOptions, BatchView, ValidBatch};
 use sorted::SortedMap;
-use wire::register_controller_record::RegisterControllerRecord;
-use wire::{Message, Reader, RequestFrame, RequestHeader};
+use wire::{Message, Reader, RequestFrame, RequestHeader, Str};
 
 /// `metadata.version` of Kafka 4.3.
 pub(crate) const METADATA_VERSION: i16 = 30;
@@ -123,6 +122,8 @@ pub struct Controller {
     /// The brokers that are heard of.
     pub(crate) heartbeats: SortedMap<NodeId, Session>,
     pub(crate) checks: Checks,
+    /// Where other nodes come to it.
+    pub(crate) listeners: Vec<(Str, Str, u16)>,
     /// Whose brokers may register; any cluster's while it is not told.
     pub(crate) cluster_id: Option<Arc<str>>,
     pub(crate) rng: Rng,
@@ -177,6 +178,7 @@ impl Controller {
             pending: VecDeque::new(),
             heartbeats: SortedMap::new(),
             checks: Checks::default(),
+            listeners: Vec::new(),
             cluster_id: None,
             epoch: None,
             wall_ahead: 0,
@@ -218,6 +220,11 @@ impl Controller {
         self.cluster_id = Some(id);
     }
 
+    /// Tells where it listens: names, hosts and ports.
+    pub fn set_listeners(&mut self, listeners: Vec<(Str, Str, u16)>) {
+        self.listeners = listeners;
+    }
+
     /// Tells by how many microseconds the clock on the wall is ahead of the time of events.
     pub fn set_wall_ahead(&mut self, micros: i64) {
         self.wall_ahead = micros;
@@ -250,13 +257,9 @@ impl Controller {
         if self.image.feature("metadata.version") == 0 {
             records = self.first_records();
         }
-        records.push(MetadataRecord::RegisterController(
-            RegisterControllerRecord {
-                controller_id: self.config.node.0,
-                incarnation_id: self.config.incarnation,
-                ..RegisterControllerRecord::default()
-            },
-        ));
+        let own = self.registration();
+        let (own, _) = self.register_controller(now, 0, &own);
+        records.extend(own);
         // Brokers that were alive get a whole session to be heard of again.
         let alive: Vec<NodeId> = self.image.live_brokers().map(|(id, _)| id).collect();
         let session = |id| (id, Session::new(now));
@@ -292,10 +295,7 @@ impl Controller {
 
     fn load(&mut self, snapshot: &Snapshot) {
         self.committed = Image::default();
-        for batch in snapshot.batches() {
-            apply(&mut self.committed, batch);
-        }
-        self.committed.advance(snapshot.id().end);
+        self.committed.load(snapshot);
     }
 
     fn request(&mut self, now: Time, id: RequestId, frame: Bytes, out: &mut Vec<Effect>) {

@@ -11,7 +11,7 @@ use ids::{ErrorCode, Time};
 use metadata::MetadataRecord;
 use wire::Str;
 use wire::config_record::ConfigRecord;
-use wire::controller_registration_request::ControllerRegistrationRequest;
+use wire::controller_registration_request::{ControllerRegistrationRequest, Feature, Listener};
 use wire::controller_registration_response::ControllerRegistrationResponse;
 use wire::feature_level_record::FeatureLevelRecord;
 use wire::register_controller_record::{
@@ -28,6 +28,28 @@ const FEATURES: &[(&str, i16, i16)] = &[
     (ELIGIBLE_LEADERS, 0, 1),
     ("metadata.version", METADATA_VERSION, METADATA_VERSION),
 ];
+
+/// Kafka 4.3's features with the levels that a controller names when it registers.
+const KAFKAS: &[(&str, i16, i16)] = &[
+    ("eligible.leader.replicas.version", 0, 1),
+    ("group.version", 0, 1),
+    ("kraft.version", 0, 1),
+    ("metadata.version", 7, METADATA_VERSION),
+    ("share.version", 0, 2),
+    ("streams.version", 0, 1),
+    ("transaction.version", 0, 2),
+];
+
+fn spoken_feature(
+    &(name, min_supported_version, max_supported_version): &(&str, i16, i16),
+) -> Feature {
+    Feature {
+        name: Str::from(name),
+        min_supported_version,
+        max_supported_version,
+        ..Feature::default()
+    }
+}
 
 impl Controller {
     /// What a new cluster begins with: the features that are in force, and what goes with them.
@@ -55,6 +77,33 @@ impl Controller {
             ..ConfigRecord::default()
         }));
         records
+    }
+
+    /// How this controller introduces itself to the one that decides.
+    #[must_use]
+    pub fn registration(&self) -> ControllerRegistrationRequest {
+        let listeners = self.listeners.iter().map(|(name, host, port)| Listener {
+            name: name.clone(),
+            host: host.clone(),
+            port: *port,
+            ..Listener::default()
+        });
+        // One without a listener has nobody to tell.
+        let features = KAFKAS.iter().filter(|_| !self.listeners.is_empty());
+        ControllerRegistrationRequest {
+            controller_id: self.config.node.0,
+            incarnation_id: self.config.incarnation,
+            listeners: listeners.collect(),
+            features: features.map(spoken_feature).collect(),
+            ..ControllerRegistrationRequest::default()
+        }
+    }
+
+    /// Whether what the log says of this controller is of this process.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        let known = self.image().controllers().get(&self.config.node);
+        known.is_some_and(|known| known.incarnation_id == self.config.incarnation)
     }
 
     #[inline(never)]

@@ -1,6 +1,7 @@
 //! The image: what the metadata log adds up to.
 
-use crate::record::MetadataRecord;
+use crate::record::{MetadataRecord, records_of};
+use crate::snapshot::Snapshot;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ids::{LeaderEpoch, Mutant, NodeId, Offset, PartitionIndex, Uuid, is_planted};
@@ -9,12 +10,17 @@ use wire::broker_registration_change_record::BrokerRegistrationChangeRecord;
 use wire::config_record::ConfigRecord;
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
-use wire::register_broker_record::{BrokerFeature, RegisterBrokerRecord};
+use wire::register_broker_record::{BrokerEndpoint, BrokerFeature, RegisterBrokerRecord};
+use wire::register_controller_record::RegisterControllerRecord;
 
 /// No leader, as partition records write it.
 const NO_LEADER: NodeId = NodeId(-1);
 /// "Leave the leader as it is", as partition change records write it.
 const LEADER_UNCHANGED: i32 = -2;
+
+/// Records that say nothing of a snapshot's concern: that nothing is new, and where a transaction begins, ends or
+/// is given up.
+const MEANINGLESS: [u32; 4] = [20, 23, 24, 25];
 
 /// A registered broker.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +33,8 @@ pub struct BrokerEntry {
     pub host: Arc<str>,
     /// Port of `host`.
     pub port: u16,
+    /// All its listeners, of which that is the first.
+    pub listeners: Vec<BrokerEndpoint>,
     /// `broker.rack`, if set.
     pub rack: Option<Arc<str>>,
     /// Fenced brokers lead nothing and are not shown to clients.
@@ -196,8 +204,10 @@ pub struct Image {
     /// Bytes of all names and values in `configs`, that of the resource with each of them.
     config_bytes: usize,
     features: SortedMap<Arc<str>, i16>,
-    controller: Option<NodeId>,
+    controllers: SortedMap<NodeId, RegisterControllerRecord>,
     next_producer_id: i64,
+    /// It was told something that it does not keep.
+    is_partial: bool,
     end: Offset,
 }
 
@@ -253,11 +263,31 @@ impl Image {
                 None
             }
             MetadataRecord::RegisterController(body) => {
-                self.controller = Some(NodeId(body.controller_id));
+                let id = NodeId(body.controller_id);
+                self.controllers.insert(id, detached(body));
                 None
             }
-            MetadataRecord::Other { .. } => None,
+            MetadataRecord::Other { kind, .. } => {
+                self.is_partial |= !MEANINGLESS.contains(kind);
+                None
+            }
         }
+    }
+
+    /// Takes up what a snapshot holds; says whether all of it could be read. Its records have offsets of its own:
+    /// here they all bear that of the last one it stands for.
+    pub fn load(&mut self, snapshot: &Snapshot) -> bool {
+        let end = snapshot.id().end;
+        let last = Offset(end.0.saturating_sub(1));
+        let mut whole = true;
+        for (_, record) in snapshot.batches().iter().flat_map(records_of) {
+            match record {
+                Ok(record) => _ = self.apply(last, &record),
+                Err(_) => whole = false,
+            }
+        }
+        self.advance(end);
+        whole
     }
 
     /// Everything below an offset is in it, though the last records may say nothing: the quorum's own, or
@@ -286,10 +316,16 @@ impl Image {
             .map(|(id, broker)| (*id, broker))
     }
 
-    /// The active controller, once it has registered.
+    /// The controllers that have registered, as they have.
     #[must_use]
-    pub fn controller(&self) -> Option<NodeId> {
-        self.controller
+    pub fn controllers(&self) -> &SortedMap<NodeId, RegisterControllerRecord> {
+        &self.controllers
+    }
+
+    /// Whether the log has said something that is not kept here: then it must stay.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.is_partial
     }
 
     /// All topics in name order.
@@ -346,6 +382,14 @@ impl Image {
     pub fn configured(&self, kind: i8) -> impl Iterator<Item = &Arc<str>> {
         let resources = self.configs.get(&kind);
         resources.into_iter().flat_map(SortedMap::keys)
+    }
+
+    /// All dynamic configs: the kind of resource, the resource, and its values.
+    pub fn all_configs(&self) -> impl Iterator<Item = (i8, &Arc<str>, &Configs)> {
+        let kinds = self.configs.iter();
+        kinds.flat_map(|(kind, resources)| {
+            (resources.iter()).map(move |(resource, values)| (*kind, resource, values))
+        })
     }
 
     /// Bytes that all dynamic configs take: the names of resource and config, and the value.
@@ -418,7 +462,13 @@ impl Image {
                 (Arc::from(&*endpoint.host), endpoint.port)
             });
         let id = NodeId(body.broker_id);
+        let listener = |of: &BrokerEndpoint| BrokerEndpoint {
+            name: of.name.detached(),
+            host: of.host.detached(),
+            ..of.clone()
+        };
         let entry = BrokerEntry {
+            listeners: body.end_points.iter().map(listener).collect(),
             epoch: body.broker_epoch,
             incarnation: body.incarnation_id,
             host,
@@ -491,6 +541,19 @@ impl Image {
             partition: index,
         })
     }
+}
+
+/// A record that holds no part of a batch.
+fn detached(body: &RegisterControllerRecord) -> RegisterControllerRecord {
+    let mut body = body.clone();
+    for endpoint in &mut body.end_points {
+        endpoint.name = endpoint.name.detached();
+        endpoint.host = endpoint.host.detached();
+    }
+    for feature in &mut body.features {
+        feature.name = feature.name.detached();
+    }
+    body
 }
 
 fn feature(body: &BrokerFeature) -> (Arc<str>, i16, i16) {

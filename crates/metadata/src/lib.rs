@@ -24,6 +24,7 @@ mod record;
 mod resource_config;
 mod snapshot;
 mod view;
+mod written;
 
 pub use broker_config::{
     broker_config_kind, broker_config_names, check_broker_config, is_dynamic, is_sensitive,

@@ -2,6 +2,7 @@
 
 use crate::voters::Voters;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use ids::{LeaderEpoch, NodeId, Offset};
 use records::{BatchBuilder, BatchOptions, BatchView, ControlType, ValidBatch};
 use wire::kraft_version_record::KRaftVersionRecord;
@@ -100,6 +101,53 @@ pub fn bootstrap_checkpoint(
     head.write_into(&mut out, Offset(0), epoch);
     let foot = control(&foot, foot_at).into_valid();
     foot.write_into(&mut out, Offset(3), epoch);
+    out
+}
+
+/// Bytes of records in a snapshot's batch, but for a single larger one.
+const SNAPSHOT_BATCH_BYTES: usize = 1 << 20;
+
+/// The file of a snapshot: who votes, where the records say so, then these values, then that nothing is missing.
+/// `last` is the time of the last record of the log that it holds, `now` that of its own batches, in milliseconds.
+#[must_use]
+pub fn snapshot_file(
+    epoch: LeaderEpoch,
+    voters: Option<&Voters>,
+    values: impl IntoIterator<Item = Bytes>,
+    (last, now): (i64, i64),
+) -> Vec<u8> {
+    let header = SnapshotHeaderRecord {
+        last_contained_log_timestamp: last,
+        ..SnapshotHeaderRecord::default()
+    };
+    let mut head = alloc::vec![(ControlType::SnapshotHeader, value(&header))];
+    head.extend(voters.into_iter().flat_map(Voters::control_records));
+    let (mut out, mut next) = (Vec::new(), Offset(0));
+    let mut write = |builder: BatchBuilder| {
+        let batch = builder.into_valid();
+        batch.write_into(&mut out, next, epoch);
+        next = next.plus(batch.header().count.into());
+    };
+    write(control(&head, now));
+    let mut data = BatchBuilder::new(BatchOptions::default());
+    let mut size = 0;
+    for value in values {
+        let added = data.append(now, None, Some(&value), &[]);
+        debug_assert!(added.is_ok(), "metadata records are small");
+        size += value.len();
+        if size >= SNAPSHOT_BATCH_BYTES {
+            write(core::mem::replace(
+                &mut data,
+                BatchBuilder::new(BatchOptions::default()),
+            ));
+            size = 0;
+        }
+    }
+    if size > 0 {
+        write(data);
+    }
+    let footer = value(&SnapshotFooterRecord::default());
+    write(control(&[(ControlType::SnapshotFooter, footer)], now));
     out
 }
 

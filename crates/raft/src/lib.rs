@@ -34,7 +34,7 @@ mod transitions;
 mod vote;
 mod voters;
 
-pub use batches::bootstrap_checkpoint;
+pub use batches::{bootstrap_checkpoint, snapshot_file};
 pub use config::{RaftConfig, Tuning};
 pub use describe::{QuorumView, ReplicaView};
 pub use lead::AppendError;

@@ -266,8 +266,13 @@ impl Raft {
         }
     }
 
-    /// Who voted when the log ended at `end`: what a snapshot that ends there has to name
-    /// ([`Voters::control_records`]).
+    /// What a snapshot that ends at `end` has to name: who voted then, where records say so.
+    #[must_use]
+    pub fn named_before(&self, end: Offset) -> Option<&Voters> {
+        self.is_dynamic().then(|| self.voters_before(end))
+    }
+
+    /// Who voted when the log ended at `end`.
     #[must_use]
     pub fn voters_before(&self, end: Offset) -> &Voters {
         let sets = self.voter_sets.iter().rev();
@@ -329,7 +334,9 @@ impl Raft {
         (epoch.unwrap_or(LeaderEpoch(0)), self.log.log_end())
     }
 
-    pub(crate) fn wall(&self, now: Time) -> Time {
+    /// What a clock on the wall shows.
+    #[must_use]
+    pub fn wall(&self, now: Time) -> Time {
         now.shifted(self.wall_ahead)
     }
 }

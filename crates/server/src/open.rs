@@ -13,7 +13,9 @@ use crate::old_format;
 use crate::place::Found;
 use crate::settings::Refusal;
 use crate::store::Store;
-use cluster::{BrokerConfig, ControllerConfig, MetadataLog, Node, NodeConfig, Recovered};
+use cluster::{
+    BrokerConfig, ControllerConfig, MetadataLog, Node, NodeConfig, Recovered, Snapshots,
+};
 use ids::{NodeId, Offset, Rng, Time, TopicIdPartition, Uuid};
 use log::files::{MetaProperties, decode_partition_metadata, encode_partition_metadata};
 use log::{Log, LogConfig, LogFile, Recovery, Report, SegmentFile, StoreOp};
@@ -154,7 +156,8 @@ pub fn open_dir(
     let meta = identify(opening.files, identity, &mut rng)?;
     let properties = identity.properties_of(&meta);
     let (metadata, logs, noted) = opening.everything(&meta, &properties)?;
-    let config = identity.node_config(&mut rng, &meta, opening.previous_epoch);
+    let mut config = identity.node_config(&mut rng, &meta, opening.previous_epoch);
+    config.snapshots = Some(Snapshots::of(&properties));
     let found = logs.iter().map(|(found, _)| found.clone()).collect();
     let (metadata_found, metadata_log) = metadata;
     let recovered = logs.into_iter().map(|(found, log)| Recovered {

@@ -5,8 +5,7 @@
 //!
 //! Each row told is Kafka 4.3's, down to the versions; rows of APIs that Brooklet does not have are missing,
 //! which clients understand as "an older broker": transactions (24–28, 65, 66), ACLs, quotas, SCRAM and
-//! delegation tokens (29–31, 38–41, 48–51), moving replicas (34, 45), features, quorum and unregistering
-//! (55, 57, 64), the group protocol of KIP-848 and share groups (68, 76 and above), telemetry (71, 72).
+//! delegation tokens (29–31, 38–41, 48–51), moving replicas between directories (34), the group protocol of KIP-848 and share groups (68, 76 and above), telemetry (71, 72).
 //! The features that go with them are told as ones of which no level above 0 is known, so that tools list
 //! what Kafka's do and no client counts on one.
 
@@ -25,7 +24,7 @@ use wire::api_versions_response::{
 /// The APIs this broker answers; the versions are Kafka's.
 const SPOKEN: &[i16] = &[
     0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 32, 33, 35, 37, 42,
-    43, 44, 46, 47, 60, 61, 69, 74, 75,
+    43, 44, 45, 46, 47, 55, 57, 60, 61, 64, 69, 74, 75,
 ];
 
 /// Kafka's features: name, least and highest level known here. Clients before version 4 cannot read a

@@ -1,5 +1,7 @@
 //! What the controller decides: CreateTopics (key 19, versions 2–7), DeleteTopics (20, 1–6), AlterConfigs
-//! (33, 0–2), CreatePartitions (37, 0–3), ElectLeaders (43, 0–2) and IncrementalAlterConfigs (44, 0–1).
+//! (33, 0–2), CreatePartitions (37, 0–3), ElectLeaders (43, 0–2), IncrementalAlterConfigs (44, 0–1),
+//! AlterPartitionReassignments (45, 0–1), ListPartitionReassignments (46, 0), DescribeQuorum (55, 0–2),
+//! UpdateFeatures (57, 0–2) and UnregisterBroker (64, 0).
 //!
 //! Whoever is asked passes the frame on as it came (KIP-590); a body that is none closes the connection
 //! before that. Without an answer of the controller each thing that the request names is answered with why:
@@ -13,18 +15,28 @@ use bytes::Bytes;
 use ids::ErrorCode;
 use wire::alter_configs_request::AlterConfigsRequest;
 use wire::alter_configs_response::{AlterConfigsResourceResponse, AlterConfigsResponse};
+use wire::alter_partition_reassignments_request::AlterPartitionReassignmentsRequest;
+use wire::alter_partition_reassignments_response::AlterPartitionReassignmentsResponse;
 use wire::create_partitions_request::CreatePartitionsRequest;
 use wire::create_partitions_response::{CreatePartitionsResponse, CreatePartitionsTopicResult};
 use wire::create_topics_request::CreateTopicsRequest;
 use wire::create_topics_response::{CreatableTopicResult, CreateTopicsResponse};
 use wire::delete_topics_request::DeleteTopicsRequest;
 use wire::delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse};
+use wire::describe_quorum_request::DescribeQuorumRequest;
+use wire::describe_quorum_response::DescribeQuorumResponse;
 use wire::elect_leaders_request::{ElectLeadersRequest, TopicPartitions};
 use wire::elect_leaders_response::{ElectLeadersResponse, PartitionResult, ReplicaElectionResult};
 use wire::incremental_alter_configs_request::IncrementalAlterConfigsRequest;
 use wire::incremental_alter_configs_response::{
     AlterConfigsResourceResponse as IncrementalResult, IncrementalAlterConfigsResponse,
 };
+use wire::list_partition_reassignments_request::ListPartitionReassignmentsRequest;
+use wire::list_partition_reassignments_response::ListPartitionReassignmentsResponse;
+use wire::unregister_broker_request::UnregisterBrokerRequest;
+use wire::unregister_broker_response::UnregisterBrokerResponse;
+use wire::update_features_request::UpdateFeaturesRequest;
+use wire::update_features_response::UpdateFeaturesResponse;
 use wire::{Message, Reader, RequestFrame, Str};
 
 /// Kafka's sentence for a request that makes too many records.
@@ -39,6 +51,11 @@ pub(crate) fn handle(broker: &mut Broker, cx: &mut Cx<'_>, mut body: Reader) -> 
         33 => AlterConfigsRequest::decode(&mut body, version).map(drop),
         37 => CreatePartitionsRequest::decode(&mut body, version).map(drop),
         43 => ElectLeadersRequest::decode(&mut body, version).map(drop),
+        45 => AlterPartitionReassignmentsRequest::decode(&mut body, version).map(drop),
+        46 => ListPartitionReassignmentsRequest::decode(&mut body, version).map(drop),
+        55 => DescribeQuorumRequest::decode(&mut body, version).map(drop),
+        57 => UpdateFeaturesRequest::decode(&mut body, version).map(drop),
+        64 => UnregisterBrokerRequest::decode(&mut body, version).map(drop),
         _ => IncrementalAlterConfigsRequest::decode(&mut body, version).map(drop),
     };
     match read {
@@ -61,6 +78,21 @@ pub(crate) fn refusal(caller: &Caller, frame: &Bytes, code: ErrorCode) -> Option
             encode(caller, &why.about(version, &request), &[])
         }};
     }
+    // These have one code for all that was asked.
+    macro_rules! refuse_whole {
+        ($response:ident) => {{
+            let message = why
+                .message
+                .clone()
+                .filter(|_| caller.api_key != 55 || version >= 2);
+            let answer = $response {
+                error_code: why.code,
+                error_message: message,
+                ..$response::default()
+            };
+            encode(caller, &answer, &[])
+        }};
+    }
     Some(match caller.api_key {
         19 => refuse!(CreateTopicsRequest),
         20 => refuse!(DeleteTopicsRequest),
@@ -68,6 +100,11 @@ pub(crate) fn refusal(caller: &Caller, frame: &Bytes, code: ErrorCode) -> Option
         37 => refuse!(CreatePartitionsRequest),
         43 => refuse!(ElectLeadersRequest),
         44 => refuse!(IncrementalAlterConfigsRequest),
+        45 => refuse_whole!(AlterPartitionReassignmentsResponse),
+        46 => refuse_whole!(ListPartitionReassignmentsResponse),
+        55 => refuse_whole!(DescribeQuorumResponse),
+        57 => refuse_whole!(UpdateFeaturesResponse),
+        64 => refuse_whole!(UnregisterBrokerResponse),
         _ => return None,
     })
 }
