@@ -129,6 +129,7 @@ impl State {
             bootstrap_servers: Vec::new(),
             broker: Some(broker),
             controller: is_controller.then_some(controller),
+            snapshots: None,
         }
     }
 
