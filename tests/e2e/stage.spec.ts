@@ -169,7 +169,10 @@ test("a committed offset is refused while members are active, and reset when the
   await quieten(page);
   const ring = by(page, "marker-billing-orders-0-committed");
   await ring.press("Home");
-  await expect(by(page, "refusal")).toContainText("Kafka refuses this while members of billing are active");
+  await expect(by(page, "refusal")).toContainText(
+    "Kafka refuses this while members of billing are active",
+    PATIENT,
+  );
   expect(lag(await snapshot(page), "billing")).toBe(0);
   const all = committed(await snapshot(page), "billing");
   await by(page, "stop-reset-restart").click();
