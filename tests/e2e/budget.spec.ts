@@ -88,8 +88,9 @@ test("the first load is at most 60 KB of JavaScript and 450 KB of Wasm, compress
   expect(behind).toBeLessThanOrEqual(15);
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThanOrEqual(450);
-  // What comes later is not free either: no more than has been reached.
-  expect(later).toBeLessThanOrEqual(520);
+  // What comes later is not free either: no more than has been reached. It was 520 before the controller
+  // decided for several brokers, and the world had disks and a network that can fail.
+  expect(later).toBeLessThanOrEqual(585);
 });
 
 // The goal is 2 s; a test machine that does much at once is given 5.

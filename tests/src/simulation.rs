@@ -18,7 +18,9 @@ use wire::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
 use wire::{Message, RequestHeader};
-use world::{Command, GroupChange, How, Input, MemberSpec, ProducerChange, Scenario, World};
+use world::{
+    Command, Fault, GroupChange, How, Input, MemberSpec, Moment, ProducerChange, Scenario, World,
+};
 
 /// Events between two looks at what must hold.
 const LOOK_EVENTS: u64 = 7;
@@ -26,6 +28,8 @@ const LOOK_EVENTS: u64 = 7;
 const DEEDS: u32 = 40;
 /// Events within which a moment for a kill is looked for.
 const MOMENT_EVENTS: u32 = 400;
+/// How long a broker that is stopped in order may take, in world milliseconds.
+const STOP_MS: u64 = 2_100;
 /// How long everything may take to settle, in world milliseconds: longer than any timeout of a client.
 const SETTLE_MS: u64 = 40_000;
 /// How long a client takes to hear of new partitions: `metadata.max.age.ms`, and a little.
@@ -167,6 +171,7 @@ impl Living {
         match self.chance.below(6) {
             0 => self.alter_config(),
             1 => self.open_session(),
+            2 => self.trouble()?,
             _ => {}
         }
         match self.chance.below(12) {
@@ -197,11 +202,60 @@ impl Living {
         }
         self.watch.look_at_all(&self.world)?;
         self.kills += 1;
+        let death = match self.chance.below(4) {
+            0 if self.is_writing("orders") => Fault::Tear { node: 1 },
+            1 => {
+                self.fault(Fault::Stop { node: 1 });
+                // Between two looks it may go on and be gone.
+                self.pass_looking(STOP_MS, 1)?;
+                Fault::Kill { node: 1 }
+            }
+            _ => Fault::Kill { node: 1 },
+        };
         self.watch.killed();
-        self.command(Command::KillBroker { broker: 1 });
+        self.fault(death);
         let millis = self.chance.below(1_500);
         self.pass(millis)?;
-        self.command(Command::StartBroker { broker: 1 });
+        self.fault(Fault::Start { node: 1 });
+        Ok(())
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.command(Command::Fault { fault });
+    }
+
+    /// Something is wrong for a while that the broker lives through.
+    fn trouble(&mut self) -> Checked {
+        let link = [vec![0, 1], vec![1, 0]][self.chance.below(2) as usize].clone();
+        let ms = 1 + self.chance.below(200) as u32;
+        let fault = match self.chance.below(8) {
+            0 => Fault::Cut { link },
+            1 => Fault::BlackHole { link },
+            2 => Fault::Slow {
+                link,
+                bytes_per_second: 20_000,
+            },
+            3 => Fault::Delay {
+                link,
+                ms,
+                jitter_ms: 50,
+            },
+            4 => Fault::SlowDisk { node: 1, ms },
+            5 => Fault::Pause { node: 1 },
+            6 => Fault::Reset {
+                link: vec![0, 1],
+                moment: Moment::Request,
+            },
+            _ => Fault::Reset {
+                link: vec![0, 1],
+                moment: Moment::Response,
+            },
+        };
+        self.fault(fault);
+        let millis = self.chance.below(3_000);
+        self.pass(millis)?;
+        self.fault(Fault::Resume { node: 1 });
+        self.fault(Fault::HealAll);
         Ok(())
     }
 

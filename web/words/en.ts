@@ -187,6 +187,7 @@ export const en = {
     removeGroup: "group removed",
     killBroker: "broker stopped",
     startBroker: "broker started",
+    fault: "fault",
     addMember: "member added",
     removeMember: "member removed",
     seekMember: "position moved",

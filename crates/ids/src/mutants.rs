@@ -34,6 +34,10 @@ mutants! {
     LogStartForgotten,
     /// A new segment begins one offset too late.
     OffsetSkipped,
+    /// The first batch of a segment is not written to the disk.
+    FirstAppendNotOrdered,
+    /// The first batch of a segment is written before the segment begins.
+    AppendBeforeRoll,
     /// What a full disk has refused stays in the log.
     RefusedKept,
     /// A fetch from the last record of a batch begins after it.

@@ -235,7 +235,7 @@ impl Log {
         ops: &mut Vec<StoreOp>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Appended {
-        self.begin_append(now, header, ops);
+        let rolls = self.begin_append(now, header, ops);
         let length = header.total_size();
         self.make_room(length);
         let position = self.active.size;
@@ -252,21 +252,30 @@ impl Log {
         {
             self.active.aborted.extend(self.producers.update(&batch));
         }
-        push_append(ops, self.active.base, position, length);
+        if !(rolls && is_planted(Mutant::FirstAppendNotOrdered)) {
+            push_append(ops, self.active.base, position, length);
+        }
+        if rolls && is_planted(Mutant::AppendBeforeRoll) {
+            let last = ops.len() - 1;
+            ops.swap(last - 1, last);
+        }
         self.appended(header, position)
     }
 
-    /// What comes before each append: a new epoch is noted, a segment that is full is closed.
-    fn begin_append(&mut self, now: Time, header: &Header, ops: &mut Vec<StoreOp>) {
+    /// What comes before each append: a new epoch is noted, a segment that is full is closed. Says whether
+    /// a segment was.
+    fn begin_append(&mut self, now: Time, header: &Header, ops: &mut Vec<StoreOp>) -> bool {
         self.closed = false;
         let news = (self.epochs).assign(header.partition_leader_epoch, header.base_offset);
         if news || self.epochs_unsaved {
             self.epochs_unsaved = false;
             self.put_epochs(ops);
         }
-        if self.must_roll(header, now) {
+        let rolls = self.must_roll(header, now);
+        if rolls {
             self.roll(header.base_offset, now, ops);
         }
+        rolls
     }
 
     /// Where a batch is that has just been appended.

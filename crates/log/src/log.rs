@@ -3,6 +3,7 @@
 use crate::epochs::{EpochEnd, EpochStart, Epochs};
 use crate::files::{self, LogFile};
 use crate::producers::{AbortedTxn, Producer, Producers};
+use crate::read::LogSlice;
 use crate::residency::Residency;
 use crate::segment::Segment;
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -86,6 +87,27 @@ pub enum StoreOp {
         /// Its new length in bytes.
         position: u32,
     },
+}
+
+impl StoreOp {
+    /// Which bytes it appends to a segment, wherever they come from.
+    #[must_use]
+    pub fn appends(&self) -> Option<LogSlice> {
+        let (segment, position, length) = match self {
+            StoreOp::Append {
+                segment,
+                position,
+                length,
+            } => (*segment, *position, *length),
+            StoreOp::AppendBatch(batch) => (batch.segment, batch.position, batch.length()),
+            _ => return None,
+        };
+        Some(LogSlice {
+            segment,
+            position,
+            length,
+        })
+    }
 }
 
 /// A batch on its way from a request to a file.

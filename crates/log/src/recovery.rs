@@ -10,7 +10,6 @@ use crate::resume::Indexed;
 use crate::segment::Segment;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use bytes::Bytes;
-use core::cell::OnceCell;
 use ids::{Mutant, Offset, Time, is_planted};
 use records::{BatchView, HEADER_LEN, Header, HeaderError};
 use sorted::SortedMap;
@@ -65,7 +64,7 @@ pub struct Checkpoints {
 /// needed from them, for epochs without records; everything else is rebuilt from the batches.
 /// The log ends before the first batch that is torn, damaged or out of order; later segments
 /// are dropped. Any bytes give a log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Recovery {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) files: SortedMap<LogFile, Bytes>,
@@ -77,7 +76,7 @@ pub struct Recovery {
     /// What those say, of the segment that was asked about.
     pub(crate) indexed: Option<Indexed>,
     /// The newest snapshot of the producers that can be trusted.
-    pub(crate) trusted: OnceCell<Option<Offset>>,
+    pub(crate) trusted: Option<Option<Offset>>,
     /// A snapshot that the batches before it do not agree with.
     pub(crate) contradicted: Option<Offset>,
     /// Segments have not been read: the producers are not known before they are those of the
@@ -94,7 +93,7 @@ pub struct Recovery {
 }
 
 /// A cut whose segment is still being fed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     cut: Cut,
     only_zeros: bool,
@@ -111,7 +110,7 @@ impl Recovery {
             feeding: false,
             resumed: false,
             indexed: None,
-            trusted: OnceCell::new(),
+            trusted: None,
             contradicted: None,
             pending: None,
             carry: Vec::new(),

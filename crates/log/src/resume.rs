@@ -27,7 +27,7 @@ pub struct SegmentFile {
 }
 
 /// What the index files of a segment say about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Indexed {
     file: SegmentFile,
     offsets: Vec<OffsetEntry>,
@@ -133,17 +133,19 @@ impl Recovery {
     }
 
     /// The newest snapshot of the producers that can be trusted.
-    fn trusted_snapshot(&self) -> Option<Offset> {
-        *self.trusted.get_or_init(|| {
-            let limit = match self.checkpoints.clean {
-                true => Offset(i64::MAX),
-                false => self.checkpoints.recovery_point,
-            };
-            let mut found = self.log.snapshots.range(..=limit).rev();
-            found
-                .find(|&&at| self.decoded_snapshot(at).is_some())
-                .copied()
-        })
+    fn trusted_snapshot(&mut self) -> Option<Offset> {
+        if let Some(known) = self.trusted {
+            return known;
+        }
+        let limit = match self.checkpoints.clean {
+            true => Offset(i64::MAX),
+            false => self.checkpoints.recovery_point,
+        };
+        let snapshots = self.log.snapshots.range(..=limit).rev();
+        let whole = |at: &Offset| self.decoded_snapshot(*at).is_some();
+        let found = snapshots.copied().find(whole);
+        self.trusted = Some(found);
+        found
     }
 
     /// The segment's indexes, if they are there, fit the file, and spare enough of its reading.

@@ -4,6 +4,8 @@
 //! log that was written to is compared with its layout, and the layout is made the same. So a log
 //! that was taken back to an earlier state needs nothing of its own.
 
+mod kept;
+
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use serde_json::Value;
 use sorted::{SortedMap, SortedSet};
 use world::{Restored, Scenario, World, log_key};
 
+use self::kept::Kept;
 use crate::clock::{CLOCK_MS, Clock};
 use crate::owner::Owned;
 use crate::stage::Pace;
@@ -125,15 +128,16 @@ impl Replica {
     fn heed(&mut self, op: Option<&StoreOp>) {
         match op {
             Some(StoreOp::Truncate { segment, position }) => self.truncate(segment.0, *position),
-            Some(StoreOp::Append {
-                segment, position, ..
-            }) => {
-                let stored = self.lengths.get(&segment.0).copied().unwrap_or(0);
-                if stored > *position {
-                    self.truncate(segment.0, *position);
+            Some(op) => {
+                if let Some(LogSlice {
+                    segment, position, ..
+                }) = op.appends()
+                    && self.lengths.get(&segment.0).copied().unwrap_or(0) > position
+                {
+                    self.truncate(segment.0, position);
                 }
             }
-            _ => {}
+            None => {}
         }
     }
 
@@ -166,15 +170,15 @@ impl Replica {
 
     /// Whether the row must be looked at though nothing was written: a log's start rises without
     /// a write when records are deleted, and an undone deletion brings a log back.
-    fn is_outdated(&self, log: &Log) -> bool {
+    fn is_outdated(&self, log: &dyn Kept) -> bool {
         let row = self.row.as_ref();
-        self.gone.is_some() || row.is_none_or(|row| row.log_start != log.log_start().0)
+        self.gone.is_some() || row.is_none_or(|row| row.log_start != log.bounds().0.0)
     }
 
     /// Makes the layout what the log is `now`.
-    fn follow(&mut self, log: &Log, now: Time) {
+    fn follow(&mut self, log: &dyn Kept, now: Time) {
         self.gone = None;
-        let sizes: SortedMap<i64, u32> = log.segment_sizes().map(|(base, n)| (base.0, n)).collect();
+        let sizes = log.sizes();
         let Some((last, size)) = sizes.last_key_value() else {
             return;
         };
@@ -204,7 +208,7 @@ impl Replica {
         }
     }
 
-    fn extend(&mut self, log: &Log, segment: i64, size: u32) {
+    fn extend(&mut self, log: &dyn Kept, segment: i64, size: u32) {
         let have = self.lengths.entry(segment).or_insert(0);
         if *have >= size {
             return;
@@ -215,7 +219,7 @@ impl Replica {
             length: size - *have,
         };
         // Bytes that are not in memory have been stored before.
-        for piece in log.slice_pieces(&slice).into_iter().flatten() {
+        for piece in log.pieces(&slice).into_iter().flatten() {
             for (_, batch) in Batches::new(&piece) {
                 let bytes = piece.slice_ref(batch.bytes());
                 let base = batch.header().base_offset.0;
@@ -227,7 +231,7 @@ impl Replica {
     }
 
     /// Follows the log, or notes that it is gone; gives the change of the replica's row.
-    fn settle(&mut self, log: Option<&Log>, now: Time) -> Option<(String, Option<Vec<u8>>)> {
+    fn settle(&mut self, log: Option<&dyn Kept>, now: Time) -> Option<(String, Option<Vec<u8>>)> {
         let row = match log {
             Some(log) => {
                 self.follow(log, now);
@@ -263,14 +267,14 @@ impl Replica {
             || new.high_watermark > high_watermark && lately)
     }
 
-    fn row_of(&self, log: &Log) -> Row {
-        let epochs = log::files::encode_leader_epochs(log.leader_epochs());
+    fn row_of(&self, log: &dyn Kept) -> Row {
+        let (start, high_watermark) = log.bounds();
         Row {
-            segments: log.segment_sizes().map(|(base, _)| base.0).collect(),
-            log_start: log.log_start().0,
-            high_watermark: log.high_watermark().0,
+            segments: log.sizes().keys().copied().collect(),
+            log_start: start.0,
+            high_watermark: high_watermark.0,
             flushed: 0,
-            epochs: String::from_utf8(epochs).unwrap_or_default(),
+            epochs: String::from_utf8(log.epochs()).unwrap_or_default(),
         }
     }
 }
@@ -368,7 +372,9 @@ impl Disk {
         self.find_outdated(world);
         for id in std::mem::take(&mut self.dirty) {
             if let Some(replica) = self.replicas.get_mut(&id) {
-                let row = replica.settle(world.stored_log(id.0, &id.1), world.newest());
+                let log = world.stored_log(id.0, &id.1);
+                let log = log.as_ref().map(|log| log as &dyn Kept);
+                let row = replica.settle(log, world.newest());
                 turn.meta.extend(row);
             }
         }
@@ -415,7 +421,7 @@ impl Disk {
     fn find_outdated(&mut self, world: &World) {
         for (id, replica) in &self.replicas {
             let log = world.stored_log(id.0, &id.1);
-            if log.is_some_and(|log| replica.is_outdated(log)) {
+            if log.is_some_and(|log| replica.is_outdated(&log)) {
                 self.dirty.insert(id.clone());
             }
         }

@@ -13,7 +13,7 @@ pub(crate) use terminal::{For, Terminal};
 use alloc::vec::Vec;
 use client::io::{Input, Output};
 use cluster::LogId;
-use ids::{NodeId, Time, Token};
+use ids::{NodeId, Time, Token, TopicIdPartition};
 use log::LogSlice;
 
 /// Names a client of the world; never used twice.
@@ -30,12 +30,21 @@ pub(crate) enum Actor {
 }
 
 /// Bytes of a log that a node waits for; the shell has them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Owed {
     pub(crate) node: NodeId,
-    pub(crate) log: LogId,
+    pub(crate) log: OwedLog,
     pub(crate) token: Token,
     pub(crate) slice: LogSlice,
+}
+
+/// Whose bytes they are.
+#[derive(Clone, Debug)]
+pub(crate) enum OwedLog {
+    /// A log of a node that runs.
+    Open(LogId),
+    /// One that its node recovers, to start with it.
+    Recovered(TopicIdPartition),
 }
 
 impl Actor {

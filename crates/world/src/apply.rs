@@ -2,6 +2,7 @@
 
 use crate::actors::{Actor, ActorId, For, Member, ProducerActor, Terminal};
 use crate::command::{Command, GroupChange, How, Line, ProducerChange};
+use crate::fault::Fault;
 use crate::queue::Happening;
 use crate::said::Said;
 use crate::scenario::{GroupSpec, MemberSpec, ProducerSpec};
@@ -11,7 +12,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use client::io::Input as ToClient;
-use ids::{NodeId, Offset, PartitionIndex, Time};
+use ids::{Offset, PartitionIndex, Time};
 
 /// Producers and members that one world may have.
 const ACTORS_MAX: usize = 2_000;
@@ -128,14 +129,9 @@ impl State {
                 partition,
                 offset,
             } => self.seek_member(&group_id, &topic, partition, offset),
-            Command::KillBroker { broker } => {
-                self.kill_node(NodeId(broker));
-                Ok(())
-            }
-            Command::StartBroker { broker } => {
-                self.start_node(NodeId(broker));
-                Ok(())
-            }
+            Command::KillBroker { broker: node } => self.fault(&Fault::Kill { node }),
+            Command::StartBroker { broker: node } => self.fault(&Fault::Start { node }),
+            Command::Fault { fault } => self.fault(&fault),
         };
         self.answer(input, result);
     }

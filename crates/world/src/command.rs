@@ -1,6 +1,7 @@
 //! Commands: everything a person can do to the world.
 
 use crate::document::Document;
+use crate::fault::Fault;
 use crate::scenario::{GroupSpec, MemberSpec, ProducerSpec, TopicSpec};
 use alloc::format;
 use alloc::string::String;
@@ -239,6 +240,8 @@ pub enum Command {
     KillBroker { broker: i32 },
     /// Starts a stopped broker again.
     StartBroker { broker: i32 },
+    /// Something goes wrong, or is made good again.
+    Fault { fault: Fault },
 }
 
 impl Command {
@@ -263,6 +266,7 @@ impl Command {
             Command::ResetOffsets { .. } => "resetOffsets",
             Command::KillBroker { .. } => "killBroker",
             Command::StartBroker { .. } => "startBroker",
+            Command::Fault { .. } => "fault",
         }
     }
 
@@ -305,6 +309,9 @@ impl TryFrom<Document> for Command {
             },
             "startBroker" => Command::StartBroker {
                 broker: from.take("broker")?,
+            },
+            "fault" => Command::Fault {
+                fault: from.take("fault")?,
             },
             _ => group_command(&kind, &mut from)?,
         };

@@ -19,6 +19,8 @@ mod ask;
 mod command;
 mod disk;
 mod document;
+mod fault;
+mod faults;
 mod frames;
 mod history;
 mod inspect;
@@ -27,11 +29,14 @@ mod nodes;
 mod queue;
 mod said;
 mod scenario;
+mod starting;
 mod state;
+mod storing;
 mod tool_lines;
 mod trace;
 mod traced;
 mod view;
+mod wires;
 mod world;
 
 pub use actors::ActorId;
@@ -40,7 +45,8 @@ pub use cluster::{LogId, MetadataLog, Note};
 pub use command::{
     Acks, Codec, Command, GroupChange, How, KeyMode, Line, PartitionerSpec, ProducerChange,
 };
-pub use disk::{DiskWrite, log_key};
+pub use disk::{DiskWrite, StoredLog, log_key};
+pub use fault::{Failing, Fault, Moment, Ways};
 pub use frames::SentFrame;
 pub use history::Redone;
 pub use inspect::{BatchView, Inspection, Look, Looked, Partitioning, RecordView, Span};

@@ -1,20 +1,21 @@
 //! Starting and killing brokers: what a disk holds is all that is left of one.
 
-use crate::disk::Disk;
-use crate::network::{FIRST_PORT, LATENCY_MICROS};
-use crate::queue::Happening;
+use crate::disk::{Dir, StoredLog};
+use crate::faults::Death;
+use crate::network::FIRST_PORT;
 use crate::said::Said;
+use crate::starting::Starting;
 use crate::state::State;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use cluster::{
-    Broker, BrokerConfig, ControllerConfig, Event, LogId, MetadataLog, Node, NodeConfig, Recovered,
+    BrokerConfig, ControllerConfig, Election, Event, LogId, MetadataLog, Node, NodeConfig,
+    Recovered,
 };
-use ids::{NodeId, Offset, Rng, Time, TopicIdPartition, Uuid};
-use log::files::encode_leader_epochs;
-use log::{Checkpoints, Log, LogConfig, LogFile, LogSlice, Recovery, Report};
+use ids::{NodeId, Offset, Rng, TopicIdPartition, Uuid};
+use log::{Log, LogConfig, LogFile, Report};
 use sorted::SortedMap;
 
 /// The node that has the controller.
@@ -30,25 +31,33 @@ const PROPERTIES: &[(&str, &str)] =
 impl State {
     /// Starts a node on what its disk holds.
     pub(crate) fn start_node(&mut self, id: NodeId) {
-        if self.cluster.node(id).is_some() {
+        if self.cluster.node(id).is_some() || self.starting.contains_key(&id) {
             return;
         }
         let now = self.now;
         let disk = self.disks.entry(id).or_default();
-        let mut kept = core::mem::take(&mut disk.kept);
-        let metadata = TopicIdPartition::metadata();
-        let quorum_state = disk.file(&metadata, LogFile::QuorumState);
+        let starting = Starting::new(disk, now);
+        self.starting.insert(id, starting);
+        self.go_on_starting(id);
+    }
+
+    /// A node whose logs are recovered begins to run.
+    pub(crate) fn enter_node(&mut self, id: NodeId, recovered: Vec<(TopicIdPartition, Log)>) {
+        let mut recovered: SortedMap<TopicIdPartition, Log> = recovered.into_iter().collect();
+        let name = TopicIdPartition::metadata();
+        let disk = self.disks.entry(id).or_default();
+        disk.open(LogId::METADATA, name.clone());
+        let quorum_state = disk.dirs.get(&name).and_then(quorum_state);
         let metadata = MetadataLog {
-            quorum_state: quorum_state.map(|bytes| Bytes::from(bytes.clone())),
+            quorum_state,
             snapshot: None,
-            log: match kept.remove(&metadata) {
+            log: match recovered.remove(&name) {
                 Some(log) => log,
-                None => Log::new(metadata_config(), Offset(0), now),
+                None => Log::new(metadata_config(), Offset(0), self.now),
             },
         };
-        let recovered = kept.into_iter().map(|(name, log)| Recovered { name, log });
+        let recovered = (recovered.into_iter()).map(|(name, log)| Recovered { name, log });
         let recovered: Vec<Recovered> = recovered.collect();
-        disk.open(LogId::METADATA, TopicIdPartition::metadata());
         let incarnation = Uuid::random(&mut self.rng);
         let broker = BrokerConfig {
             node: id,
@@ -73,67 +82,64 @@ impl State {
         let config = NodeConfig::alone(broker, controller);
         match Node::new(config, metadata, recovered) {
             Ok(node) => self.cluster.insert(node),
-            Err(damaged) => panic!("nothing here damages quorum-state: {damaged:?}"),
+            Err(damaged) => panic!("what is damaged is left out: {damaged:?}"),
         }
+        self.set_clock(id);
         self.tell_node(id, Event::Start);
     }
 
     /// Stops a node as `kill -9` does: what it has written stays, everything else is gone. Of each log
     /// the writes that were ordered last are on the disk, all of them or none.
     pub(crate) fn kill_node(&mut self, id: NodeId) {
-        let Some(node) = self.cluster.remove(id) else {
-            return;
-        };
-        self.end_life(id);
-        let at = self.now.plus_micros(LATENCY_MICROS);
-        for conn in self.network.of_node(id) {
-            if let Some((actor, link)) = self.network.close(id, conn) {
-                self.queue.push(at, Happening::Closed { actor, link });
-            }
-        }
-        let disk = self.disks.entry(id).or_default();
-        let mut cuts = Vec::new();
-        for (log_id, name) in disk.close_all() {
-            let Some(log) = node.log(log_id) else {
-                continue;
-            };
-            // A write that was under way is done or not: the broker did not live to hear of it.
-            let done = !disk.is_full() && self.rng.below(2) == 0;
-            let (log, report) = recover(disk, &name, log, done, self.now);
-            cuts.extend(said(&name, &report));
-            disk.kept.insert(name, log);
-        }
-        // What no partition has claimed yet lies on the disk as it did.
-        let unclaimed = node.broker().into_iter().flat_map(Broker::unclaimed);
-        for (name, log) in unclaimed {
-            disk.kept.insert(name.clone(), log.clone());
-        }
-        self.said.extend(cuts);
+        self.end_node(id, Death::Kill);
     }
 
-    /// A log, whether its node runs or not.
-    pub(crate) fn stored_log(&self, node: NodeId, name: &TopicIdPartition) -> Option<&Log> {
-        let disk = self.disks.get(&node)?;
-        match self.cluster.node(node) {
-            Some(running) => match disk.id(name) {
-                Some(id) => running.log(id),
-                None => {
-                    let mut unclaimed = running.broker()?.unclaimed();
-                    unclaimed.find(|(of, _)| *of == name).map(|(_, log)| log)
-                }
-            },
-            None => disk.kept.get(name),
+    /// A node is no more; its disk is what is left of it.
+    pub(crate) fn end_node(&mut self, id: NodeId, death: Death) {
+        self.stopping.remove(&id);
+        self.paused.remove(&id);
+        if self.starting.remove(&id).is_some() {
+            self.end_life(id);
         }
+        if let Some(node) = self.cluster.remove(id) {
+            self.end_life(id);
+            self.disconnect_node(id);
+            let disk = self.disks.entry(id).or_default();
+            for (log_id, name) in disk.close_all() {
+                let disk = self.disks.entry(id).or_default();
+                let pending = disk.take_all_pending(log_id);
+                if let Some(log) = node.log(log_id) {
+                    self.end_writes(id, &name, log, pending, death);
+                }
+            }
+        }
+        if death == Death::PowerLoss {
+            self.lose_power(id);
+        }
+    }
+
+    /// A log as a node's disk has it, whether the node runs or not.
+    pub(crate) fn stored_log(
+        &self,
+        node: NodeId,
+        name: &TopicIdPartition,
+    ) -> Option<StoredLog<'_>> {
+        let disk = self.disks.get(&node)?;
+        let dir = disk.dirs.get(name)?;
+        let running = self.cluster.node(node).zip(disk.id(name));
+        let log = running.and_then(|(running, id)| running.log(id));
+        let noted = dir.checkpoints();
+        Some(StoredLog {
+            dir,
+            log_start: log.map_or(noted.log_start, Log::log_start),
+            high_watermark: log.map_or(noted.high_watermark, Log::high_watermark),
+        })
     }
 
     /// Every log of every node, with whose it is.
     pub(crate) fn stored_logs(&self) -> Vec<(NodeId, TopicIdPartition)> {
-        let named = self.disks.iter().flat_map(|(node, disk)| {
-            let names = disk.open_logs().map(|(_, name)| name);
-            names
-                .chain(disk.kept.keys())
-                .map(|name| (*node, name.clone()))
-        });
+        let named = (self.disks.iter())
+            .flat_map(|(node, disk)| disk.dirs.keys().map(|name| (*node, name.clone())));
         named.collect()
     }
 
@@ -152,6 +158,14 @@ impl State {
     }
 }
 
+/// What a node remembers of elections. One that is alone has nobody to vote with: what a fault has made of its file is
+/// of no interest.
+fn quorum_state(dir: &Dir) -> Option<Bytes> {
+    let mut smalls = dir.smalls();
+    let (_, bytes) = smalls.find(|(file, _)| *file == LogFile::QuorumState)?;
+    Election::decode(bytes).map(|_| bytes.clone())
+}
+
 /// The configuration of the metadata log: it is kept whole.
 pub(crate) fn metadata_config() -> LogConfig {
     LogConfig {
@@ -160,52 +174,6 @@ pub(crate) fn metadata_config() -> LogConfig {
         delete: false,
         ..LogConfig::default()
     }
-}
-
-/// Rebuilds a log from what is written of it, as a broker does that was killed; with what was ordered
-/// and not confirmed when that was `done`.
-fn recover(
-    disk: &Disk,
-    name: &TopicIdPartition,
-    log: &Log,
-    done: bool,
-    now: Time,
-) -> (Log, Report) {
-    let checkpoints = Checkpoints {
-        log_start: log.log_start(),
-        ..Checkpoints::default()
-    };
-    let mut recovery = Recovery::new(log.config().clone(), checkpoints, now);
-    let epochs = disk.file(name, LogFile::LeaderEpochs).cloned();
-    let epochs = epochs.unwrap_or_else(|| encode_leader_epochs(log.leader_epochs()));
-    recovery.file(LogFile::LeaderEpochs, Bytes::from(epochs));
-    // Bytes above the stored end were ordered, and it was not heard whether they were written.
-    let mut written = log.clone();
-    let mut ops = Vec::new();
-    if !done && written.store_failed(now, &mut ops).is_err() {
-        return (log.clone(), Report::default());
-    }
-    let mut pieces = Vec::new();
-    let sizes: Vec<(Offset, u32)> = written.segment_sizes().collect();
-    for (segment, length) in sizes {
-        // A log whose bytes are not all in memory is taken as it is: nothing simulated has
-        // damaged it.
-        match written.slice_pieces(&LogSlice {
-            segment,
-            position: 0,
-            length,
-        }) {
-            Some(found) => pieces.push((segment, found)),
-            None => return (written, Report::default()),
-        }
-    }
-    for (segment, found) in pieces {
-        recovery.segment(segment);
-        for piece in found {
-            recovery.bytes(piece);
-        }
-    }
-    recovery.finish()
 }
 
 /// What a recovery gave up, for people.

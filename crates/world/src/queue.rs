@@ -1,10 +1,8 @@
 //! What is going to happen, in order of time.
 
 use crate::actors::ActorId;
+use crate::network::{End, ToEnd};
 use alloc::collections::BinaryHeap;
-use alloc::sync::Arc;
-use bytes::Bytes;
-use client::io::LinkId;
 use cluster::Event;
 use core::cmp::{Ordering, Reverse};
 use ids::{NodeId, Time};
@@ -22,24 +20,12 @@ pub(crate) enum Happening {
         life: Life,
         event: Event,
     },
-    /// A connection stands, as the client sees it.
-    Connected { actor: ActorId, link: LinkId },
-    /// A connection was refused.
-    Refused {
-        actor: ActorId,
-        link: LinkId,
-        why: Arc<str>,
-    },
-    /// A response reaches a client.
-    Response {
-        actor: ActorId,
-        link: LinkId,
-        frame: Bytes,
-    },
-    /// A node's close reaches a client.
-    Closed { actor: ActorId, link: LinkId },
+    /// Something reaches the end that has opened a connection; of a node's, if it lives that life.
+    ToEnd { end: End, life: Life, what: ToEnd },
     /// A node asked to be woken now.
     WakeNode { node: NodeId, life: Life },
+    /// A node that is to stop in order has had time enough.
+    StopNode { node: NodeId, life: Life },
     /// A client asked to be woken now.
     WakeActor { actor: ActorId },
     /// A command of the scenario is due.

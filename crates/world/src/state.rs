@@ -1,27 +1,30 @@
 //! The world at one moment, and how it goes on from there.
 
-use crate::actors::{Actor, ActorId, Owed};
+use crate::actors::{Actor, ActorId, Owed, OwedLog};
 use crate::apply::Reset;
-use crate::disk::{Disk, DiskWrite, WRITE_MICROS};
+use crate::disk::{Disk, DiskWrite};
+use crate::faults::Death;
 use crate::frames::Frames;
-use crate::network::{FIRST_PORT, LATENCY_MICROS, Network};
+use crate::network::{End, Network};
 use crate::queue::{Happening, Life, Queue};
 use crate::said::{Said, TerminalText, outside_hears};
 use crate::scenario::{GroupSpec, Scenario};
+use crate::starting::Starting;
+use crate::storing::deletes_records;
 use crate::trace::Trace;
-use crate::traced::{event_words, input_words, trace_event, trace_input, trace_store};
+use crate::traced::{event_words, input_words, trace_event, trace_input};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
-use client::io::{Input as ToClient, LinkId, Output};
+use client::io::{Input as ToClient, Output};
 use cluster::{
     ClientEffect, ClientEvent, Cluster, DiskEffect, DiskEvent, Effect, Event, LogId, Reply,
 };
 use ids::{ConnId, NodeId, Offset, Rng, Time, Token};
-use log::{LogFile, LogSlice, StoreOp};
-use sorted::SortedMap;
+use log::{LogSlice, StoreOp};
+use sorted::{SortedMap, SortedSet};
 
 /// Time between two wakes of the same node or client, at least.
 const WAKE_GAP_MICROS: u64 = 100;
@@ -36,6 +39,8 @@ pub(crate) struct State {
     pub(crate) cluster: Cluster,
     pub(crate) network: Network,
     pub(crate) disks: SortedMap<NodeId, Disk>,
+    /// Nodes whose logs are being recovered.
+    pub(crate) starting: SortedMap<NodeId, Starting>,
     pub(crate) actors: SortedMap<ActorId, Actor>,
     pub(crate) next_actor: u32,
     pub(crate) queue: Queue,
@@ -49,6 +54,12 @@ pub(crate) struct State {
     pub(crate) setup_left: u32,
     /// Offsets to be reset once the group's members have left, by input.
     pub(crate) resets: SortedMap<u64, Reset>,
+    /// Nodes that stand still, with what came for them meanwhile.
+    pub(crate) paused: SortedMap<NodeId, Vec<Event>>,
+    /// Nodes that are to stop in order.
+    pub(crate) stopping: SortedSet<NodeId>,
+    /// By how many microseconds the clocks of nodes are ahead.
+    pub(crate) skews: SortedMap<NodeId, i64>,
     /// How often each node was killed.
     lives: SortedMap<NodeId, Life>,
     node_wakes: SortedMap<NodeId, Time>,
@@ -76,6 +87,7 @@ impl State {
             cluster: Cluster::new(),
             network: Network::default(),
             disks: SortedMap::new(),
+            starting: SortedMap::new(),
             actors: SortedMap::new(),
             next_actor: 0,
             queue: Queue::default(),
@@ -85,6 +97,9 @@ impl State {
             groups: SortedMap::new(),
             setup_left: 0,
             resets: SortedMap::new(),
+            paused: SortedMap::new(),
+            stopping: SortedSet::new(),
+            skews: SortedMap::new(),
             lives: SortedMap::new(),
             node_wakes: SortedMap::new(),
             actor_wakes: SortedMap::new(),
@@ -119,7 +134,7 @@ impl State {
             let before = earlier.stored_log(*node, name);
             let before: SortedMap<Offset, u32> = before
                 .into_iter()
-                .flat_map(log::Log::segment_sizes)
+                .flat_map(|log| log.segment_sizes())
                 .collect();
             log.segment_sizes().all(|(segment, size)| {
                 let position = before.get(&segment).copied().unwrap_or(0).min(size);
@@ -163,11 +178,22 @@ impl State {
         true
     }
 
-    fn happen(&mut self, what: Happening) {
+    pub(crate) fn happen(&mut self, what: Happening) {
         match what {
             Happening::Node { node, life, event } => {
                 if life == self.life(node) {
+                    if let Event::Disk(DiskEvent::Stored { log, token }) = &event {
+                        if self.tears_now(node, *log) {
+                            return;
+                        }
+                        self.stored(node, *log, *token);
+                    }
                     self.tell_node(node, event);
+                }
+            }
+            Happening::StopNode { node, life } => {
+                if life == self.life(node) {
+                    self.end_node(node, Death::Stop);
                 }
             }
             Happening::WakeNode { node, life } => {
@@ -175,16 +201,7 @@ impl State {
                     self.tell_node(node, Event::Tick);
                 }
             }
-            Happening::Connected { actor, link } => {
-                self.tell_actor(actor, &ToClient::Connected { link })
-            }
-            Happening::Refused { actor, link, why } => {
-                self.tell_actor(actor, &ToClient::ConnectFailed { link, why });
-            }
-            Happening::Response { actor, link, frame } => {
-                self.tell_actor(actor, &ToClient::Frame { link, frame });
-            }
-            Happening::Closed { actor, link } => self.tell_actor(actor, &ToClient::Closed { link }),
+            Happening::ToEnd { end, life, what } => self.reach_end(end, life, what),
             Happening::WakeActor { actor } => {
                 if self.actor_wakes.get(&actor) == Some(&self.now) {
                     self.tell_actor(actor, &ToClient::Timer);
@@ -197,26 +214,32 @@ impl State {
 
     /// Tells a node one fact and carries out what it orders.
     pub(crate) fn tell_node(&mut self, node: NodeId, event: Event) {
+        if self.paused.contains_key(&node) {
+            return self.hold_event(node, event);
+        }
         trace_event(&mut self.trace, self.now, node, &event);
         let what = self.trace.is_recording().then(|| event_words(&event));
+        let deletes = deletes_records(&event);
         let mut effects = Vec::new();
         self.cluster.step(self.now, node, event, &mut effects);
         for effect in effects {
             self.carry_out(node, effect);
         }
+        self.checkpoint(node, deletes);
         self.wake_node(node);
         let now = self.now;
         self.trace
             .event(|| format!("{now:?} node {node} {}", what.unwrap_or_default()));
+        self.stop_if_allowed(node);
     }
 
     /// Tells a node something at `at`, if it still lives the same life then.
-    fn plan(&mut self, at: Time, node: NodeId, event: Event) {
+    pub(crate) fn plan(&mut self, at: Time, node: NodeId, event: Event) {
         let life = self.life(node);
         self.queue.push(at, Happening::Node { node, life, event });
     }
 
-    fn plan_client(&mut self, at: Time, node: NodeId, event: ClientEvent) {
+    pub(crate) fn plan_client(&mut self, at: Time, node: NodeId, event: ClientEvent) {
         self.plan(at, node, Event::Client(event));
     }
 
@@ -225,7 +248,7 @@ impl State {
         !(self.owed.is_empty() && self.awaited.is_empty())
     }
 
-    fn life(&self, node: NodeId) -> Life {
+    pub(crate) fn life(&self, node: NodeId) -> Life {
         self.lives.get(&node).copied().unwrap_or(0)
     }
 
@@ -253,8 +276,7 @@ impl State {
         match effect {
             Effect::Client(effect) => self.carry_to_client(node, effect),
             Effect::Disk(effect) => self.carry_to_disk(node, effect),
-            // A node that has no other to talk to opens no connection.
-            Effect::Link(_) => {}
+            Effect::Link(effect) => self.carry_link(node, effect),
             Effect::Note(note) => self.said.push(Said::Note { node, note }),
         }
     }
@@ -264,9 +286,8 @@ impl State {
             ClientEffect::Reply { conn, reply } => self.send_reply(node, conn, &reply),
             ClientEffect::Close { conn, .. } => {
                 self.trace.number(1 << 32 | conn.0);
-                if let Some((actor, link)) = self.network.close(node, conn) {
-                    let at = self.now.plus_micros(LATENCY_MICROS);
-                    self.queue.push(at, Happening::Closed { actor, link });
+                if let Some(end) = self.network.end(node, conn) {
+                    self.close_connection(end);
                 }
             }
         }
@@ -289,99 +310,10 @@ impl State {
             // stands still meanwhile.
             DiskEffect::Load { log, token, slice } => self.owed.push(Owed {
                 node,
-                log,
+                log: OwedLog::Open(log),
                 token,
                 slice,
             }),
-        }
-    }
-
-    /// Writes to a node's disk; the disk answers a moment later.
-    fn store(&mut self, node: NodeId, log: LogId, token: Token, ops: Vec<StoreOp>) {
-        trace_store(&mut self.trace, &self.cluster, node, log, &ops);
-        self.tell_of_segments(node, log, &ops);
-        let has_room = self.has_room(node, log, &ops);
-        let disk = self.disks.entry(node).or_default();
-        for op in ops {
-            if !has_room {
-                break;
-            }
-            if let StoreOp::Append { length, .. } = op {
-                self.written = self.written.saturating_add(length.into());
-            }
-            disk.write(log, &op);
-            if self.keeps_writes
-                && let Some(name) = disk.name(log).cloned()
-            {
-                let op = Some(op);
-                self.writes.push(DiskWrite { node, name, op });
-            }
-        }
-        let at = self.now.plus_micros(WRITE_MICROS);
-        let done = match has_room {
-            true => DiskEvent::Stored { log, token },
-            false => DiskEvent::StoreFailed { log, token },
-        };
-        self.plan(at, node, Event::Disk(done));
-    }
-
-    /// The disks have no bound any more.
-    pub(crate) fn free_disks(&mut self) {
-        self.disk_bytes = None;
-        self.disks.values_mut().for_each(Disk::free);
-    }
-
-    /// Whether a node's disk takes these writes. A full disk refuses what appends to a partition; the
-    /// metadata log goes on, so that topics can still be deleted.
-    fn has_room(&mut self, node: NodeId, log: LogId, ops: &[StoreOp]) -> bool {
-        let appends = ops.iter().any(|op| matches!(op, StoreOp::Append { .. }));
-        let Some(max) = self
-            .disk_bytes
-            .filter(|_| appends && log != LogId::METADATA)
-        else {
-            return true;
-        };
-        let disk = self.disks.entry(node).or_default();
-        if max > 0 && disk.is_measured(self.written) {
-            return true;
-        }
-        let logs = disk.open_logs().map(|(log, _)| log);
-        let sizes = logs.filter_map(|log| self.cluster.log(node, log).map(log::Log::size));
-        let used = sizes.sum();
-        disk.measure(self.written, used, max)
-    }
-
-    /// Says that a segment was begun, or that the oldest ones were deleted.
-    fn tell_of_segments(&mut self, node: NodeId, log: LogId, ops: &[StoreOp]) {
-        let name = self.disks.get(&node).and_then(|disk| disk.name(log));
-        let Some(name) = name else {
-            return;
-        };
-        if name.is_metadata() || metadata::is_internal(&name.topic) {
-            return;
-        }
-        for op in ops {
-            // The first segment of a log is the log's beginning, and no news.
-            if let StoreOp::Roll { segment } = op
-                && segment.0 > 0
-            {
-                let (name, offset) = (name.clone(), *segment);
-                self.said.push(Said::Rolled { name, offset });
-            }
-        }
-        let deletes = |op: &StoreOp| {
-            matches!(
-                op,
-                StoreOp::Delete {
-                    file: LogFile::Log(_)
-                }
-            )
-        };
-        if ops.iter().any(deletes)
-            && let Some(log) = self.cluster.log(node, log)
-        {
-            let (name, below) = (name.clone(), log.log_start());
-            self.said.push(Said::Deleted { name, below });
         }
     }
 
@@ -389,12 +321,7 @@ impl State {
         let frame = self.resolve(node, reply);
         self.trace.number(conn.0);
         self.trace.bytes(&frame);
-        // The client may have closed meanwhile.
-        if let Some((actor, link)) = self.network.client_end(node, conn) {
-            let at = self.now.plus_micros(LATENCY_MICROS);
-            self.queue
-                .push(at, Happening::Response { actor, link, frame });
-        }
+        self.send_response(node, conn, frame);
     }
 
     /// A reply as one piece: its log slices put in place.
@@ -458,25 +385,19 @@ impl State {
     }
 
     pub(crate) fn carry_client(&mut self, id: ActorId, output: Output) {
-        let soon = self.now.plus_micros(LATENCY_MICROS);
         match output {
-            Output::Connect { link, host, port } => self.connect(id, link, &host, port),
+            Output::Connect { link, host, port } => {
+                self.connect_client(End::Client(id, link), &host, port);
+            }
             Output::Send { link, mut frame } => {
                 if core::mem::take(&mut self.plants_bit) {
                     frame = with_last_bit_flipped(&frame);
                 }
                 self.trace.bytes(&frame);
                 self.frames.note(self.now, id, &frame);
-                if let Some((node, conn)) = self.network.node_end(id, link) {
-                    self.plan_client(soon, node, ClientEvent::Request { conn, frame });
-                }
+                self.send_request(End::Client(id, link), frame);
             }
-            Output::Disconnect { link } => {
-                if let Some((node, conn)) = self.network.node_end(id, link) {
-                    self.network.close(node, conn);
-                    self.plan_client(soon, node, ClientEvent::Disconnected { conn });
-                }
-            }
+            Output::Disconnect { link } => self.hang_up(End::Client(id, link)),
             Output::Stdout(text) => self.say(id, TerminalText::Out(text)),
             Output::Stderr(text) => self.say(id, TerminalText::Err(text)),
             Output::Exit(code) => self.exited(id, code),
@@ -494,33 +415,6 @@ impl State {
                 false => self.said.push(Said::Terminal { id: id.0, text }),
             }
         }
-    }
-
-    /// Any host name leads to this world's brokers; the port says which, the first when none is meant.
-    fn connect(&mut self, actor: ActorId, link: LinkId, host: &str, port: u16) {
-        let number = i32::from(port) - i32::from(FIRST_PORT) + 1;
-        let known = |id: NodeId| self.disks.contains_key(&id);
-        let node = if known(NodeId(number)) {
-            NodeId(number)
-        } else {
-            NodeId(1)
-        };
-        let at = self.now.plus_micros(LATENCY_MICROS);
-        if self.cluster.node(node).is_none() {
-            let why = Arc::from(format!("Connection to {host}:{port} refused"));
-            self.queue.push(
-                at.plus_micros(LATENCY_MICROS),
-                Happening::Refused { actor, link, why },
-            );
-            return;
-        }
-        let conn = self.network.connect(actor, link, node);
-        let host = Arc::from("127.0.0.1");
-        self.plan_client(at, node, ClientEvent::Connected { conn, host });
-        self.queue.push(
-            at.plus_micros(LATENCY_MICROS),
-            Happening::Connected { actor, link },
-        );
     }
 
     /// Closes every connection of clients from outside: their past is not this one.

@@ -127,7 +127,8 @@ impl Command {
             | Command::RemoveMember { .. }
             | Command::SeekMember { .. }
             | Command::KillBroker { .. }
-            | Command::StartBroker { .. } => return None,
+            | Command::StartBroker { .. }
+            | Command::Fault { .. } => return None,
         };
         Some(words.join(" "))
     }

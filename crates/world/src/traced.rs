@@ -5,7 +5,7 @@ use crate::trace::Trace;
 use alloc::format;
 use alloc::string::{String, ToString};
 use client::io::Input as ToClient;
-use cluster::{ClientEvent, Cluster, DiskEvent, Event, LogId};
+use cluster::{ClientEvent, Cluster, DiskEvent, Event, LinkEvent, LogId};
 use ids::{NodeId, Time};
 
 pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Event) {
@@ -13,9 +13,16 @@ pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Ev
     trace.number(u64::from(node.0.unsigned_abs()));
     match event {
         Event::Start => trace.number(1),
-        Event::Client(ClientEvent::Connected { conn, .. }) => trace.number(2 << 40 | conn.0),
-        Event::Client(ClientEvent::Disconnected { conn }) => trace.number(3 << 40 | conn.0),
-        Event::Client(ClientEvent::Request { conn, frame }) => {
+        Event::Client(ClientEvent::Connected { conn, .. })
+        | Event::ControllerListener(ClientEvent::Connected { conn, .. }) => {
+            trace.number(2 << 40 | conn.0)
+        }
+        Event::Client(ClientEvent::Disconnected { conn })
+        | Event::ControllerListener(ClientEvent::Disconnected { conn }) => {
+            trace.number(3 << 40 | conn.0)
+        }
+        Event::Client(ClientEvent::Request { conn, frame })
+        | Event::ControllerListener(ClientEvent::Request { conn, frame }) => {
             trace.number(4 << 40 | conn.0);
             trace.bytes(frame);
         }
@@ -25,10 +32,31 @@ pub(crate) fn trace_event(trace: &mut Trace, now: Time, node: NodeId, event: &Ev
             trace.number(7 << 40 | token.0);
             trace.bytes(bytes);
         }
-        // There is one node in a world, which has nobody to talk to.
-        Event::ControllerListener(_) | Event::Link(_) => trace.number(8 << 40),
         Event::Shutdown => trace.number(9),
+        Event::Link(event) => trace_link(trace, event),
         Event::Tick => trace.number(10),
+    }
+}
+
+fn trace_link(trace: &mut Trace, event: &LinkEvent) {
+    match event {
+        LinkEvent::Linked { link } => trace.number(11 << 40 | link.0),
+        // Its bytes are in the trace as the reply they were.
+        LinkEvent::Received { link, frame } => {
+            trace.number(12 << 40 | link.0);
+            trace.number(frame.len() as u64);
+        }
+        LinkEvent::Lost { link } => trace.number(13 << 40 | link.0),
+    }
+}
+
+fn link_words(event: &LinkEvent) -> String {
+    match event {
+        LinkEvent::Linked { link } => format!("has link {}", link.0),
+        LinkEvent::Received { link, frame } => {
+            format!("hears {} bytes on link {}", frame.len(), link.0)
+        }
+        LinkEvent::Lost { link } => format!("has lost link {}", link.0),
     }
 }
 
@@ -104,9 +132,16 @@ pub(crate) fn trace_input(trace: &mut Trace, now: Time, actor: ActorId, input: &
 pub(crate) fn event_words(event: &Event) -> String {
     match event {
         Event::Start => "starts".to_string(),
-        Event::Client(ClientEvent::Connected { conn, .. }) => format!("is connected by {}", conn.0),
-        Event::Client(ClientEvent::Disconnected { conn }) => format!("is left by {}", conn.0),
-        Event::Client(ClientEvent::Request { conn, frame }) => {
+        Event::Client(ClientEvent::Connected { conn, .. })
+        | Event::ControllerListener(ClientEvent::Connected { conn, .. }) => {
+            format!("is connected by {}", conn.0)
+        }
+        Event::Client(ClientEvent::Disconnected { conn })
+        | Event::ControllerListener(ClientEvent::Disconnected { conn }) => {
+            format!("is left by {}", conn.0)
+        }
+        Event::Client(ClientEvent::Request { conn, frame })
+        | Event::ControllerListener(ClientEvent::Request { conn, frame }) => {
             let api = crate::frames::api_of(frame);
             let (key, version) = api.unwrap_or((-1, -1));
             let name = wire::api_table::api(key).map_or("request", |api| api.name);
@@ -123,8 +158,8 @@ pub(crate) fn event_words(event: &Event) -> String {
         Event::Disk(DiskEvent::Loaded { token, bytes, .. }) => {
             format!("has loaded {} bytes for {}", bytes.len(), token.0)
         }
-        Event::ControllerListener(_) | Event::Link(_) => "hears a node".to_string(),
         Event::Shutdown => "is to stop".to_string(),
+        Event::Link(event) => link_words(event),
         Event::Tick => "wakes".to_string(),
     }
 }

@@ -2,11 +2,13 @@
 
 use crate::actors::{Actor, ActorId, For, Member, Outside, ProducerActor, Terminal};
 use crate::command::{Command, How};
-use crate::disk::{Disk, DiskWrite};
+use crate::disk::{Dir, Disk, DiskWrite, StoredLog};
 use crate::history::History;
+use crate::network::End;
 use crate::nodes::CONTROLLER;
 use crate::said::Said;
 use crate::scenario::{Scenario, ScenarioError};
+use crate::starting::Starting;
 use crate::state::State;
 use crate::trace::Trace;
 use alloc::string::String;
@@ -167,13 +169,10 @@ impl World {
         let mut state = State::empty(Arc::new(scenario), start.plus_millis(millis));
         // Chance goes on differently in each life; the journal begins anew anyway.
         state.rng = ids::Rng::new(state.rng.next() ^ millis);
-        for found in logs {
-            state
-                .disks
-                .entry(found.node)
-                .or_default()
-                .kept
-                .insert(found.name, found.log);
+        for RecoveredLog { node, name, log } in logs {
+            let disk = state.disks.entry(node).or_default();
+            disk.dirs.insert(name.clone(), Dir::of(&log));
+            disk.ready.insert(name, log);
         }
         state.resume();
         Ok(World {
@@ -267,9 +266,9 @@ impl World {
         }
     }
 
-    /// A log as the present has it, whether its node runs or not; `None` when it is gone.
+    /// A log as it is on its node's disk at present, whether the node runs or not; `None` when it is gone.
     #[must_use]
-    pub fn stored_log(&self, node: NodeId, name: &TopicIdPartition) -> Option<&Log> {
+    pub fn stored_log(&self, node: NodeId, name: &TopicIdPartition) -> Option<StoredLog<'_>> {
         self.present().stored_log(node, name)
     }
 
@@ -279,22 +278,14 @@ impl World {
         let owed = core::mem::take(&mut self.state.owed);
         let mut named = Vec::with_capacity(owed.len());
         for owed in owed {
-            let disk = self.state.disks.get(&owed.node);
-            let Some(name) = disk.and_then(|disk| disk.name(owed.log)).cloned() else {
-                // The log is gone: the node learns that there is nothing to read.
-                let (log, token, bytes) = (owed.log, owed.token, Bytes::new());
-                let event = Event::Disk(DiskEvent::Loaded { log, token, bytes });
-                self.state.tell_node(owed.node, event);
-                continue;
-            };
-            let awaited = (owed.node, owed.log, owed.token);
-            self.state.awaited.push(awaited);
-            named.push(Restored {
-                node: owed.node,
-                name,
-                token: owed.token,
-                slice: owed.slice,
-            });
+            match self.state.ask_shell(owed) {
+                Ok(restored) => named.push(restored),
+                // The disk knows what there is to read, and needs no shell for it.
+                Err((node, log, token, bytes)) => {
+                    let event = Event::Disk(DiskEvent::Loaded { log, token, bytes });
+                    self.state.tell_node(node, event);
+                }
+            }
         }
         if !self.state.waits() {
             self.play_on();
@@ -316,8 +307,13 @@ impl World {
             return;
         };
         let (_, log, _) = awaited.remove(at);
-        let event = Event::Disk(DiskEvent::Loaded { log, token, bytes });
-        self.state.tell_node(node, event);
+        match Starting::asked(token) {
+            true => self.state.feed_start(node, bytes),
+            false => {
+                let event = Event::Disk(DiskEvent::Loaded { log, token, bytes });
+                self.state.tell_node(node, event);
+            }
+        }
         if !self.state.waits() {
             self.play_on();
         }
@@ -341,6 +337,14 @@ impl World {
     pub fn free_disks(&mut self) {
         self.state.free_disks();
         self.history.free_disks();
+    }
+
+    /// Bytes in the segments of all logs on a node's disk.
+    #[must_use]
+    pub fn disk_bytes(&self, node: NodeId) -> u64 {
+        let disk = self.state.disks.get(&node);
+        let dirs = disk.into_iter().flat_map(|disk| disk.dirs.values());
+        dirs.map(Dir::size).sum()
     }
 
     /// Whether a disk has refused what was appended last.
@@ -419,9 +423,21 @@ impl State {
 
     /// Lets logs drop bytes from memory until at most `max_bytes` stay on each node.
     pub(crate) fn evict(&mut self, max_bytes: u64) {
-        for id in 1..=i32::try_from(self.scenario.brokers).unwrap_or(1) {
-            if let Some(node) = self.cluster.node_mut(NodeId(id)) {
-                node.evict(max_bytes);
+        for (id, disk) in self.disks.iter_mut() {
+            let Some(node) = self.cluster.node_mut(*id) else {
+                continue;
+            };
+            let hot = |node: &cluster::Node, log| node.log(log).map_or(0, Log::hot_bytes);
+            let before: Vec<_> = (disk.open_logs())
+                .map(|(log, _)| (log, hot(node, log)))
+                .collect();
+            node.evict(max_bytes);
+            for (id, before) in before {
+                if let Some(log) = node.log(id).filter(|log| log.hot_bytes() < before)
+                    && let Some(dir) = disk.dir_mut(id)
+                {
+                    dir.cool(log);
+                }
             }
         }
     }
@@ -485,8 +501,9 @@ impl State {
 
     /// Takes a client away at once; its connections close.
     pub(crate) fn remove_actor(&mut self, id: ActorId) {
-        for (link, _, _) in self.network.of_actor(id) {
-            self.carry_client(id, client::io::Output::Disconnect { link });
+        let opened = |link| End::Client(id, client::io::LinkId(link));
+        for end in self.network.opened(opened(0), opened(u32::MAX)) {
+            self.hang_up(end);
         }
         self.actors.remove(&id);
     }

@@ -12,7 +12,7 @@ fn read(text: &str) -> Result<Command, String> {
 #[test]
 fn every_command_is_written_as_it_was_read() {
     let texts: Vec<serde_json::Value> = serde_json::from_str(COMMANDS).expect("an array");
-    assert_eq!(texts.len(), 17);
+    assert_eq!(texts.len(), 18);
     for text in texts {
         let command = read(&text.to_string()).expect("a command");
         assert_eq!(serde_json::to_value(&command).expect("plain data"), text);

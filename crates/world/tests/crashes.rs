@@ -88,7 +88,7 @@ fn held(world: &World, topic: &str) -> (BTreeMap<u64, u64>, Vec<Vec<u64>>) {
 }
 
 /// The decimal number in base64 text.
-fn decode(text: &str) -> u64 {
+pub(crate) fn decode(text: &str) -> u64 {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
     for digit in text.bytes().filter(|byte| *byte != b'=') {

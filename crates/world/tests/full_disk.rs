@@ -1,7 +1,8 @@
 //! A disk with an end: appends are refused, nothing acknowledged is lost, and what is deleted makes room.
 
 use brooklet_world as world;
-use world::{Command, Input, Note, Said, Scenario, World};
+use ids::NodeId;
+use world::{Command, Fault, Input, Note, Said, Scenario, World};
 
 const ROOM: u64 = 8 << 20;
 /// What one look at the disk may miss, and the batches in flight beside it.
@@ -101,4 +102,18 @@ fn history_holds_no_more_than_the_disk_beside_the_present() {
     // Each round fills the disk, so only the last one or two can still be gone back to.
     let began = world.now().since(world.history_start());
     assert!(began < 30_000_000, "{began}");
+}
+
+#[test]
+fn what_heals_everything_makes_no_room_on_a_disk_that_is_full() {
+    let mut world = filling();
+    run(&mut world, 40_000);
+    assert!(world.has_full_disk());
+    for _ in 0..10 {
+        let fault = Fault::HealAll;
+        world.input(Input::Command(Command::Fault { fault }));
+        run(&mut world, 5_000);
+    }
+    let held = world.disk_bytes(NodeId(1));
+    assert!((ROOM..ROOM + SLACK).contains(&held), "{held}");
 }

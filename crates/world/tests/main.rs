@@ -3,6 +3,7 @@
 mod cold;
 mod commands;
 mod crashes;
+mod faults;
 mod first_world;
 mod full_disk;
 mod lives;

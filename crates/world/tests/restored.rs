@@ -5,7 +5,7 @@ use bytes::Bytes;
 use ids::{NodeId, Offset, Time, TopicIdPartition};
 use log::{Checkpoints, Log, LogConfig, LogSlice, Recovery};
 use std::collections::BTreeMap;
-use world::{RecoveredLog, Scenario, World};
+use world::{RecoveredLog, Scenario, StoredLog, World};
 
 fn scenario() -> Scenario {
     Scenario::parse(include_str!("orders.json")).expect("a scenario")
@@ -23,7 +23,7 @@ fn seen(world: &World) -> Vec<(String, i32, String)> {
 }
 
 /// The log as it is read back after a kill, when nobody knows how much of it was committed.
-fn recovered(log: &Log) -> Log {
+fn recovered(log: StoredLog<'_>) -> Log {
     let checkpoints = Checkpoints {
         clean: false,
         recovery_point: Offset(0),

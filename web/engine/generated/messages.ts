@@ -92,7 +92,66 @@ export type Command =
   /** Stops a broker as `kill -9` does. */
   | { do: "killBroker"; broker: number }
   /** Starts a stopped broker again. */
-  | { do: "startBroker"; broker: number };
+  | { do: "startBroker"; broker: number }
+  /** Something goes wrong, or is made good again. */
+  | { do: "fault"; fault: Fault };
+
+/** What becomes of messages on a link that fails. */
+export type Failing =
+  /** Connections are refused and break. */
+  | "cut"
+  /** Nothing arrives, and nobody is told. */
+  | "blackHole";
+
+/**
+ * Something that goes wrong, or is made good again.
+ *
+ * A `link` is one direction between two hosts, from and to, each the number of a node; 0 is where
+ * all clients are.
+ */
+export type Fault =
+  /** Stops a node as `kill -9` does: what it has written stays, everything else is gone. */
+  | { fault: "kill"; node: number }
+  /** Stops a node in order: its leaderships go first, then its logs are closed and flushed. */
+  | { fault: "stop"; node: number }
+  /** Starts a node that does not run, on what its disk holds. */
+  | { fault: "start"; node: number }
+  /** A node stands still, as after `kill -STOP`; its connections stay. */
+  | { fault: "pause"; node: number }
+  /** It goes on. */
+  | { fault: "resume"; node: number }
+  /** A node dies, and its disk is a new one. */
+  | { fault: "wipe"; node: number }
+  /** A node's disk has no room for records any more. */
+  | { fault: "fill"; node: number }
+  /** There is room again. */
+  | { fault: "free"; node: number }
+  /** A node loses its power: of each file what was flushed is left, and perhaps some bytes more. */
+  | { fault: "powerLoss"; node: number }
+  /** A node dies while it writes: of the write that is under way, or the next one, a beginning is left. */
+  | { fault: "tear"; node: number }
+  /** One bit of a node's logs turns over on the disk; who reads it there finds it so. */
+  | { fault: "flip"; node: number }
+  /** A write takes a node's disk so many milliseconds longer; 0 for not. */
+  | { fault: "slowDisk"; node: number; ms: number }
+  /** A node's clock on the wall is ahead by so many milliseconds, or behind. */
+  | { fault: "skew"; node: number; ms: number }
+  /** Connections over a link are refused, and those there are break. */
+  | { fault: "cut"; link: number[] }
+  /** A link swallows what is sent. When it is healed, TCP sends again what its connections still want to. */
+  | { fault: "blackHole"; link: number[] }
+  /** A link carries no more than so many bytes a second. */
+  | { fault: "slow"; link: number[]; bytesPerSecond: number }
+  /** A message over a link takes so many milliseconds, and by chance up to `jitter` more. */
+  | { fault: "delay"; link: number[]; ms: number; jitterMs: number }
+  /** The next exchange of requests over a link breaks its connection. */
+  | { fault: "reset"; link: number[]; moment: Moment }
+  /** All links of a node fail. */
+  | { fault: "isolate"; node: number; how: Failing; ways: Ways }
+  /** A link is as it was made, both ways. */
+  | { fault: "heal"; link: number[] }
+  /** All links are, and all disks. */
+  | { fault: "healAll" };
 
 /** What changes about a group; what is left out stays. */
 export interface GroupChange {
@@ -229,6 +288,13 @@ export interface MemberView {
   clientId: string;
   assignment: AssignedView[];
 }
+
+/** When a connection breaks that is reset. */
+export type Moment =
+  /** In the middle of a request, which does not arrive. */
+  | "request"
+  /** When a request has been carried out, and nobody hears of it. */
+  | "response";
 
 /** A notice at the top of the page. */
 export interface Notice {
@@ -570,6 +636,15 @@ export interface WatchLane {
   /** From 0 to 4: a cell holds 10^decade records, bins start at its multiples. */
   decade: number;
 }
+
+/** Which way messages go, seen from a node. */
+export type Ways =
+  /** To it. */
+  | "in"
+  /** From it. */
+  | "out"
+  /** To it and from it. */
+  | "both";
 
 /** A line of the list of workspaces. */
 export interface Workspace {

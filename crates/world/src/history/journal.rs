@@ -117,6 +117,7 @@ impl Input {
     pub(super) fn tick(&self) -> Option<TickKind> {
         match self {
             Input::Command(Command::KillBroker { .. }) => Some(TickKind::Crash),
+            Input::Command(Command::Fault { fault }) if fault.is_deadly() => Some(TickKind::Crash),
             _ => self.step_label().map(|_| TickKind::User),
         }
     }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 /// Where the types are.
 const SOURCES: &[&str] = &[
     "crates/world/src/command.rs",
+    "crates/world/src/fault.rs",
     "crates/world/src/scenario.rs",
     "crates/world/src/view.rs",
     "crates/world/src/inspect.rs",
