@@ -337,12 +337,14 @@ impl Broker {
     /// A snapshot takes the place of all metadata: what is gone from it is gone.
     fn apply_snapshot(&mut self, now: Time, snapshot: &Snapshot, out: &mut Vec<Effect>) {
         let before = core::mem::take(&mut self.image);
-        if !self.image.load(snapshot) {
+        let is_whole = self.image.load(snapshot);
+        if !is_whole {
             out.push(Effect::Note(Note::BadMetadata));
         }
         if self.begun {
             for old in before.topics() {
-                if self.image.topic_by_id(old.id).is_none() {
+                // Where something could not be read, what is not there is not known to be gone.
+                if is_whole && self.image.topic_by_id(old.id).is_none() {
                     let change = Change::TopicRemoved {
                         topic: old.name.clone(),
                         id: old.id,
@@ -351,6 +353,9 @@ impl Broker {
                     self.hand_out(now, out);
                     self.coordinator_topic_removed(now, &old.name, out);
                 }
+            }
+            for node in before.brokers().keys() {
+                self.topics(now, out).follow(&Change::Broker(*node));
             }
             self.topics(now, out).follow_all();
             self.hand_out(now, out);

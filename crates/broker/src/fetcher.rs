@@ -173,12 +173,13 @@ impl Fetchers {
     /// Sends a fetch to each leader that is not busy with one.
     pub(crate) fn run(&mut self, room: &mut Room<'_>) {
         room.replicas.end_rests(room.now);
-        let leaders: Vec<NodeId> = room.replicas.leaders().collect();
-        if self.by_leader.len() > leaders.len() {
+        if self.by_leader.len() > room.replicas.leaders() {
             self.by_leader
-                .retain(|leader, _| leaders.binary_search(leader).is_ok());
+                .retain(|leader, _| room.replicas.follow(*leader));
         }
-        for leader in leaders {
+        let mut last = None;
+        while let Some(leader) = room.replicas.leader_after(last) {
+            last = Some(leader);
             let fetcher = self.by_leader.entry(leader).or_default();
             fetcher.rests = fetcher.rests.filter(|until| *until > room.now);
             if fetcher.asked.is_some() || fetcher.rests.is_some() {

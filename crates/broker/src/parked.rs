@@ -1,6 +1,7 @@
 //! What a request that waits is parked with, and what becomes of it when its time is over, its client is
 //! gone, or what it waited for has come to be.
 
+use crate::api::delete_records::PendingDelete;
 use crate::api::fetch::PendingFetch;
 use crate::api::list_offsets::PendingListOffsets;
 use crate::api::produce::PendingProduce;
@@ -20,6 +21,7 @@ pub(crate) enum Parked {
     Produce(PendingProduce),
     Fetch(PendingFetch),
     ListOffsets(PendingListOffsets),
+    DeleteRecords(PendingDelete),
     Forward(PendingForward),
     /// `InitProducerId` waits for a block of ids.
     ProducerId,
@@ -69,6 +71,7 @@ impl Broker {
         match self.waiting.get(reader).map(|waiter| &waiter.parked) {
             Some(Parked::Fetch(_)) => self.retry_fetch(now, reader, unreadable, out),
             Some(Parked::ListOffsets(_)) => self.retry_list_offsets(reader, unreadable, out),
+            Some(Parked::DeleteRecords(_)) => self.retry_delete_records(reader, out),
             _ => {}
         }
     }
@@ -81,6 +84,7 @@ impl Broker {
         match waiter.parked {
             Parked::Fetch(fetch) => self.forget_fetch(id, &fetch),
             Parked::ListOffsets(pending) => self.forget_list_offsets(id, &pending),
+            Parked::DeleteRecords(pending) => self.forget_deletes(id, &pending),
             Parked::Group(group) => self.coordinator_abandoned(now, id, &group, out),
             // What was produced or asked for goes on; only its answer is dropped.
             Parked::Produce(_) => {}
@@ -99,6 +103,9 @@ impl Broker {
                 Parked::Fetch(fetch) => self.fetch_timed_out(id, &waiter.caller, fetch, out),
                 Parked::ListOffsets(pending) => {
                     self.list_offsets_timed_out(id, &waiter.caller, &pending, out);
+                }
+                Parked::DeleteRecords(pending) => {
+                    self.delete_records_timed_out(id, &waiter.caller, pending, out);
                 }
                 Parked::Forward(pending) => self.forward_timed_out(&waiter.caller, &pending, out),
                 Parked::ProducerId => self.producer_id_timed_out(id, &waiter.caller, out),

@@ -22,7 +22,7 @@ pub(crate) use following::{Brought, Place, Wish};
 use ids::{ErrorCode, LeaderEpoch, NodeId, PartitionIndex, Time, TopicIdPartition};
 use log::{DiskEffect, Log, LogId};
 pub(crate) use replica::{AppendRules, Assignment, Replica};
-use role::{Fetching, Following, Leading, Role};
+use role::{Fetching, Following, Role};
 use sorted::SortedMap;
 
 /// Who is told when a log's bytes are stored or replicated up to an offset: `spot` of what has this id.
@@ -304,7 +304,7 @@ impl Replicas {
             return;
         };
         if !replica.leads() {
-            replica.role = Role::Leading(Leading::default());
+            replica.role = Role::Leading(Box::default());
         }
         let has_followers = replica.assignment.replicas.len() > 1;
         let mut ops = Vec::new();
@@ -375,7 +375,9 @@ impl Replicas {
         let Some(leading) = replica.role.leading_mut() else {
             return;
         };
-        leading.followers.hear(now, heard, end);
+        if leading.followers.hear(now, heard, end) {
+            leading.tell_deleters(&mut self.news);
+        }
         let isr = &replica.assignment.isr;
         if let Some(grown) = leading.followers.grown(heard.node, committed, isr) {
             leading.followers.propose(grown);
@@ -398,8 +400,10 @@ impl Replicas {
     /// The metadata has news of a broker: the epoch in which it may be in sync, if it may.
     pub(crate) fn judge_follower(&mut self, node: NodeId, epoch: Option<i64>) {
         for replica in self.by_id.iter_mut() {
-            if let Some(leading) = replica.leading_mut() {
+            if let Some(leading) = replica.role.leading_mut() {
                 leading.followers.judge(node, epoch);
+                // Who is gone is not waited for.
+                leading.tell_deleters(&mut self.news);
             }
         }
     }

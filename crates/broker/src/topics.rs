@@ -20,10 +20,14 @@ pub(crate) struct Topics<'a> {
 }
 
 impl Topics<'_> {
-    /// Follows the metadata as a whole, at the start.
+    /// Follows the metadata as a whole, at the start and after a snapshot.
     pub(crate) fn follow_all(&mut self) {
         let image = self.configs.image;
+        for node in image.brokers().keys() {
+            self.follow(&Change::Broker(*node));
+        }
         for topic in image.topics() {
+            self.reconfigure(&topic.name);
             for partition in topic.partitions.keys() {
                 self.partition_changed(&topic.name, *partition);
             }

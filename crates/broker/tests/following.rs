@@ -4,6 +4,11 @@ use crate::support::{Cluster, PRODUCE, TOPIC, batch, produce_batch, produced};
 use ids::ErrorCode;
 use metadata::MetadataRecord;
 use wire::alter_partition_request::AlterPartitionRequest;
+use wire::broker_registration_change_record::BrokerRegistrationChangeRecord;
+use wire::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
+};
+use wire::delete_records_response::DeleteRecordsResponse;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ReplicaState};
 use wire::fetch_response::{FetchResponse, PartitionData};
 use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
@@ -35,6 +40,7 @@ fn assert_alike(cluster: &Cluster, end: i64) {
         assert_eq!(log.log_end().0, end, "broker {}", id.0);
         assert_eq!(log.high_watermark().0, end, "broker {}", id.0);
         assert_eq!(cluster.bytes(id.0), cluster.bytes(1), "broker {}", id.0);
+        assert_eq!(cluster.on_disk(id.0), cluster.bytes(1), "broker {}", id.0);
         assert_eq!(log.leader_epochs(), cluster.log(1).leader_epochs());
     }
 }
@@ -100,18 +106,8 @@ fn a_follower_that_was_cut_off_catches_up_and_the_leader_asks_to_have_it_back() 
     assert_eq!(produce(&mut cluster, 1, -1, b"v"), None);
 }
 
-#[test]
-fn a_follower_behind_the_start_of_its_leaders_log_begins_there() {
-    use wire::delete_records_request::{
-        DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
-    };
-    use wire::delete_records_response::DeleteRecordsResponse;
-    let mut cluster = Cluster::new(3, &[]);
-    cluster.cut_off(&[3]);
-    cluster.create(&[1, 2, 3], &[1, 2]);
-    for _ in 0..4 {
-        produce(&mut cluster, 1, -1, b"v");
-    }
+/// Has all records before offset 3 deleted.
+fn delete(timeout_ms: i32) -> DeleteRecordsRequest {
     let partition = DeleteRecordsPartition {
         partition_index: 0,
         offset: 3,
@@ -122,14 +118,61 @@ fn a_follower_behind_the_start_of_its_leaders_log_begins_there() {
         partitions: vec![partition],
         ..DeleteRecordsTopic::default()
     };
-    let request = DeleteRecordsRequest {
+    DeleteRecordsRequest {
         topics: vec![topic],
-        timeout_ms: 1_000,
+        timeout_ms,
         ..DeleteRecordsRequest::default()
-    };
-    let _: DeleteRecordsResponse = cluster.ask(1, 2, &request);
+    }
+}
+
+fn deleted(answer: &DeleteRecordsResponse) -> (ErrorCode, i64) {
+    let row = &answer.topics[0].partitions[0];
+    (ErrorCode(row.error_code), row.low_watermark)
+}
+
+#[test]
+fn records_are_deleted_when_all_followers_that_are_alive_have_let_go_of_them() {
+    let mut cluster = Cluster::new(3, &[]);
+    cluster.cut_off(&[3]);
+    cluster.create(&[1, 2, 3], &[1, 2]);
+    for _ in 0..4 {
+        produce(&mut cluster, 1, -1, b"v");
+    }
+    let waits = cluster.send(1, 2, &delete(60_000));
+    cluster.advance(2_000);
+    let early: Option<DeleteRecordsResponse> = cluster.answer(1, waits, 2);
+    assert!(early.is_none(), "3 may come back");
+    cluster.write(&[MetadataRecord::BrokerRegistrationChange(
+        BrokerRegistrationChangeRecord {
+            broker_id: 3,
+            broker_epoch: 2,
+            fenced: 1,
+            ..BrokerRegistrationChangeRecord::default()
+        },
+    )]);
+    let answer = cluster.answer(1, waits, 2).expect("2 has let go of them");
+    assert_eq!(deleted(&answer), (ErrorCode::NONE, 3));
+}
+
+#[test]
+fn a_follower_behind_the_start_of_its_leaders_log_begins_there() {
+    let mut cluster = Cluster::new(3, &[]);
+    cluster.cut_off(&[3]);
+    cluster.create(&[1, 2, 3], &[1, 2]);
+    for _ in 0..4 {
+        produce(&mut cluster, 1, -1, b"v");
+    }
+    let in_vain = cluster.send(1, 2, &delete(1_000));
+    let waits = cluster.send(1, 2, &delete(60_000));
+    cluster.advance(1_000);
+    let answer: DeleteRecordsResponse = cluster.answer(1, in_vain, 2).expect("its time is over");
+    assert_eq!(deleted(&answer), (ErrorCode::REQUEST_TIMED_OUT, 0));
+    let early: Option<DeleteRecordsResponse> = cluster.answer(1, waits, 2);
+    assert!(early.is_none(), "3 is alive and has not followed");
     cluster.cut_off(&[]);
     cluster.advance(5_000);
+    let answer: DeleteRecordsResponse = cluster.answer(1, waits, 2).expect("all have followed");
+    assert_eq!(deleted(&answer), (ErrorCode::NONE, 3));
     let (start, end) = (cluster.log(3).log_start().0, cluster.log(3).log_end().0);
     assert_eq!((start, end), (3, 4));
     assert_eq!(
@@ -362,4 +405,47 @@ fn a_reader_that_waits_is_told_of_a_new_epoch_of_the_same_leader_at_once() {
         let code = ErrorCode(row(&answer).error_code);
         assert_eq!(code, ErrorCode::FENCED_LEADER_EPOCH);
     }
+}
+
+/// Broker 1 has led alone and appended large records; 2 leads instead, and nobody has heard the other yet.
+fn parted() -> Cluster {
+    let mut cluster = Cluster::new(2, &[]);
+    cluster.create(&[1, 2], &[1, 2]);
+    let large = vec![b'x'; 50_000];
+    produce(&mut cluster, 1, -1, &large);
+    cluster.cut_off(&[1, 2]);
+    for _ in 0..4 {
+        produce(&mut cluster, 1, 1, &large);
+    }
+    cluster.change(leads(2, &[2]));
+    produce(&mut cluster, 2, 1, b"kept");
+    cluster
+}
+
+#[test]
+fn a_log_whose_bytes_are_not_in_memory_is_cut_as_well() {
+    let mut cluster = parted();
+    cluster.node(1).broker.evict(0);
+    cluster.cut_off(&[]);
+    cluster.advance(2_000);
+    assert!(cluster.node(1).loads > 0, "it has to look where to cut");
+    // What is compared has to be in memory.
+    assert_eq!(cluster.on_disk(1), cluster.on_disk(2));
+    assert_eq!(cluster.log(1).log_end().0, 2);
+    assert_eq!(
+        cluster.log(1).leader_epochs(),
+        cluster.log(2).leader_epochs()
+    );
+}
+
+#[test]
+fn a_cut_that_the_disk_has_refused_is_made_before_anything_is_appended() {
+    let mut cluster = parted();
+    cluster.full = vec![1];
+    cluster.cut_off(&[]);
+    cluster.advance(1_200);
+    assert_eq!(cluster.log(1).log_end().0, 1, "it is cut in memory");
+    cluster.full.clear();
+    cluster.advance(5_000);
+    assert_alike(&cluster, 2);
 }

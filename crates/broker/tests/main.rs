@@ -8,5 +8,6 @@ mod following;
 mod forwarded;
 mod leading;
 mod replicas;
+mod snapshots;
 mod stopping;
 mod support;

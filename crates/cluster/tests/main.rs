@@ -10,5 +10,6 @@ mod forwarded;
 mod hostile;
 mod lives;
 mod quorum;
+mod replication;
 mod snapshots;
 mod support;

@@ -289,6 +289,25 @@ fn a_follower_takes_batches_as_they_are_and_only_at_its_end() {
 }
 
 #[test]
+fn batches_of_a_later_epoch_than_the_leaders_are_left_out() {
+    let mut bytes = Vec::new();
+    for (base, epoch) in [(0, 0), (2, 3)] {
+        let batch = batch(2, 1000, (-1, -1, -1));
+        batch.write_into(&mut bytes, Offset(base), LeaderEpoch(epoch));
+    }
+    let first = bytes.len() / 2;
+    let mut follower = new_log(LogConfig::default());
+    let mut ops = Vec::new();
+    let taken = follower.append_from_leader(Time(0), LeaderEpoch(2), &bytes, &mut ops);
+    assert_eq!(taken, Ok(first as u32));
+    assert_eq!(follower.log_end(), Offset(2));
+    let rest = &bytes[first..];
+    let taken = follower.append_from_leader(Time(0), LeaderEpoch(3), rest, &mut ops);
+    assert_eq!(taken, Ok(rest.len() as u32));
+    assert_eq!(follower.latest_epoch(), Some(LeaderEpoch(3)));
+}
+
+#[test]
 fn a_failed_leaders_empty_epoch_is_forgotten_when_nothing_is_truncated() {
     let mut log = new_log(LogConfig::default());
     fill(&mut log, 2, 1000);

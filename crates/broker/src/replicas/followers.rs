@@ -88,7 +88,7 @@ impl Followers {
         }
     }
 
-    /// Notes what a fetch tells; says whether the follower's end has moved.
+    /// Notes what a fetch tells; says whether the follower's log begins elsewhere than it did.
     pub(super) fn hear(&mut self, now: Time, heard: Heard, leader_end: Offset) -> bool {
         let Some(found) = self.by_node.get_mut(&heard.node) else {
             return false;
@@ -98,7 +98,7 @@ impl Followers {
         } else if heard.end >= found.leader_end {
             found.caught_up = found.caught_up.max(Some(found.fetched));
         }
-        let moved = found.end != Some(heard.end);
+        let moved = found.start != heard.start;
         *found = Follower {
             start: heard.start,
             end: Some(heard.end),
@@ -169,6 +169,12 @@ impl Followers {
 
     pub(super) fn propose(&mut self, isr: Vec<NodeId>) {
         self.change = IsrChange::Proposed(isr);
+    }
+
+    /// Where the log begins that begins first, of those that are alive.
+    pub(super) fn first_start(&self, is_alive: impl Fn(NodeId) -> bool) -> Option<Offset> {
+        let alive = self.by_node.iter().filter(|(node, _)| is_alive(**node));
+        alive.map(|(_, follower)| follower.start).min()
     }
 
     /// Where the log ended when this epoch began.

@@ -5,6 +5,7 @@ use super::{Replica, Replicas};
 use crate::event::Effect;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::ops::Bound;
 use ids::{ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Uuid};
 use log::{Log, LogId};
 use sorted::{SortedMap, SortedSet};
@@ -78,9 +79,21 @@ impl Replicas {
         !self.followed.is_empty()
     }
 
-    /// The leaders that this broker follows, or has something to take back from.
-    pub(crate) fn leaders(&self) -> impl Iterator<Item = NodeId> {
-        self.followed.keys().copied()
+    /// How many leaders this broker follows, or has something to take back from.
+    pub(crate) fn leaders(&self) -> usize {
+        self.followed.len()
+    }
+
+    /// Whether that is one of them.
+    pub(crate) fn follow(&self, leader: NodeId) -> bool {
+        self.followed.contains_key(&leader)
+    }
+
+    /// The next of them in the order of their ids.
+    pub(crate) fn leader_after(&self, last: Option<NodeId>) -> Option<NodeId> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut after = self.followed.range((from, Bound::Unbounded));
+        after.next().map(|(leader, _)| *leader)
     }
 
     /// When the first of those that rest goes on.
@@ -265,7 +278,8 @@ impl Replicas {
             is_whole.is_err() || (!brought.records.is_empty() && log.log_end() == before.0);
         log.advance_high_watermark(brought.high_watermark);
         let start = brought.log_start.min(log.high_watermark());
-        if start > log.log_start() {
+        let rises = start > log.log_start();
+        if rises {
             // Never above the high watermark, so it is not refused.
             let _ = log.delete_records_before(start, &mut ops);
         }
@@ -273,6 +287,10 @@ impl Replicas {
             replica.tell_readers(None, &mut self.news);
         }
         self.order_store(wish.id, ops, out);
+        if rises {
+            // The leader is to hear of it, be there something to store or not.
+            self.note_storing(wish.id);
+        }
         if is_stuck {
             self.rest(now, wish.id);
         }
@@ -300,9 +318,9 @@ impl Replicas {
                 replica
                     .log
                     .truncate_fully_and_start_at(start, now, &mut ops);
-                replica.orders.cut(start);
+                replica.orders.cut(start, ops);
                 self.set_fetching(wish.id, Fetching::Ready);
-                self.order_store(wish.id, ops, out);
+                self.order_store(wish.id, Vec::new(), out);
             }
             // It was inside after all, or the leader's epochs say otherwise: it tries again.
             Some(_) | None => self.rest(now, wish.id),
@@ -327,9 +345,9 @@ impl Replicas {
             // The leader has named nothing that goes: asked at once it would say the same again.
             Ok(false) if ops.is_empty() => self.rest(now, id),
             Ok(_) => {
-                replica.orders.cut(replica.log.log_end());
+                replica.orders.cut(replica.log.log_end(), ops);
                 self.set_fetching(id, Fetching::Ready);
-                self.order_store(id, ops, out);
+                self.order_store(id, Vec::new(), out);
             }
             Err(slice) => {
                 self.set_fetching(id, Fetching::Cutting(target));

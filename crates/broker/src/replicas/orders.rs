@@ -1,6 +1,6 @@
 //! What replicas order from the shell, and what comes of it.
 
-use super::{News, Replicas};
+use super::{News, Replica, Replicas};
 use crate::event::{Effect, Note};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -14,6 +14,11 @@ use sorted::SortedMap;
 pub(super) struct Orders {
     /// Stores, with the log end each one brings.
     stores: VecDeque<(Token, Offset)>,
+    /// Cuts among them, and what each does.
+    cuts: Vec<(Token, Vec<StoreOp>)>,
+    /// Cuts that the disk has not made: they come before whatever is stored next, for what they take away
+    /// would lie behind it.
+    owed: Vec<StoreOp>,
     /// Loads: which bytes, by token.
     loads: SortedMap<Token, LogSlice>,
 }
@@ -23,11 +28,31 @@ impl Orders {
         !self.stores.is_empty()
     }
 
-    /// The log was cut: an order from before stores no more of it than up to there.
-    pub(super) fn cut(&mut self, end: Offset) {
+    /// The log was cut by these ops, which go out with the next order: one from before stores no more of it
+    /// than up to there.
+    pub(super) fn cut(&mut self, end: Offset, ops: Vec<StoreOp>) {
         for (_, stored) in &mut self.stores {
             *stored = end.min(*stored);
         }
+        self.owed.extend(ops);
+    }
+
+    /// Puts what is owed before these ops.
+    fn with_owed(&mut self, token: Token, ops: Vec<StoreOp>) -> Vec<StoreOp> {
+        if self.owed.is_empty() {
+            return ops;
+        }
+        let owed = core::mem::take(&mut self.owed);
+        self.cuts.push((token, owed.clone()));
+        owed.into_iter().chain(ops).collect()
+    }
+
+    /// Takes back all orders: the cuts among them are owed again.
+    fn take_back(&mut self) {
+        self.stores.clear();
+        let mut owed: Vec<StoreOp> = self.cuts.drain(..).flat_map(|(_, ops)| ops).collect();
+        owed.append(&mut self.owed);
+        self.owed = owed;
     }
 
     /// Where a store is among those that are not confirmed yet.
@@ -47,13 +72,15 @@ impl Replicas {
 
     /// Sends a replica's ops to the shell, if there are any.
     pub(crate) fn order_store(&mut self, id: LogId, ops: Vec<StoreOp>, out: &mut Vec<Effect>) {
-        if ops.is_empty() {
+        let owes = |replica: &Replica| !replica.orders.owed.is_empty();
+        if ops.is_empty() && !self.get(id).is_some_and(owes) {
             return;
         }
         let token = self.next_token();
         let Some(replica) = self.get_mut(id) else {
             return;
         };
+        let ops = replica.orders.with_owed(token, ops);
         let end = replica.log.log_end();
         replica.orders.stores.push_back((token, end));
         out.push(Effect::Disk(DiskEffect::Store {
@@ -93,6 +120,7 @@ impl Replicas {
         if let Some((_, end)) = replica.orders.stores.drain(..=at).next_back() {
             replica.log.stored(end);
         }
+        replica.orders.cuts.retain(|(cut, _)| *cut > token);
         replica.settle(now, self.lag_ms, &mut self.news);
         self.note_storing(id);
     }
@@ -112,7 +140,7 @@ impl Replicas {
         }
         // The shell has written nothing of this order or any later one, so the log goes
         // back to what is stored and everyone above that is refused.
-        replica.orders.stores.clear();
+        replica.orders.take_back();
         // What is not stored is never cold: only stored chunks are evicted.
         let mut ops = Vec::new();
         let _ = replica.log.store_failed(now, &mut ops);
@@ -123,7 +151,10 @@ impl Replicas {
         out.push(Effect::Note(Note::StoreRefused {
             name: replica.name.clone(),
         }));
-        self.order_store(id, ops, out);
+        // A cut that failed waits for the next order: the same one again would fail again.
+        if !ops.is_empty() {
+            self.order_store(id, ops, out);
+        }
         self.note_storing(id);
         self.rest(now, id);
     }

@@ -144,6 +144,33 @@ impl Replica {
         }
     }
 
+    /// Notes a parked request that waits for followers to let go of records.
+    pub(crate) fn note_deleter(&mut self, id: WaitId) {
+        if let Some(leading) = self.leading_mut() {
+            leading.deleting.insert(id);
+        }
+    }
+
+    /// Such a request is not parked any more.
+    pub(crate) fn forget_deleter(&mut self, id: WaitId) {
+        if let Some(leading) = self.leading_mut() {
+            leading.deleting.remove(&id);
+        }
+    }
+
+    /// Where the log begins that begins first, of a leader's and those of followers that are alive.
+    pub(crate) fn low_watermark(&self, is_alive: impl Fn(NodeId) -> bool) -> Option<Offset> {
+        match &self.role {
+            Role::Leading(leading) => {
+                let first = leading.followers.first_start(is_alive);
+                Some(first.map_or(self.log.log_start(), |first| {
+                    first.min(self.log.log_start())
+                }))
+            }
+            Role::Following(_) | Role::Offline => None,
+        }
+    }
+
     /// Whether another broker leads the partition.
     pub(crate) fn follows(&self) -> bool {
         matches!(self.role, Role::Following(_))

@@ -3,6 +3,7 @@
 use super::followers::Followers;
 use super::{Awaiter, Ending, News};
 use crate::waiting::WaitId;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use ids::{NodeId, Offset, Time};
@@ -13,7 +14,7 @@ use sorted::SortedSet;
 #[derive(Clone, Debug)]
 pub(crate) enum Role {
     /// This broker leads.
-    Leading(Leading),
+    Leading(Box<Leading>),
     /// Another broker leads.
     Following(Following),
     /// Nobody leads.
@@ -30,7 +31,9 @@ pub(crate) struct Leading {
     pub(super) followers: Followers,
     /// Parked fetches of followers: they look again when more is stored.
     pub(super) fetching: SortedSet<WaitId>,
-    /// The end that those have seen.
+    /// Parked requests that wait for followers to let go of records: they look again when one has.
+    pub(super) deleting: SortedSet<WaitId>,
+    /// The end that those who fetch have seen.
     shown: Offset,
 }
 
@@ -108,6 +111,13 @@ impl Leading {
         news.extend(fetches.map(|&reader| News::Look { reader, unreadable }));
     }
 
+    /// Has those look again who wait for followers to let go of records.
+    pub(super) fn tell_deleters(&self, news: &mut Vec<News>) {
+        let unreadable = None;
+        let deleters = self.deleting.iter();
+        news.extend(deleters.map(|&reader| News::Look { reader, unreadable }));
+    }
+
     /// What lay above `kept` is not in the log any more.
     pub(super) fn cut(&mut self, kept: Offset, news: &mut Vec<News>) {
         for queue in [&mut self.awaiting_stored, &mut self.awaiting_committed] {
@@ -123,6 +133,7 @@ impl Leading {
     /// Another leads, or nobody.
     pub(super) fn resign(self, news: &mut Vec<News>) {
         self.tell_followers(None, news);
+        self.tell_deleters(news);
         let awaiters = self.awaiting_stored.into_iter();
         let awaiters = awaiters.chain(self.awaiting_committed);
         news.extend(awaiters.map(|(_, awaiter)| Ending::LeaderLost.of(awaiter)));

@@ -1,9 +1,12 @@
 //! Brokers whose disk, controller and metadata log are the test.
 
+mod files;
+
 use brooklet_broker::{
     Broker, BrokerConfig, ClientEffect, ClientEvent, ControllerEvent, Effect, Event, Lost, Reply,
 };
 use bytes::Bytes;
+use files::Files;
 use ids::{ConnId, ErrorCode, LeaderEpoch, NodeId, Offset, PartitionIndex, Time, Token, Uuid};
 use log::{DiskEffect, DiskEvent, LogId, Read, StoreOp};
 use metadata::MetadataRecord;
@@ -33,6 +36,9 @@ pub(crate) struct Node {
     pub(crate) called: Vec<Bytes>,
     /// What it has had its disk do.
     pub(crate) stored: Vec<StoreOp>,
+    files: BTreeMap<LogId, Files>,
+    /// How often it has loaded bytes from there.
+    pub(crate) loads: u32,
     pub(crate) removed: Vec<LogId>,
     replies: Vec<(ConnId, Bytes)>,
 }
@@ -97,6 +103,8 @@ impl Cluster {
                 beats: Vec::new(),
                 called: Vec::new(),
                 stored: Vec::new(),
+                files: BTreeMap::new(),
+                loads: 0,
                 removed: Vec::new(),
                 replies: Vec::new(),
             };
@@ -256,8 +264,16 @@ impl Cluster {
                 events.push((id, Event::Disk(DiskEvent::StoreFailed { log, token })));
             }
             Effect::Disk(DiskEffect::Store { log, token, ops }) => {
+                let files = node.files.entry(log).or_default();
+                files.obey(node.broker.log(log).unwrap(), &ops);
                 node.stored.extend(ops);
                 events.push((id, Event::Disk(DiskEvent::Stored { log, token })));
+            }
+            Effect::Disk(DiskEffect::Load { log, token, slice }) => {
+                node.loads += 1;
+                let bytes = Bytes::from(node.files[&log].read(&slice));
+                let loaded = DiskEvent::Loaded { log, token, bytes };
+                events.push((id, Event::Disk(loaded)));
             }
             Effect::Disk(DiskEffect::Remove { log }) => node.removed.push(log),
             _ => {}
@@ -339,6 +355,13 @@ impl Cluster {
     pub(crate) fn ask<Q: Message, A: Message>(&mut self, id: i32, version: i16, request: &Q) -> A {
         let conn = self.send(id, version, request);
         self.answer(id, conn, version).expect("an answer at once")
+    }
+
+    /// What a broker's files of `t` hold.
+    pub(crate) fn on_disk(&self, id: i32) -> Vec<u8> {
+        let node = &self.nodes[&NodeId(id)];
+        let found = node.broker.find_replica("t", PartitionIndex(0)).unwrap();
+        node.files[&found].bytes()
     }
 
     /// The whole of a broker's log of `t`.
