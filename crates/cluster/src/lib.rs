@@ -35,7 +35,7 @@ pub use log::{DiskEffect, DiskEvent, LogId};
 pub use metadata_log::MetadataLog;
 pub use node::{Node, NodeConfig};
 pub use raft::{
-    Damaged, Endpoint as ListenerEndpoint, KeptSnapshot, Raft, RaftConfig, ReplicaKey, Tuning,
-    Voter, Voters, bootstrap_checkpoint,
+    Damaged, Election, Endpoint as ListenerEndpoint, KeptSnapshot, Raft, RaftConfig, ReplicaKey,
+    Tuning, Voter, Voters, bootstrap_checkpoint,
 };
 pub use snapshots::Snapshots;

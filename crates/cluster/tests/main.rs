@@ -7,6 +7,7 @@
 )]
 
 mod forwarded;
+mod hostile;
 mod lives;
 mod quorum;
 mod replication;
