@@ -190,7 +190,10 @@ impl FakeCluster {
                 wire::describe_configs_request::DescribeConfigsRequest,
                 Self::describe_configs
             ),
-            35 => encode(id, version, &self.log_dirs(port)),
+            35 => answer!(
+                wire::describe_log_dirs_request::DescribeLogDirsRequest,
+                |cluster: &mut Self, request| cluster.log_dirs(port, &request)
+            ),
             43 => answer!(
                 wire::elect_leaders_request::ElectLeadersRequest,
                 Self::elect

@@ -17,6 +17,7 @@ use wire::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResponse, DescribeConfigsResult,
     DescribeConfigsSynonym,
 };
+use wire::describe_log_dirs_request::DescribeLogDirsRequest;
 use wire::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResponse, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
@@ -275,14 +276,21 @@ impl FakeCluster {
         }
     }
 
-    pub(super) fn log_dirs(&self, port: u16) -> DescribeLogDirsResponse {
+    pub(super) fn log_dirs(
+        &self,
+        port: u16,
+        request: &DescribeLogDirsRequest,
+    ) -> DescribeLogDirsResponse {
+        let asked = request.topics.as_ref();
+        let wanted =
+            |name: &str| asked.is_none_or(|topics| topics.iter().any(|t| *t.topic == *name));
         let node = self
             .brokers
             .iter()
             .find(|node| node.port == port)
             .expect("a broker");
         let mut topics = Vec::new();
-        for (name, topic) in &self.topics {
+        for (name, topic) in self.topics.iter().filter(|row| wanted(row.0)) {
             let here = topic.partitions.iter().enumerate();
             let here = here.filter(|(_, p)| p.replicas.contains(&node.id));
             let partition = |(index, p): (usize, &Partition)| DescribeLogDirsPartition {

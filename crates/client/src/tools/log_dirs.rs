@@ -133,7 +133,7 @@ impl LogDirs {
         let call = |&id: &i32| Call {
             name: "describeLogDirs",
             target: Target::Broker(NodeId(id)),
-            request: Request::DescribeLogDirs(DescribeLogDirsRequest::default()),
+            request: Request::DescribeLogDirs(every_log_dir()),
         };
         Next::Ask(self.brokers.iter().map(call).collect())
     }
@@ -166,6 +166,14 @@ impl LogDirs {
         };
         let (partitions, path) = (shown.join(","), json(&dir.log_dir));
         format!("{{\"partitions\":[{partitions}],\"error\":{error},\"logDir\":{path}}}")
+    }
+}
+
+/// Asks for all replicas in all directories.
+pub(super) fn every_log_dir() -> DescribeLogDirsRequest {
+    DescribeLogDirsRequest {
+        topics: None,
+        ..Default::default()
     }
 }
 

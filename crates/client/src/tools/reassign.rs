@@ -7,7 +7,7 @@ mod placement;
 mod throttles;
 mod view;
 
-use super::log_dirs::numbers;
+use super::log_dirs::{every_log_dir, numbers};
 use super::options::Parsed;
 use super::options::reassign::{OPTIONS, misuse};
 use super::quorum::check;
@@ -25,7 +25,6 @@ use wire::Str;
 use wire::alter_partition_reassignments_request::{
     AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
 };
-use wire::describe_log_dirs_request::DescribeLogDirsRequest;
 use wire::list_partition_reassignments_request::ListPartitionReassignmentsRequest;
 use wire::metadata_request::{MetadataRequest, MetadataRequestTopic};
 
@@ -281,7 +280,7 @@ impl Reassign {
         let call = |id: i32| Call {
             name: "describeReplicaLogDirs",
             target: Target::Broker(NodeId(id)),
-            request: Request::DescribeLogDirs(DescribeLogDirsRequest::default()),
+            request: Request::DescribeLogDirs(every_log_dir()),
         };
         let mut calls: Vec<Call> = alive.map(call).collect();
         if calls.is_empty() {
