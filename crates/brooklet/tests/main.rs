@@ -3,4 +3,5 @@
 mod common;
 mod serve;
 mod sigkill;
+mod storage;
 mod tools;

@@ -31,6 +31,7 @@ mod reading;
 mod reads;
 mod reassign;
 mod settings;
+mod storage;
 mod table;
 mod topics;
 mod typed;
@@ -40,6 +41,7 @@ pub use line::{SplitError, split_line};
 pub use options::{Values, values};
 pub use reading::files_named;
 pub use reads::only_reads;
+pub use storage::{Spoken, storage_line};
 
 use crate::admin::{Admin, Call, Outcome};
 use crate::io::{Input, Output};

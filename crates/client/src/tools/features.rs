@@ -76,7 +76,7 @@ fn begin(words: &[String], env: Env) -> Result<AdminTool, Said> {
 }
 
 /// All features of one release.
-fn tell_mapping(parsed: &Parsed) -> Said {
+pub(super) fn tell_mapping(parsed: &Parsed) -> Said {
     let release = match parsed.last("release-version") {
         Some(text) => release_of(text),
         None => Ok(Release::LATEST_STABLE),
@@ -94,7 +94,7 @@ fn tell_mapping(parsed: &Parsed) -> Said {
 }
 
 /// What each of these features requires.
-fn tell_dependencies(features: &[String]) -> Said {
+pub(super) fn tell_dependencies(features: &[String]) -> Said {
     let mut said = Said::default();
     for text in features {
         let found = level(text).and_then(|(name, level)| {

@@ -22,6 +22,7 @@ mod old;
 mod parse;
 pub(super) mod quorum;
 pub(super) mod reassign;
+pub(super) mod storage;
 pub(super) mod topics;
 mod values;
 

@@ -145,6 +145,14 @@ impl Grammar {
         Err(self.refuse(part, &text))
     }
 
+    /// The refusal of an option beside another.
+    pub(in super::super) fn excluded(&self, command: &str, option: &str, other: &str) -> Said {
+        let part = self.commands.iter().find(|part| part.name == command);
+        let (option, other) = (self.shown(option), self.shown(other));
+        let text = format!("argument {option}: not allowed with argument {other}");
+        self.refuse(part.unwrap_or(&self.tool), &text)
+    }
+
     /// An option by all its names.
     fn shown(&self, name: &str) -> String {
         let short = self.short.iter().find(|(_, long)| *long == name);
