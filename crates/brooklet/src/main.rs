@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod dump;
 mod run;
 mod serve;
 mod storage;
@@ -35,6 +36,9 @@ brooklet: Apache Kafka, small enough for a browser tab
   brooklet kafka-storage random-uuid | format | info  ...
       Formats the directories of a node, and says what they are.
 
+  brooklet kafka-dump-log --files FILE,FILE  ...
+      Shows what stands in the files of a partition.
+
   brooklet --help, brooklet --version, and --help after each command
 ";
 
@@ -57,6 +61,9 @@ fn main() -> ExitCode {
                 return end(Failure::Usage(format!("{} is no text", word.display())));
             }
         }
+    }
+    if words.first().is_some_and(|word| dump::is_it(word)) {
+        return ExitCode::from(dump::run(&words[1..]));
     }
     if words.first().is_some_and(|word| storage::is_it(word)) {
         return ExitCode::from(storage::run(&words[1..]));

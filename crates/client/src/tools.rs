@@ -41,7 +41,7 @@ pub use line::{SplitError, split_line};
 pub use options::{Values, values};
 pub use reading::files_named;
 pub use reads::only_reads;
-pub use storage::{Spoken, storage_line};
+pub use storage::{Spoken, dump_line, storage_line};
 
 use crate::admin::{Admin, Call, Outcome};
 use crate::io::{Input, Output};

@@ -12,6 +12,7 @@ pub(super) mod console_consumer;
 pub(super) mod console_producer;
 pub(super) mod consumer_groups;
 pub(super) mod delete_records;
+pub(super) mod dump_log;
 pub(super) mod features;
 pub(super) mod get_offsets;
 pub(super) mod groups;

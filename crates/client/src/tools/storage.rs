@@ -1,9 +1,11 @@
-//! The command lines of `kafka-storage`, for who has files: formatting itself is the native command's.
+//! The command lines of the tools for who has files, `kafka-storage` and `kafka-dump-log`: what they do is the native command's.
 
 use super::options::Parsed;
+use super::options::dump_log::OPTIONS;
 use super::options::storage::{GRAMMAR, ONLY_ONE};
-use super::{Said, features};
+use super::{Said, Thrown, features};
 use crate::io::Output;
+use alloc::format;
 use alloc::string::String;
 use ids::Time;
 
@@ -57,4 +59,33 @@ pub fn storage_line(words: &[String]) -> Result<(&'static str, Parsed), Spoken> 
         }
         command => Ok((command, line.parsed)),
     }
+}
+
+const ABOUT: &str = "This tool helps to parse a log file and dump its contents to the console, useful for debugging a seemingly corrupt log segment.";
+/// Decoders of topics that have records of their own.
+const DECODERS: [&str; 7] = [
+    "cluster-metadata-decoder",
+    "key-decoder-class",
+    "offsets-decoder",
+    "remote-log-metadata-decoder",
+    "share-group-state-decoder",
+    "transaction-log-decoder",
+    "value-decoder-class",
+];
+
+/// A line of `kafka-dump-log` (without its name) taken apart.
+///
+/// # Errors
+/// What is said instead: refusals and help.
+pub fn dump_line(words: &[String]) -> Result<Parsed, Spoken> {
+    let refuse = |thrown: Thrown| Said::default().uncaught(&thrown);
+    let parsed = super::read(words, ABOUT, (OPTIONS, &[]), refuse)?;
+    if let Some(message) = parsed.missing(&["files"]) {
+        return Err(Said::default().usage(&message, OPTIONS).into());
+    }
+    if let Some(name) = DECODERS.iter().find(|name| parsed.has(name)) {
+        let text = format!("--{name} is not part of Brooklet yet.");
+        return Err(Said::default().err(&text).exit(1).into());
+    }
+    Ok(parsed)
 }
