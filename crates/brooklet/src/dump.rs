@@ -12,9 +12,8 @@ use std::path::Path;
 const BATCH_MAX: u32 = 256 << 20;
 /// The longest snapshot or transaction index that is read.
 const SMALL_MAX: u64 = 64 << 20;
-/// The fixed part of a batch, and of it what says how long the batch is.
+/// The fixed part of a batch.
 const HEADER: usize = 61;
-const PREFIX: u32 = 12;
 
 /// Whether a word names this tool, perhaps with a path before it and `.sh` behind it.
 pub(crate) fn is_it(word: &str) -> bool {

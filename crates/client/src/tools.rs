@@ -93,6 +93,9 @@ pub struct ToolInfo {
     start: Option<fn(&[String], Env) -> Body>,
 }
 
+/// What the native command does itself: tools that open files.
+const FOR_FILES: [&str; 2] = ["kafka-dump-log", "kafka-storage"];
+
 /// Every tool there is, built or not.
 pub const TOOLS: &[ToolInfo] = &[
     built("kafka-topics", options::topics::OPTIONS, topics::start),
@@ -232,6 +235,10 @@ impl Tool {
         let words: Vec<String> = rest.iter().map(ToString::to_string).collect();
         let body = match find(name) {
             Some(tool) if tool.start.is_some() => reading::begin(tool, words, env),
+            Some(tool) if FOR_FILES.contains(&tool.name) => {
+                let text = format!("{}: this tool is for files, and here are none.", tool.name);
+                Body::Said(Said::default().err(&text).exit(1))
+            }
             Some(tool) => {
                 let text = format!("{}: this tool is not part of Brooklet yet.", tool.name);
                 Body::Said(Said::default().err(&text).exit(1))
