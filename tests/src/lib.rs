@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod direct;
 mod disk;
+pub mod fake_cluster;
 pub mod fuzz;
 pub mod schema;
 pub mod simulation;

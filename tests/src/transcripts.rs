@@ -162,7 +162,11 @@ pub fn difference(expected: &Transcript, stdout: &str, stderr: &str, exit: i32) 
     let ours = without_log(stderr);
     let ours = without_traces(stdout, &ours);
     let parts = [
-        ("stdout", mask(&expected.stdout), mask(stdout)),
+        (
+            "stdout",
+            mask(&without_printed_traces(&expected.stdout)),
+            mask(&without_printed_traces(stdout)),
+        ),
         ("stderr", mask(&theirs), mask(&ours)),
     ];
     for (what, theirs, ours) in parts {
@@ -208,7 +212,10 @@ fn first_difference(theirs: &str, ours: &str) -> String {
 /// Standard error without Java's stack traces and without what only they name.
 fn without_traces(stdout: &str, stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().collect();
-    let is_frame = |line: &&str| line.starts_with("\tat ") || line.starts_with("\t... ");
+    let is_frame = |line: &&str| {
+        let starts = ["\tat ", "\t... ", "\tSuppressed: "];
+        starts.iter().any(|start| line.starts_with(start))
+    };
     let place = |line: &&str| line.starts_with(" at [");
     let mut kept: Vec<&str> = Vec::new();
     let mut in_cause = false;
@@ -239,6 +246,27 @@ fn without_traces(stdout: &str, stderr: &str) -> String {
         }
     }
     kept.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Standard output without the stack traces that a tool prints there below its own words, with the head and the
+/// empty line behind each.
+fn without_printed_traces(stdout: &str) -> String {
+    let of_trace = |line: &str| line.starts_with("\tat ") || line.starts_with("Caused by: ");
+    let lines: Vec<&str> = stdout.lines().collect();
+    let (mut kept, mut in_trace) = (String::new(), false);
+    for (i, line) in lines.iter().enumerate() {
+        let heads = names_exception(line) && lines.get(i + 1).is_some_and(|next| of_trace(next));
+        let ends = in_trace && line.is_empty();
+        in_trace = heads || in_trace && of_trace(line);
+        if !in_trace && !ends {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    if stdout.ends_with('\n') || stdout.is_empty() {
+        return kept;
+    }
+    kept.trim_end_matches('\n').to_string()
 }
 
 /// Standard error without the lines that a stock Kafka's logger would write, and the stack traces in them.

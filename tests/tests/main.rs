@@ -1,6 +1,7 @@
 //! What crosses crates, as one program but for what counts allocations or plants bugs: each file is a subject.
 
 mod answers;
+mod cluster_tools;
 mod cold;
 mod completions;
 mod creation;

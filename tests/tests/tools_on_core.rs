@@ -40,7 +40,25 @@ const LEFT_OUT: &[(u32, u32, &str)] = &[
         136,
         "Kafka's tool asks for the unknown topic for a minute, ours says at once that there is none",
     ),
+    (
+        142,
+        142,
+        "Kafka tells partitions in the order of their hashes",
+    ),
     (150, 152, TRANSACTION),
+    (157, 157, "the id of this node's cluster"),
+    (
+        159,
+        160,
+        "the node of these sessions has no quorum to describe",
+    ),
+    (161, 161, "features of which some are not built"),
+    (
+        166,
+        166,
+        "moves of replicas are not built in the node of these sessions",
+    ),
+    (171, 171, "requests of which some are not built"),
     (176, 176, TRANSACTION),
     (
         186,
@@ -142,7 +160,8 @@ fn difference(transcript: &Transcript, stdout: &str, stderr: &str, exit: i32) ->
     let mut expected = transcript.clone();
     expected.stdout = loosened(number, &expected.stdout);
     expected.stderr = loosened(number, &expected.stderr);
-    let (stdout, stderr) = (loosened(number, stdout), loosened(number, stderr));
+    let stdout = stdout.replace("/tmp/kafka-logs", "DIR/kafka-logs");
+    let (stdout, stderr) = (loosened(number, &stdout), loosened(number, stderr));
     transcripts::difference(&expected, &stdout, &stderr, exit)
 }
 

@@ -4,8 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+mod dump;
 mod run;
 mod serve;
+mod storage;
 mod tool;
 mod words;
 
@@ -25,9 +27,17 @@ brooklet: Apache Kafka, small enough for a browser tab
 
   brooklet kafka-topics | kafka-console-producer | kafka-console-consumer
          | kafka-consumer-groups | kafka-groups | kafka-get-offsets | kafka-configs
-         | kafka-delete-records  ...
+         | kafka-delete-records | kafka-cluster | kafka-metadata-quorum | kafka-features
+         | kafka-log-dirs | kafka-leader-election | kafka-reassign-partitions
+         | kafka-broker-api-versions  ...
       Kafka's own command lines, with its flags and output, against any Kafka broker:
       brooklet kafka-topics --bootstrap-server localhost:9092 --list
+
+  brooklet kafka-storage random-uuid | format | info  ...
+      Formats the directories of a node, and says what they are.
+
+  brooklet kafka-dump-log --files FILE,FILE  ...
+      Shows what stands in the files of a partition.
 
   brooklet --help, brooklet --version, and --help after each command
 ";
@@ -51,6 +61,12 @@ fn main() -> ExitCode {
                 return end(Failure::Usage(format!("{} is no text", word.display())));
             }
         }
+    }
+    if words.first().is_some_and(|word| dump::is_it(word)) {
+        return ExitCode::from(dump::run(&words[1..]));
+    }
+    if words.first().is_some_and(|word| storage::is_it(word)) {
+        return ExitCode::from(storage::run(&words[1..]));
     }
     // Kafka's tools speak for themselves, in Kafka's words and with Kafka's exit status.
     if words

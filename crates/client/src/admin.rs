@@ -83,6 +83,16 @@ calls! {
     AlterConfigs(incremental_alter_configs_request, IncrementalAlterConfigsRequest, incremental_alter_configs_response, IncrementalAlterConfigsResponse, 1),
     DeleteRecords(delete_records_request, DeleteRecordsRequest, delete_records_response, DeleteRecordsResponse, 2),
     ListReassignments(list_partition_reassignments_request, ListPartitionReassignmentsRequest, list_partition_reassignments_response, ListPartitionReassignmentsResponse, 0),
+    AlterReassignments(alter_partition_reassignments_request, AlterPartitionReassignmentsRequest, alter_partition_reassignments_response, AlterPartitionReassignmentsResponse, 1),
+    ElectLeaders(elect_leaders_request, ElectLeadersRequest, elect_leaders_response, ElectLeadersResponse, 2),
+    DescribeCluster(describe_cluster_request, DescribeClusterRequest, describe_cluster_response, DescribeClusterResponse, 2),
+    DescribeLogDirs(describe_log_dirs_request, DescribeLogDirsRequest, describe_log_dirs_response, DescribeLogDirsResponse, 4),
+    DescribeQuorum(describe_quorum_request, DescribeQuorumRequest, describe_quorum_response, DescribeQuorumResponse, 2),
+    AddVoter(add_raft_voter_request, AddRaftVoterRequest, add_raft_voter_response, AddRaftVoterResponse, 0),
+    RemoveVoter(remove_raft_voter_request, RemoveRaftVoterRequest, remove_raft_voter_response, RemoveRaftVoterResponse, 0),
+    UnregisterBroker(unregister_broker_request, UnregisterBrokerRequest, unregister_broker_response, UnregisterBrokerResponse, 0),
+    ApiVersions(api_versions_request, ApiVersionsRequest, api_versions_response, ApiVersionsResponse, 4),
+    UpdateFeatures(update_features_request, UpdateFeaturesRequest, update_features_response, UpdateFeaturesResponse, 2),
     ListOffsets(list_offsets_request, ListOffsetsRequest, list_offsets_response, ListOffsetsResponse, 11),
     ListGroups(list_groups_request, ListGroupsRequest, list_groups_response, ListGroupsResponse, 5),
     DescribeGroups(describe_groups_request, DescribeGroupsRequest, describe_groups_response, DescribeGroupsResponse, 6),
@@ -277,11 +287,18 @@ impl Admin {
 
     fn send(&mut self, now: Time, i: usize, target: &Target, out: &mut Vec<Output>) {
         let node = match target {
+            // Among controllers it is the active one that knows everything.
+            Target::Any if self.net.config().controllers => self.net.metadata().controller,
             Target::Any => None,
             Target::Controller => self.net.metadata().controller,
             Target::Broker(id) => Some(*id),
             Target::Group(_) => self.round[i].coordinator,
         };
+        if node.is_some_and(|id| !self.net.metadata().brokers.contains_key(&id)) {
+            // Perhaps it comes; to ask for it at once and again would be to ask all the time.
+            self.again(now, i, true);
+            return;
+        }
         let node = match node.map(Node::Broker) {
             Some(node) if self.net.ready(now, node, out) => Some(node),
             Some(_) => None,
@@ -396,6 +413,13 @@ fn whole_error(response: &Response) -> ErrorCode {
         Response::CreateTopics(r) => r.topics.first().map_or(0, |topic| topic.error_code),
         Response::DeleteTopics(r) => r.responses.first().map_or(0, |topic| topic.error_code),
         Response::CreatePartitions(r) => r.results.first().map_or(0, |topic| topic.error_code),
+        Response::AlterReassignments(r) => r.error_code,
+        Response::ElectLeaders(r) => r.error_code,
+        Response::DescribeQuorum(r) => r.error_code,
+        Response::AddVoter(r) => r.error_code,
+        Response::RemoveVoter(r) => r.error_code,
+        Response::UnregisterBroker(r) => r.error_code,
+        Response::UpdateFeatures(r) => r.error_code,
         Response::OffsetCommit(r) => {
             let first = r.topics.first().and_then(|topic| topic.partitions.first());
             first.map_or(0, |partition| partition.error_code)

@@ -251,6 +251,61 @@ const TABLE: &[(ErrorCode, &str, &str)] = &[
         "UnsupportedCompressionType",
         "The requesting client does not support the compression type of given partition.",
     ),
+    (
+        ErrorCode::PREFERRED_LEADER_NOT_AVAILABLE,
+        "PreferredLeaderNotAvailable",
+        "The preferred leader was not available.",
+    ),
+    (
+        ErrorCode::ELIGIBLE_LEADERS_NOT_AVAILABLE,
+        "EligibleLeadersNotAvailable",
+        "Eligible topic partition leaders are not available.",
+    ),
+    (
+        ErrorCode::ELECTION_NOT_NEEDED,
+        "ElectionNotNeeded",
+        "Leader election not needed for topic partition.",
+    ),
+    (
+        ErrorCode::NO_REASSIGNMENT_IN_PROGRESS,
+        "NoReassignmentInProgress",
+        "No partition reassignment is in progress.",
+    ),
+    (
+        ErrorCode::INVALID_UPDATE_VERSION,
+        "InvalidUpdateVersion",
+        "The given update version was invalid.",
+    ),
+    (
+        ErrorCode::FEATURE_UPDATE_FAILED,
+        "FeatureUpdateFailed",
+        "Unable to update finalized features due to an unexpected server error.",
+    ),
+    (
+        ErrorCode::BROKER_ID_NOT_REGISTERED,
+        "BrokerIdNotRegistered",
+        "The given broker ID was not registered.",
+    ),
+    (
+        ErrorCode::MISMATCHED_ENDPOINT_TYPE,
+        "MismatchedEndpointType",
+        "The request was sent to an endpoint of the wrong type.",
+    ),
+    (
+        ErrorCode::UNSUPPORTED_ENDPOINT_TYPE,
+        "UnsupportedEndpointType",
+        "This endpoint type is not supported yet.",
+    ),
+    (
+        ErrorCode::DUPLICATE_VOTER,
+        "DuplicateVoter",
+        "The voter is already part of the set of voters.",
+    ),
+    (
+        ErrorCode::VOTER_NOT_FOUND,
+        "VoterNotFound",
+        "The voter is not part of the set of voters.",
+    ),
 ];
 
 /// Kafka's default message for a code.

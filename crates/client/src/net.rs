@@ -4,6 +4,7 @@
 //! metadata fresh, and matches replies to requests. Its owner asks [`Net::ready`], sends, and takes
 //! [`Event`]s. It decides nothing about retries of the owner's requests: only what was lost is told.
 
+mod asking;
 mod closing;
 mod config;
 mod conn;
@@ -21,7 +22,6 @@ use conn::{Conn, State};
 use ids::{NodeId, Rng, Time};
 use sorted::SortedMap;
 use wire::api_versions_request::ApiVersionsRequest;
-use wire::metadata_request::MetadataRequest;
 use wire::{Message, RequestHeader, Str};
 
 /// Whom a request goes to. Each is a connection of its own: a broker answers one connection in order,
@@ -510,51 +510,6 @@ impl Net {
             Some(conn::Ours::Metadata) => self.metadata.in_flight = None,
             Some(conn::Ours::Versions) => {}
         }
-    }
-
-    fn pump_metadata(&mut self, now: Time, out: &mut Vec<Output>) {
-        if !self.metadata.should_ask(now) {
-            return;
-        }
-        let Some(node) = self.any_ready(now, out) else {
-            return;
-        };
-        let Some(version) = self.version::<MetadataRequest>(node, i16::MAX) else {
-            self.drop_link(now, node, Loss::Disconnected, out);
-            return;
-        };
-        let request = self
-            .metadata
-            .request(version, self.config.auto_create_topics);
-        if let Some(correlation) = self.send(now, node, version, &request, out) {
-            self.mark_ours(node, conn::Ours::Metadata);
-            self.metadata.in_flight = Some(correlation);
-            self.metadata.wanted = false;
-        }
-    }
-
-    fn on_metadata(
-        &mut self,
-        now: Time,
-        node: Node,
-        version: i16,
-        frame: &Bytes,
-        out: &mut Vec<Output>,
-    ) {
-        self.metadata.in_flight = None;
-        let max_age = u64::from(self.config.metadata_max_age_ms);
-        if !self.metadata.take(now, frame.clone(), version, max_age) {
-            self.drop_link(now, node, Loss::Disconnected, out);
-            return;
-        }
-        let failures = self.metadata.failures;
-        if failures > 0 {
-            let wait = self.backoff(failures);
-            self.metadata.not_before = now.plus_millis(wait);
-        }
-        self.adopt_bootstrap(node);
-        self.forget_gone(out);
-        self.events.push_back(Event::Metadata);
     }
 
     /// A bootstrap connection that turns out to lead to a broker is used as that broker's.

@@ -6,6 +6,8 @@
 //! that Kafka's own logger would write go to standard error in its form, without stack traces.
 
 mod begin;
+mod broker_api_versions;
+mod cluster;
 mod configs;
 mod console_consumer;
 mod console_producer;
@@ -13,26 +15,33 @@ mod consumer_groups;
 mod decimal;
 mod delete_records;
 mod deserializers;
+mod features;
 mod formatter;
 mod get_offsets;
 mod groups;
+mod leader_election;
 mod line;
 mod lines;
 mod log;
+mod log_dirs;
 mod moments;
 pub mod options;
+mod quorum;
 mod reading;
 mod reads;
+mod reassign;
 mod settings;
+mod storage;
 mod table;
 mod topics;
 mod typed;
 
-use begin::{Thrown, addresses, admin, file, no_address, properties, read};
+use begin::{Thrown, addresses, admin, admin_of_commands, file, no_address, properties, read};
 pub use line::{SplitError, split_line};
 pub use options::{Values, values};
 pub use reading::files_named;
 pub use reads::only_reads;
+pub use storage::{Spoken, dump_line, storage_line};
 
 use crate::admin::{Admin, Call, Outcome};
 use crate::io::{Input, Output};
@@ -84,6 +93,9 @@ pub struct ToolInfo {
     start: Option<fn(&[String], Env) -> Body>,
 }
 
+/// What the native command does itself: tools that open files.
+const FOR_FILES: [&str; 2] = ["kafka-dump-log", "kafka-storage"];
+
 /// Every tool there is, built or not.
 pub const TOOLS: &[ToolInfo] = &[
     built("kafka-topics", options::topics::OPTIONS, topics::start),
@@ -115,21 +127,45 @@ pub const TOOLS: &[ToolInfo] = &[
     ),
     built("kafka-groups", options::groups::OPTIONS, groups::start),
     planned("kafka-acls"),
-    planned("kafka-broker-api-versions"),
+    built(
+        "kafka-broker-api-versions",
+        options::broker_api_versions::OPTIONS,
+        broker_api_versions::start,
+    ),
     planned("kafka-client-metrics"),
-    planned("kafka-cluster"),
+    built("kafka-cluster", options::cluster::OPTIONS, cluster::start),
     planned("kafka-console-share-consumer"),
     planned("kafka-consumer-perf-test"),
     planned("kafka-delegation-tokens"),
     planned("kafka-dump-log"),
     planned("kafka-e2e-latency"),
-    planned("kafka-features"),
-    planned("kafka-leader-election"),
-    planned("kafka-log-dirs"),
-    planned("kafka-metadata-quorum"),
+    built(
+        "kafka-features",
+        options::features::OPTIONS,
+        features::start,
+    ),
+    built(
+        "kafka-leader-election",
+        options::leader_election::OPTIONS,
+        leader_election::start,
+    ),
+    built(
+        "kafka-log-dirs",
+        options::log_dirs::OPTIONS,
+        log_dirs::start,
+    ),
+    built(
+        "kafka-metadata-quorum",
+        options::quorum::OPTIONS,
+        quorum::start,
+    ),
     planned("kafka-metadata-shell"),
     planned("kafka-producer-perf-test"),
-    planned("kafka-reassign-partitions"),
+    built(
+        "kafka-reassign-partitions",
+        options::reassign::OPTIONS,
+        reassign::start,
+    ),
     planned("kafka-replica-verification"),
     planned("kafka-share-groups"),
     planned("kafka-storage"),
@@ -199,6 +235,10 @@ impl Tool {
         let words: Vec<String> = rest.iter().map(ToString::to_string).collect();
         let body = match find(name) {
             Some(tool) if tool.start.is_some() => reading::begin(tool, words, env),
+            Some(tool) if FOR_FILES.contains(&tool.name) => {
+                let text = format!("{}: this tool is for files, and here are none.", tool.name);
+                Body::Said(Said::default().err(&text).exit(1))
+            }
             Some(tool) => {
                 let text = format!("{}: this tool is not part of Brooklet yet.", tool.name);
                 Body::Said(Said::default().err(&text).exit(1))
@@ -279,6 +319,13 @@ impl Said {
         self
     }
 
+    /// The same on standard error, and no line ends behind it.
+    pub(crate) fn err_without_end(mut self, text: &str) -> Said {
+        let bytes = Bytes::copy_from_slice(text.as_bytes());
+        self.pieces.push(Piece::Output(Output::Stderr(bytes)));
+        self
+    }
+
     pub(crate) fn exit(mut self, code: i32) -> Said {
         self.pieces.push(Piece::Output(Output::Exit(code)));
         self
@@ -350,6 +397,13 @@ pub(crate) enum Job {
     AllGroups(groups::AllGroups),
     Configs(configs::Configs),
     DeleteRecords(delete_records::DeleteRecords),
+    Quorum(quorum::Quorum),
+    Cluster(cluster::Cluster),
+    Features(features::Features),
+    LogDirs(log_dirs::LogDirs),
+    Election(leader_election::Election),
+    ApiVersions(broker_api_versions::ApiVersions),
+    Reassign(reassign::Reassign),
 }
 
 impl AdminTool {
@@ -400,6 +454,13 @@ impl AdminTool {
             Job::AllGroups(job) => job.next(outcomes, say),
             Job::Configs(job) => job.next(outcomes, say),
             Job::DeleteRecords(job) => job.next(outcomes, say),
+            Job::Quorum(job) => job.next(outcomes, say),
+            Job::Cluster(job) => job.next(outcomes, say),
+            Job::Features(job) => job.next(outcomes, say),
+            Job::LogDirs(job) => job.next(outcomes, say),
+            Job::Election(job) => job.next(outcomes, say),
+            Job::ApiVersions(job) => job.next(outcomes, say),
+            Job::Reassign(job) => job.next(outcomes, say),
         };
         match next {
             Next::Ask(calls) => {

@@ -15,6 +15,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use ids::{TopicNameError, check_topic_name};
 
+mod bootstrap;
 mod broker_config;
 mod catalog;
 mod config;
@@ -26,6 +27,7 @@ mod snapshot;
 mod view;
 mod written;
 
+pub use bootstrap::{BOOTSTRAP_FEATURES, bootstrap_checkpoint};
 pub use broker_config::{
     broker_config_kind, broker_config_names, check_broker_config, is_dynamic, is_sensitive,
 };

@@ -11,6 +11,8 @@ pub struct Config {
     pub client_id: Str,
     /// `bootstrap.servers`.
     pub bootstrap: Vec<(Arc<str>, u16)>,
+    /// The addresses are controllers' (`bootstrap.controllers`): they, too, are all that is known of the cluster.
+    pub controllers: bool,
     /// `request.timeout.ms`.
     pub request_timeout_ms: u32,
     /// `retry.backoff.ms`, doubled with every attempt.
@@ -38,6 +40,7 @@ impl Config {
         Config {
             client_id: Str::from(client_id),
             bootstrap,
+            controllers: false,
             request_timeout_ms: 30_000,
             retry_backoff_ms: 100,
             retry_backoff_max_ms: 1000,

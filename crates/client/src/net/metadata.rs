@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ids::{ErrorCode, NodeId, Time, Uuid};
 use sorted::{SortedMap, SortedSet};
 use wire::Str;
+use wire::describe_cluster_response::{DescribeClusterBroker, DescribeClusterResponse};
 use wire::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use wire::metadata_response::{MetadataResponse, MetadataResponseTopic};
 
@@ -186,6 +187,35 @@ impl Cache {
             0
         };
         self.wanted |= trouble;
+        self.stale_at = Some(now.plus_millis(max_age_ms));
+        true
+    }
+}
+
+impl Cache {
+    /// As [`Cache::take`], an answer of a controller about the controllers.
+    pub(super) fn take_controllers(
+        &mut self,
+        now: Time,
+        frame: Bytes,
+        version: i16,
+        max_age_ms: u64,
+    ) -> bool {
+        let decoded = wire::decode_response::<DescribeClusterResponse>(frame, version);
+        let Ok((_, response)) = decoded else {
+            return false;
+        };
+        if response.error_code != 0 {
+            return false;
+        }
+        let node = |b: &DescribeClusterBroker| {
+            let port = u16::try_from(b.port).ok()?;
+            Some((NodeId(b.broker_id), (Arc::from(b.host.as_str()), port)))
+        };
+        self.known.updates += 1;
+        self.known.brokers = response.brokers.iter().filter_map(node).collect();
+        self.known.controller = Some(NodeId(response.controller_id)).filter(|id| id.0 >= 0);
+        self.failures = 0;
         self.stale_at = Some(now.plus_millis(max_age_ms));
         true
     }

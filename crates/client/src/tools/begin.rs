@@ -162,6 +162,21 @@ pub(super) fn admin(
     Ok(config)
 }
 
+/// The same for the tools with commands, whose addresses may be controllers'.
+///
+/// # Errors
+/// As Java's client refuses them.
+pub(super) fn admin_of_commands(parsed: &Parsed, env: &Env) -> Result<net::Config, Thrown> {
+    let controllers = parsed.has("bootstrap-controller");
+    let servers = match controllers {
+        true => "bootstrap-controller",
+        false => "bootstrap-server",
+    };
+    let mut config = admin(parsed, env, servers)?;
+    config.controllers = controllers;
+    Ok(config)
+}
+
 /// The pairs of a Java properties file: `key=value` or `key: value`, `#` and `!` begin comments.
 pub(super) fn properties(text: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(text);

@@ -4,16 +4,26 @@
 //! Kafka's tools use joptsimple; what people see of it (which forms of an option count, the words of a
 //! refusal, the two columns of the help) is reproduced here from what was recorded.
 
+pub(super) mod broker_api_versions;
+pub(super) mod cluster;
+pub(super) mod commands;
 pub(super) mod configs;
 pub(super) mod console_consumer;
 pub(super) mod console_producer;
 pub(super) mod consumer_groups;
 pub(super) mod delete_records;
+pub(super) mod dump_log;
+pub(super) mod features;
 pub(super) mod get_offsets;
 pub(super) mod groups;
 mod help;
+pub(super) mod leader_election;
+pub(super) mod log_dirs;
 mod old;
 mod parse;
+pub(super) mod quorum;
+pub(super) mod reassign;
+pub(super) mod storage;
 pub(super) mod topics;
 mod values;
 

@@ -17,8 +17,12 @@ pub fn only_reads(words: &[&str]) -> bool {
             Job::Topics(job) => job.only_reads(),
             Job::Groups(job) => job.only_reads(),
             Job::Configs(job) => job.only_reads(),
-            Job::Offsets(_) | Job::AllGroups(_) => true,
-            Job::DeleteRecords(_) => false,
+            Job::Quorum(job) => job.only_reads(),
+            Job::Cluster(job) => job.only_reads(),
+            Job::Features(job) => job.only_reads(),
+            Job::Reassign(job) => job.only_reads(),
+            Job::Offsets(_) | Job::AllGroups(_) | Job::LogDirs(_) | Job::ApiVersions(_) => true,
+            Job::DeleteRecords(_) | Job::Election(_) => false,
         },
     }
 }

@@ -2,6 +2,8 @@
 
 mod create;
 
+pub(super) use create::uuid;
+
 use super::options::topics::{OPTIONS, misuse, no_action};
 use super::options::{OLD_BROKER_LIST, OLD_ZOOKEEPER, Parsed};
 use super::table::java_bucket;
@@ -27,6 +29,8 @@ use wire::describe_topic_partitions_request::{DescribeTopicPartitionsRequest, To
 use wire::describe_topic_partitions_response::{
     DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
+use wire::list_partition_reassignments_request::ListPartitionReassignmentsRequest;
+use wire::list_partition_reassignments_response::OngoingPartitionReassignment;
 use wire::metadata_request::MetadataRequest;
 use wire::metadata_response::MetadataResponseTopic;
 
@@ -346,9 +350,18 @@ impl Topics {
             target: Target::Any,
             request,
         };
+        let moving = ListPartitionReassignmentsRequest {
+            timeout_ms: TIMEOUT_MS,
+            topics: None,
+            ..Default::default()
+        };
         alloc::vec![
             call("describeTopics", Request::DescribePartitions(partitions)),
             call("describeConfigs", Request::DescribeConfigs(configs)),
+            call(
+                "listPartitionReassignments",
+                Request::ListReassignments(moving)
+            ),
         ]
     }
 
@@ -368,24 +381,32 @@ impl Topics {
             .iter()
             .map(|result| (result.resource_name.as_str(), result))
             .collect();
+        // Who may not ask for moves, or asks a broker that knows none, sees everything else.
+        let moving = match outcomes.next() {
+            Some(Ok(Response::ListReassignments(response))) => response.topics,
+            _ => Vec::new(),
+        };
         for topic in &partitions.topics {
             let name = topic.name.as_ref().map_or("", |name| name.as_str());
+            let moving = moving.iter().find(|moving| moving.name == name);
+            let moving = moving.map_or(&[][..], |moving| &moving.partitions);
             let code = ErrorCode(topic.error_code);
             if !code.is_ok() {
                 return Err((errors::exception(code), errors::message(code).into()));
             }
-            self.print_topic(name, topic, configs.get(name).copied(), say);
+            self.print_topic(topic, configs.get(name).copied(), moving, say);
         }
         Ok(Next::Exit(0))
     }
 
     fn print_topic(
         &self,
-        name: &str,
         topic: &DescribeTopicPartitionsResponseTopic,
         config: Option<&DescribeConfigsResult>,
+        moving: &[OngoingPartitionReassignment],
         say: &mut Say<'_>,
     ) {
+        let name = topic.name.as_ref().map_or("", |name| name.as_str());
         let configs = config
             .map(|config| config.configs.as_slice())
             .unwrap_or_default();
@@ -402,10 +423,12 @@ impl Topics {
         let min_isr = min_isr
             .and_then(|c| shown(&c.value).parse::<usize>().ok())
             .unwrap_or(1);
-        let replicas = topic
-            .partitions
-            .first()
-            .map_or(0, |p| p.replica_nodes.len());
+        let moves = |p: &DescribeTopicPartitionsResponsePartition| {
+            let mut moving = moving.iter();
+            moving.find(|moving| moving.partition_index == p.partition_index)
+        };
+        let first = topic.partitions.first();
+        let replicas = first.map_or(0, |p| replication_factor(p, moves(p)));
         let wanted = !self.show.overrides || !overrides.is_empty();
         if !self.show.only_partitions() && wanted {
             say.out(&format!(
@@ -421,17 +444,24 @@ impl Topics {
         let mut partitions: Vec<_> = topic.partitions.iter().collect();
         sorted::sort_by_key(&mut partitions, |partition| partition.partition_index);
         for partition in partitions {
-            if self.shows(partition, min_isr) {
-                say.out(&partition_line(name, partition));
+            let moving = moves(partition);
+            let replicas = replication_factor(partition, moving);
+            if self.shows(partition, replicas, min_isr) {
+                say.out(&partition_line(name, partition, moving));
             }
         }
     }
 
-    fn shows(&self, p: &DescribeTopicPartitionsResponsePartition, min_isr: usize) -> bool {
+    fn shows(
+        &self,
+        p: &DescribeTopicPartitionsResponsePartition,
+        replicas: usize,
+        min_isr: usize,
+    ) -> bool {
         let isr = p.isr_nodes.len();
         let show = self.show;
         !show.only_partitions()
-            || show.under_replicated && isr < p.replica_nodes.len()
+            || show.under_replicated && isr < replicas
             || show.unavailable && p.leader_id < 0
             || show.under_min_isr && isr < min_isr
             || show.at_min_isr && isr == min_isr
@@ -502,7 +532,20 @@ fn ask(name: &'static str, target: Target, request: Request) -> Next {
     }])
 }
 
-fn partition_line(topic: &str, p: &DescribeTopicPartitionsResponsePartition) -> String {
+/// How many replicas there are without those that are just being added.
+fn replication_factor(
+    p: &DescribeTopicPartitionsResponsePartition,
+    moving: Option<&OngoingPartitionReassignment>,
+) -> usize {
+    let adding = moving.map_or(0, |moving| moving.adding_replicas.len());
+    p.replica_nodes.len().saturating_sub(adding)
+}
+
+fn partition_line(
+    topic: &str,
+    p: &DescribeTopicPartitionsResponsePartition,
+    moving: Option<&OngoingPartitionReassignment>,
+) -> String {
     let ids = |ids: &[i32]| {
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         ids.join(",")
@@ -513,8 +556,13 @@ fn partition_line(topic: &str, p: &DescribeTopicPartitionsResponsePartition) -> 
     } else {
         p.leader_id.to_string()
     };
+    let moving = moving.map(|moving| {
+        let (adding, removing) = (ids(&moving.adding_replicas), ids(&moving.removing_replicas));
+        format!("\tAdding Replicas: {adding}\tRemoving Replicas: {removing}")
+    });
+    let moving = moving.unwrap_or_default();
     format!(
-        "\tTopic: {topic}\tPartition: {}\tLeader: {leader}\tReplicas: {}\tIsr: {}\tElr: {}\tLastKnownElr: {}",
+        "\tTopic: {topic}\tPartition: {}\tLeader: {leader}\tReplicas: {}\tIsr: {}{moving}\tElr: {}\tLastKnownElr: {}",
         p.partition_index,
         ids(&p.replica_nodes),
         ids(&p.isr_nodes),

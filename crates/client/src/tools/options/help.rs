@@ -58,8 +58,14 @@ fn signature(option: &Opt) -> String {
     }
 }
 
-/// Breaks after spaces and hyphens; lines after the first are indented by 2.
+/// Breaks after spaces and hyphens; lines after the first are indented by 2. A line of the text itself begins anew.
 fn wrap(text: &str, width: usize) -> Vec<String> {
+    text.split('\n')
+        .flat_map(|line| wrap_line(line, width))
+        .collect()
+}
+
+fn wrap_line(text: &str, width: usize) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut piece = String::new();
     let words = text.split_inclusive(' ').flat_map(break_hyphens);
@@ -85,14 +91,16 @@ fn break_long(word: &str, width: usize) -> Vec<&str> {
     word.split_inclusive('.').collect()
 }
 
-/// The places where a line may break within a word: behind a row of hyphens that a letter follows.
+/// The places where a line may break within a word: behind a row of hyphens that a letter follows, and
+/// before a parenthesis.
 fn break_hyphens(word: &str) -> Vec<&str> {
     let bytes = word.as_bytes();
     let mut parts = Vec::new();
     let mut start = 0;
     for i in 1..bytes.len() {
         let behind = bytes[i - 1] == b'-' && bytes[i] != b'-';
-        if behind && bytes[i].is_ascii_alphabetic() {
+        let before = bytes[i] == b'(' && bytes[i - 1].is_ascii_alphabetic();
+        if before || behind && bytes[i].is_ascii_alphabetic() {
             parts.push(&word[start..i]);
             start = i;
         }

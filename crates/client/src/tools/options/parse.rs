@@ -203,6 +203,11 @@ fn broker_beside(zookeeper: &str) -> String {
 }
 
 impl Parsed {
+    /// Takes an option as given.
+    pub(in super::super) fn put(&mut self, name: &'static str, value: Option<String>) {
+        self.values.entry(name).or_default().extend(value);
+    }
+
     /// Whether nothing but ZooKeeper's address says where the brokers are.
     #[must_use]
     pub fn knows_only_zookeeper(&self) -> bool {

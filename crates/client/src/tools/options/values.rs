@@ -114,7 +114,10 @@ pub fn values(tool: &str, option: &str) -> Values {
     match (tool, option) {
         (_, "bootstrap-server") => Values::Server,
         (_, "topic") => Values::Topic,
-        ("kafka-configs", "broker") => Values::Broker,
+        ("kafka-configs", "broker")
+        | ("kafka-cluster", "id")
+        | ("kafka-log-dirs" | "kafka-reassign-partitions", "broker-list") => Values::Broker,
+        ("kafka-leader-election", "election-type") => Values::Words(&["preferred", "unclean"]),
         ("kafka-configs", "entity-name") => Values::Entity,
         ("kafka-configs", "entity-type") => Values::Words(&["topics", "brokers"]),
         ("kafka-configs", "add-config") => Values::Config(true),
@@ -163,6 +166,7 @@ mod tests {
             "kafka-configs" => "--alter --add-config retention.ms=1",
             "kafka-console-producer" | "kafka-console-consumer" => "--topic t --partition 0",
             "kafka-groups" => "--list",
+            "kafka-leader-election" => "--all-topic-partitions",
             _ => "",
         }
     }

@@ -18,6 +18,12 @@ fn illegal(message: &str) -> Thrown {
 
 /// The id of a topic; `None` for the id that stands for none.
 pub(super) fn topic_id(text: &str) -> Result<Option<(Uuid, String)>, Thrown> {
+    let id = uuid(text)?;
+    Ok((id != Uuid::ZERO).then(|| (id, text.to_string())))
+}
+
+/// An id in Kafka's base64.
+pub(in super::super) fn uuid(text: &str) -> Result<Uuid, Thrown> {
     let of_alphabet = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
     if let Some(bad) = text.bytes().find(|&c| !of_alphabet(c)) {
         return Err(illegal(&format!("Illegal base64 character {bad:x}")));
@@ -26,13 +32,12 @@ pub(super) fn topic_id(text: &str) -> Result<Option<(Uuid, String)>, Thrown> {
         let short = "Input byte[] should at least have 2 bytes for base64 bytes";
         return Err(illegal(short));
     }
-    let id = Uuid::parse(text).ok_or_else(|| {
+    Uuid::parse(text).ok_or_else(|| {
         let bytes = text.len() * 6 / 8;
         illegal(&format!(
             "Input string `{text}` decoded as {bytes} bytes, which is not equal to the expected 16 bytes of a base64-encoded UUID"
         ))
-    })?;
-    Ok((id != Uuid::ZERO).then(|| (id, text.to_string())))
+    })
 }
 
 pub(super) fn creatable(name: &str, parsed: &Parsed) -> Result<CreatableTopic, Thrown> {
