@@ -50,14 +50,9 @@ const LEFT_OUT: &[(u32, u32, &str)] = &[
     (
         159,
         160,
-        "the node of these sessions has no quorum to describe",
+        "the ids of this node's cluster and directory, and how long its log is",
     ),
     (161, 161, "features of which some are not built"),
-    (
-        166,
-        166,
-        "moves of replicas are not built in the node of these sessions",
-    ),
     (171, 171, "requests of which some are not built"),
     (176, 176, TRANSACTION),
     (
