@@ -220,6 +220,7 @@ impl State {
 
     fn wipe(&mut self, node: NodeId) {
         self.kill_node(node);
+        self.tell_damaged(node);
         let disk = self.disks.entry(node).or_default();
         for name in disk.wipe() {
             if self.keeps_writes {
@@ -230,6 +231,7 @@ impl State {
     }
 
     fn flip(&mut self, node: NodeId) -> Answer {
+        self.tell_damaged(node);
         let disk = self.disks.entry(node).or_default();
         match disk.flip(&mut self.rng) {
             true => Ok(()),

@@ -49,6 +49,7 @@ impl State {
         if id == CONTROLLER {
             let disk = self.disks.entry(id).or_default();
             disk.open(LogId::METADATA, TopicIdPartition::metadata());
+            self.tell_opened(id, LogId::METADATA, &TopicIdPartition::metadata());
         }
         let incarnation = Uuid::random(&mut self.rng);
         let broker = BrokerConfig {
@@ -112,6 +113,7 @@ impl State {
         if death == Death::PowerLoss {
             self.lose_power(id);
         }
+        self.tell_ended(id, death);
     }
 
     /// A log as a node's disk has it, whether the node runs or not.
