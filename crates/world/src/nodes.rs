@@ -63,7 +63,8 @@ impl State {
         };
         let recovered = (recovered.into_iter()).map(|(name, log)| Recovered { name, log });
         let recovered: Vec<Recovered> = recovered.collect();
-        disk.open(LogId::METADATA, name);
+        disk.open(LogId::METADATA, name.clone());
+        self.tell_opened(id, LogId::METADATA, &name);
         let incarnation = Uuid::random(&mut self.rng);
         let broker = BrokerConfig {
             node: id,
@@ -160,6 +161,7 @@ impl State {
         if death == Death::PowerLoss {
             self.lose_power(id);
         }
+        self.tell_ended(id, death);
     }
 
     /// A log as a node's disk has it, whether the node runs or not.
