@@ -68,6 +68,8 @@ pub(crate) struct Bounds {
     /// Where what is on the disk ends.
     pub(crate) stored: Offset,
     pub(crate) end: Offset,
+    /// Whether the replica leads.
+    pub(crate) is_led: bool,
 }
 
 /// Something that happened to a replica.

@@ -212,6 +212,7 @@ impl State {
                     self.tell_actor(actor, &ToClient::Timer);
                 }
             }
+            Happening::SetUp { tries } => self.set_up(tries),
             Happening::Scripted { index } => self.scripted_command(index),
             Happening::Reset { input } => self.reset_now(input),
         }

@@ -24,6 +24,8 @@ pub(crate) struct Batch {
     pub(crate) first_sequence: i32,
     pub(crate) last_sequence: i32,
     pub(crate) is_control: bool,
+    /// Whether the replica leads that has appended it.
+    pub(crate) is_led: bool,
 }
 
 impl Batch {
@@ -43,6 +45,7 @@ impl Batch {
             first_sequence: header.base_sequence,
             last_sequence: header.last_sequence(),
             is_control: header.attributes.is_control(),
+            is_led: false,
         }
     }
 

@@ -112,7 +112,11 @@ impl Known {
         let end = batch.position.saturating_add(batch.length);
         self.segments.insert(batch.segment, end);
         self.note_sequence(batch);
-        self.batches.push(batch.clone());
+        // A start that finds it does not know who led.
+        self.batches.push(Batch {
+            is_led: false,
+            ..batch.clone()
+        });
     }
 
     fn note_sequence(&mut self, batch: &Batch) {

@@ -6,8 +6,8 @@ use alloc::format;
 
 pub(super) fn judge(known: &Known, fact: &Fact<'_>) -> Judged {
     match (fact, known.old_epoch) {
-        // The metadata log's epochs are those of the quorum.
-        (Fact::Appended(batch), Some(old)) if batch.epoch <= old && !known.name.is_metadata() => {
+        // A follower copies what its leader has appended in any epoch; the metadata log is the quorum's.
+        (Fact::Appended(batch), Some(old)) if batch.is_led && batch.epoch <= old => {
             Err(format!("epoch {old} was of the life before {batch:?}"))
         }
         _ => Ok(()),

@@ -46,6 +46,22 @@ impl State {
         let Some(mut checks) = self.checks.take() else {
             return;
         };
+        // What a follower is sent moves its high watermark in the same step, so what was appended comes first.
+        for effect in effects {
+            match effect {
+                Effect::Disk(DiskEffect::Open { log, name }) => {
+                    checks.opened(node, *log, name);
+                    self.tell_bounds(&mut checks, node, *log);
+                }
+                Effect::Disk(DiskEffect::Remove { log }) => checks.removed(node, *log),
+                Effect::Disk(DiskEffect::Store { log, ops, .. }) => {
+                    for op in ops {
+                        self.tell_op(&mut checks, node, *log, op);
+                    }
+                }
+                _ => {}
+            }
+        }
         checks.steps = checks.steps.wrapping_add(1);
         if checks.steps.is_multiple_of(LOOK_STEPS) {
             let open = self.disks.get(&node).into_iter();
@@ -60,21 +76,8 @@ impl State {
                 .for_each(|log| self.tell_bounds(&mut checks, node, log));
         }
         for effect in effects {
-            match effect {
-                Effect::Disk(DiskEffect::Open { log, name }) => {
-                    checks.opened(node, *log, name);
-                    self.tell_bounds(&mut checks, node, *log);
-                }
-                Effect::Disk(DiskEffect::Remove { log }) => checks.removed(node, *log),
-                Effect::Disk(DiskEffect::Store { log, ops, .. }) => {
-                    for op in ops {
-                        self.tell_op(&mut checks, node, *log, op);
-                    }
-                }
-                Effect::Client(ClientEffect::Reply { conn, reply }) => {
-                    self.tell_delivered(&mut checks, node, *conn, reply);
-                }
-                _ => {}
+            if let Effect::Client(ClientEffect::Reply { conn, reply }) = effect {
+                self.tell_delivered(&mut checks, node, *conn, reply);
             }
         }
         self.checks = Some(checks);
@@ -82,7 +85,9 @@ impl State {
 
     fn tell_bounds(&self, checks: &mut Checks, node: NodeId, log: LogId) {
         if let Some(found) = self.cluster.log(node, log) {
-            checks.tell(self.now, node, log, &Fact::Bounds(bounds(found)));
+            let broker = self.broker(node);
+            let is_led = broker.is_some_and(|broker| broker.leads(log));
+            checks.tell(self.now, node, log, &Fact::Bounds(bounds(found, is_led)));
         }
     }
 
@@ -117,6 +122,10 @@ impl State {
             find_batches(slice, &whole, &mut batches);
         } else if let Some(log) = self.cluster.log(node, log) {
             find_all(log, slice, &mut batches);
+        }
+        let broker = self.broker(node);
+        if broker.is_some_and(|broker| broker.leads(log)) {
+            batches.iter_mut().for_each(|batch| batch.is_led = true);
         }
         batches
     }
@@ -205,7 +214,7 @@ fn tell_began(
         batches.clear();
     }
     let fact = Fact::Began {
-        bounds: bounds(log),
+        bounds: bounds(log, false),
         segments: &segments,
         batches: &batches,
         is_vague,
@@ -213,8 +222,9 @@ fn tell_began(
     checks.tell_resting(state.now, node, name, &fact);
 }
 
-fn bounds(log: &Log) -> Bounds {
+fn bounds(log: &Log, is_led: bool) -> Bounds {
     Bounds {
+        is_led,
         start: log.log_start(),
         stable: log.last_stable(),
         high_watermark: log.high_watermark(),

@@ -33,11 +33,13 @@ fn batch(at: i64) -> Batch {
         first_sequence: sequence,
         last_sequence: sequence + 1,
         is_control: false,
+        is_led: true,
     }
 }
 
 fn bounds(high_watermark: i64) -> Bounds {
     Bounds {
+        is_led: true,
         start: Offset(0),
         stable: Offset(high_watermark),
         high_watermark: Offset(high_watermark),
