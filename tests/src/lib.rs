@@ -5,5 +5,6 @@ pub mod direct;
 mod disk;
 pub mod fuzz;
 pub mod schema;
+pub mod several;
 pub mod simulation;
 pub mod transcripts;

@@ -219,3 +219,28 @@ fn too_many_brokers_or_controllers_are_refused_in_one_line() {
     }
     assert!(parse("controllers", 3).is_ok());
 }
+
+#[test]
+fn a_broker_that_is_back_before_it_was_missed_appends_nothing_in_its_old_epoch() {
+    for brokers in [1, 3] {
+        let topics = json!([{ "name": "orders", "partitions": 3, "replicationFactor": brokers }]);
+        let offsets = json!({ "offsets.topic.replication.factor": brokers.to_string() });
+        let mut world = three(&[
+            ("brokers", json!(brokers)),
+            ("topics", topics),
+            ("properties", offsets),
+        ]);
+        for again in 0..12 {
+            run(&mut world, 3_000 + 37 * again);
+            // A producer that keeps its connection to another broker asks the one that is back at once.
+            let node = partition(&world, 0).leader;
+            fault(&mut world, Fault::Kill { node });
+            run(&mut world, 20 + 11 * again);
+            fault(&mut world, Fault::Start { node });
+        }
+        run(&mut world, 20_000);
+        settle(&mut world);
+        let (sent, failed) = acknowledged(&world);
+        assert!(sent > 100 && failed == 0, "{sent} sent, {failed} failed");
+    }
+}

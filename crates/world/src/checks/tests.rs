@@ -33,7 +33,7 @@ fn batch(at: i64) -> Batch {
         first_sequence: sequence,
         last_sequence: sequence + 1,
         is_control: false,
-        is_led: true,
+        is_led: false,
     }
 }
 
@@ -179,7 +179,14 @@ fn a_start_that_loses_or_invents_something_is_found() {
 fn a_leader_that_goes_on_in_the_epoch_of_its_life_before_is_found() {
     let mut checks = told();
     begins(&mut checks, &[batch(0), batch(1), batch(2)], bounds(4));
-    checks.tell(Time(3), NODE, LOG, &Fact::Appended(&batch(3)));
+    let mut copied = checks.clone();
+    copied.tell(Time(3), NODE, LOG, &Fact::Appended(&batch(3)));
+    assert_eq!(rules(&copied), [""; 0]);
+    let own = Batch {
+        is_led: true,
+        ..batch(3)
+    };
+    checks.tell(Time(3), NODE, LOG, &Fact::Appended(&own));
     assert_eq!(rules(&checks), ["LeaderEpochNew"]);
 }
 
