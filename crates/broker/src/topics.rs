@@ -99,7 +99,16 @@ impl Topics<'_> {
             partition_epoch: entry.partition_epoch,
         };
         let id = found.unwrap_or_else(|| self.open_replica(topic, partition));
+        let is_only_one = assignment.replicas == [self.node];
         self.replicas.assign(self.now, id, assignment, self.out);
+        // What the only replica has is committed, also while it waits to lead again.
+        if is_only_one
+            && let Some(replica) = self.replicas.get_mut(id)
+            && !replica.leads()
+        {
+            let stored = replica.log.stored_end();
+            replica.log.advance_high_watermark(stored);
+        }
     }
 
     fn open_replica(&mut self, topic: &Arc<str>, partition: PartitionIndex) -> LogId {
