@@ -6,5 +6,6 @@ mod disk;
 pub mod fake_cluster;
 pub mod fuzz;
 pub mod schema;
+pub mod several;
 pub mod simulation;
 pub mod transcripts;

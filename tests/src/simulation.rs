@@ -108,6 +108,7 @@ impl Living {
         let gets_full = chance.below(3) == 0;
         let scenario = scenario(seed, gets_full, &mut chance);
         let mut world = World::new(scenario).expect("it keeps to the limits");
+        world.watch_rules();
         let mut watch = Watch::default();
         if gets_full {
             world.bound_disks(ROOM);
@@ -145,7 +146,15 @@ impl Living {
             }
         }
         self.world.take_said();
-        Ok(())
+        self.judge()
+    }
+
+    /// What the world's own rules say.
+    fn judge(&self) -> Checked {
+        match self.world.broken().next() {
+            Some(broken) => Err(broken.to_string()),
+            None => Ok(()),
+        }
     }
 
     /// Lets time pass.
@@ -159,7 +168,7 @@ impl Living {
             self.watch.look(&self.world)?;
         }
         self.world.take_said();
-        Ok(())
+        self.judge()
     }
 
     fn command(&mut self, command: Command) {

@@ -12,6 +12,7 @@ mod fuzz;
 mod groups;
 mod refused_for_good;
 mod sessions;
+mod several;
 mod stores;
 mod tool_options;
 mod tool_transcripts;

@@ -369,6 +369,7 @@ impl Broker {
             now,
             wall: self.wall(now),
             node: self.config.node,
+            incarnation: self.config.incarnation,
             configs: ConfigView {
                 image: &self.image,
                 properties: &self.config.properties,

@@ -4,7 +4,7 @@ use crate::event::Effect;
 use crate::replicas::{AppendRules, Assignment, Replicas};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ids::{NodeId, Offset, PartitionIndex, Time, TopicIdPartition};
+use ids::{NodeId, Offset, PartitionIndex, Time, TopicIdPartition, Uuid};
 use log::{Log, LogConfig, LogFile, LogId, StoreOp};
 use metadata::{BROKER, Change, ConfigView, TOPIC};
 use records::{Compression, TimestampType};
@@ -14,6 +14,8 @@ pub(crate) struct Topics<'a> {
     pub(crate) now: Time,
     pub(crate) wall: Time,
     pub(crate) node: NodeId,
+    /// Of this life.
+    pub(crate) incarnation: Uuid,
     pub(crate) configs: ConfigView<'a>,
     pub(crate) replicas: &'a mut Replicas,
     pub(crate) out: &'a mut Vec<Effect>,
@@ -55,8 +57,30 @@ impl Topics<'_> {
                 let active = entry.filter(|entry| entry.is_active());
                 let epoch = active.map(|entry| entry.epoch);
                 self.replicas.judge_follower(*node, epoch);
+                if *node == self.node {
+                    self.follow_own();
+                }
             }
         }
+    }
+
+    /// What this broker leads: it does once it is registered.
+    fn follow_own(&mut self) {
+        let image = self.configs.image;
+        for topic in image.topics() {
+            for (index, partition) in topic.partitions.iter() {
+                if partition.leader == self.node {
+                    self.partition_changed(&topic.name, *index);
+                }
+            }
+        }
+    }
+
+    /// Whether the metadata has the registration of this life. Until then all that it says of this broker's
+    /// leaderships is about the life before, whose epochs are over.
+    fn is_registered(&self) -> bool {
+        let entry = self.configs.image.brokers().get(&self.node);
+        entry.is_some_and(|entry| entry.incarnation == self.incarnation)
     }
 
     fn partition_changed(&mut self, topic: &Arc<str>, partition: PartitionIndex) {
@@ -72,14 +96,23 @@ impl Topics<'_> {
             return;
         }
         let assignment = Assignment {
-            leader: entry.leader(),
+            leader: (entry.leader()).filter(|leader| *leader != self.node || self.is_registered()),
             epoch: entry.leader_epoch,
             isr: entry.isr.clone(),
             replicas: entry.replicas.clone(),
             partition_epoch: entry.partition_epoch,
         };
         let id = found.unwrap_or_else(|| self.open_replica(topic, partition));
+        let is_only_one = assignment.replicas == [self.node];
         self.replicas.assign(self.now, id, assignment, self.out);
+        // What the only replica has is committed, also while it waits to lead again.
+        if is_only_one
+            && let Some(replica) = self.replicas.get_mut(id)
+            && !replica.leads()
+        {
+            let stored = replica.log.stored_end();
+            replica.log.advance_high_watermark(stored);
+        }
     }
 
     fn open_replica(&mut self, topic: &Arc<str>, partition: PartitionIndex) -> LogId {

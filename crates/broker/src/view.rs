@@ -75,7 +75,9 @@ impl Broker {
         }
     }
 
-    pub(crate) fn leads(&self, id: LogId) -> bool {
+    /// Whether this broker leads the partition of a replica.
+    #[must_use]
+    pub fn leads(&self, id: LogId) -> bool {
         self.replicas.get(id).is_some_and(Replica::leads)
     }
 

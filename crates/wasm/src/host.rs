@@ -537,6 +537,8 @@ fn empty() -> Scenario {
         seed: "1".to_string(),
         start_ms: 1_767_225_600_000,
         brokers: 1,
+        controllers: 1,
+        racks: Vec::new(),
         speed: None,
         properties: Default::default(),
         topics: Vec::new(),

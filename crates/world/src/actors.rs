@@ -8,7 +8,7 @@ mod terminal;
 pub(crate) use member::Member;
 pub(crate) use outside::Outside;
 pub(crate) use producer::{LINES_MAX, ProducerActor};
-pub(crate) use terminal::{For, Terminal};
+pub(crate) use terminal::{For, Terminal, bootstrap};
 
 use alloc::vec::Vec;
 use client::io::{Input, Output};

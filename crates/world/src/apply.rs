@@ -1,6 +1,6 @@
 //! Carrying out commands. What Kafka has a tool for goes through that tool, as a person would do it.
 
-use crate::actors::{Actor, ActorId, For, Member, ProducerActor, Terminal};
+use crate::actors::{Actor, ActorId, For, Member, ProducerActor, Terminal, bootstrap};
 use crate::command::{Command, GroupChange, How, Line, ProducerChange};
 use crate::fault::Fault;
 use crate::queue::Happening;
@@ -26,6 +26,10 @@ const SCENARIO: u64 = u64::MAX;
 
 /// How long a scripted command waits before it looks again whether the scenario stands.
 const SETUP_WAIT_MS: u64 = 1;
+/// How often it is looked whether all brokers serve, before the topics are created without those that do not,
+/// and how long is waited in between, in milliseconds.
+const SETUP_TRIES: u32 = 600;
+const SETUP_TRY_MS: u64 = 50;
 
 /// What waits for members to leave: offsets to be reset, or a group to be deleted.
 #[derive(Clone, Debug)]
@@ -38,10 +42,17 @@ pub(crate) struct Reset {
 }
 
 impl State {
-    /// The scenario's topics are created first; its clients are placed when that is done.
-    pub(crate) fn set_up(&mut self) {
+    /// The scenario's topics are created first, on all its brokers; its clients are placed when that is done.
+    pub(crate) fn set_up(&mut self, tries: u32) {
         let topics = self.scenario.topics.clone();
         self.setup_left = u32::try_from(topics.len()).unwrap_or(u32::MAX);
+        // A lone broker's tools wait for it by themselves.
+        let stands = self.scenario.brokers == 1 || self.all_serve() || topics.is_empty();
+        if !stands && tries < SETUP_TRIES {
+            let later = self.now.plus_millis(SETUP_TRY_MS);
+            let tries = tries + 1;
+            return self.queue.push(later, Happening::SetUp { tries });
+        }
         for topic in &topics {
             self.run_tool(SCENARIO, tool_lines::create_topic(topic));
         }
@@ -49,6 +60,16 @@ impl State {
             self.place_clients();
             self.plan_script();
         }
+    }
+
+    /// Whether every broker is known to the metadata, and may be given replicas.
+    fn all_serve(&self) -> bool {
+        let newest = self.newest_image();
+        newest.is_some_and(|image| {
+            let known = image.brokers().values();
+            let ready = known.filter(|broker| !broker.fenced).count();
+            ready >= self.scenario.brokers as usize
+        })
     }
 
     pub(crate) fn place_clients(&mut self) {
@@ -148,7 +169,16 @@ impl State {
     }
 
     /// Runs one of Kafka's tools for a command.
-    fn run_tool(&mut self, input: u64, words: Vec<String>) {
+    fn run_tool(&mut self, input: u64, mut words: Vec<String>) {
+        // Any of the brokers will do.
+        if self.scenario.brokers > 1
+            && let Some(at) = words.iter().position(|word| word == "--bootstrap-server")
+            && let Some(servers) = words.get_mut(at + 1)
+        {
+            let all = bootstrap(self.scenario.brokers).into_iter();
+            let all = all.map(|(host, port)| format!("{host}:{port}"));
+            *servers = all.collect::<Vec<String>>().join(",");
+        }
         let id = ActorId(self.next_actor);
         self.next_actor += 1;
         let rng = self.rng.fork();
@@ -218,8 +248,11 @@ impl State {
         let id = ActorId(self.next_actor);
         self.next_actor += 1;
         let rng = self.rng.fork();
-        self.actors
-            .insert(id, Actor::Producer(ProducerActor::new(self.now, spec, rng)));
+        let servers = bootstrap(self.scenario.brokers);
+        self.actors.insert(
+            id,
+            Actor::Producer(ProducerActor::new(self.now, spec, servers, rng)),
+        );
         self.tell_actor(id, &ToClient::Start);
     }
 
@@ -303,8 +336,9 @@ impl State {
         let id = ActorId(self.next_actor);
         self.next_actor += 1;
         let rng = self.rng.fork();
-        self.actors
-            .insert(id, Actor::Member(Member::new(self.now, group, name, rng)));
+        let servers = bootstrap(self.scenario.brokers);
+        let member = Member::new(self.now, group, name, servers, rng);
+        self.actors.insert(id, Actor::Member(member));
         self.tell_actor(id, &ToClient::Start);
     }
 

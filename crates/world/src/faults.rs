@@ -219,6 +219,7 @@ impl State {
 
     fn wipe(&mut self, node: NodeId) {
         self.kill_node(node);
+        self.tell_damaged(node);
         let disk = self.disks.entry(node).or_default();
         for name in disk.wipe() {
             if self.keeps_writes {
@@ -229,6 +230,7 @@ impl State {
     }
 
     fn flip(&mut self, node: NodeId) -> Answer {
+        self.tell_damaged(node);
         let disk = self.disks.entry(node).or_default();
         match disk.flip(&mut self.rng) {
             true => Ok(()),

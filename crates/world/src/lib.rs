@@ -16,6 +16,7 @@ extern crate std;
 mod actors;
 mod apply;
 mod ask;
+mod checks;
 mod command;
 mod disk;
 mod document;
@@ -41,6 +42,7 @@ mod world;
 
 pub use actors::ActorId;
 pub use ask::Answer;
+pub use checks::Broken;
 pub use cluster::{LogId, MetadataLog, Note};
 pub use command::{
     Acks, Codec, Command, GroupChange, How, KeyMode, Line, PartitionerSpec, ProducerChange,

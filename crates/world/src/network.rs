@@ -16,7 +16,7 @@ use sorted::SortedMap;
 pub(crate) const LATENCY_MICROS: u64 = 400;
 /// The port of the first node; each further node has the next one.
 pub(crate) const FIRST_PORT: u16 = 9092;
-/// Where the controller listens, apart from its broker.
+/// Where the first node's controller listens, apart from its broker; each further one at the next port.
 pub(crate) const CONTROLLER_PORT: u16 = 19092;
 /// Connections to the controller's listener have numbers from here on.
 const CONTROLLER_CONNS: u64 = 1 << 62;
@@ -174,7 +174,7 @@ impl Network {
     pub(crate) fn connect(&mut self, end: End, node: NodeId, port: u16) -> ConnId {
         self.next_conn += 1;
         let conn = match port {
-            CONTROLLER_PORT => ConnId(CONTROLLER_CONNS + self.next_conn),
+            CONTROLLER_PORT.. => ConnId(CONTROLLER_CONNS + self.next_conn),
             _ => ConnId(self.next_conn),
         };
         self.by_conn.insert((node, conn), end);

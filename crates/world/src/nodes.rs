@@ -17,7 +17,7 @@ use ids::{NodeId, Offset, Rng, TopicIdPartition, Uuid};
 use log::{Log, LogConfig, LogFile, Report};
 use sorted::SortedMap;
 
-/// The node that has the controller.
+/// The node that has the controller when there is one.
 pub(crate) const CONTROLLER: NodeId = NodeId(1);
 
 /// How this world's brokers differ from Kafka's defaults.
@@ -63,7 +63,8 @@ impl State {
         };
         let recovered = (recovered.into_iter()).map(|(name, log)| Recovered { name, log });
         let recovered: Vec<Recovered> = recovered.collect();
-        disk.open(LogId::METADATA, name);
+        disk.open(LogId::METADATA, name.clone());
+        self.tell_opened(id, LogId::METADATA, &name);
         let incarnation = Uuid::random(&mut self.rng);
         let broker = BrokerConfig {
             node: id,
@@ -73,7 +74,7 @@ impl State {
             incarnation,
             directory: directory(id),
             previous_epoch: None,
-            properties: self.properties(),
+            properties: self.properties_of(id),
             seed: self.rng.next(),
             catalog: metadata::Catalog::default(),
         };
@@ -97,30 +98,31 @@ impl State {
         self.tell_node(id, Event::Start);
     }
 
-    /// A node of several: the first is the controller, which the others find at its own port.
+    /// A node of several: the first of them are controllers, which all find at ports of their own.
     fn member(&self, broker: BrokerConfig, controller: ControllerConfig) -> NodeConfig {
-        let directory = directory(CONTROLLER);
-        let endpoint = ListenerEndpoint {
+        let endpoint = |id: NodeId| ListenerEndpoint {
             listener: "CONTROLLER".into(),
             host: "localhost".into(),
-            port: CONTROLLER_PORT,
+            port: CONTROLLER_PORT + u16::try_from(id.0 - 1).unwrap_or(0),
         };
-        let voter = Voter {
+        let voter = |id: NodeId| Voter {
             key: ReplicaKey {
-                id: CONTROLLER,
-                directory,
+                id,
+                directory: directory(id),
             },
-            endpoints: Vec::from([endpoint.clone()]),
+            endpoints: Vec::from([endpoint(id)]),
             kraft_versions: (0, 1),
         };
-        let is_controller = broker.node == CONTROLLER;
+        let controllers = 1..=i32::try_from(self.scenario.controllers).unwrap_or(1);
+        let is_controller = controllers.contains(&broker.node.0);
+        let endpoint = endpoint(broker.node);
         NodeConfig {
             quorum: RaftConfig {
                 node: broker.node,
                 directory: broker.directory,
                 cluster_id: String::from(&*broker.cluster_id),
                 controller: is_controller,
-                static_voters: Voters::new(Vec::from([voter])),
+                static_voters: Voters::new(controllers.map(NodeId).map(voter).collect()),
                 bootstrap_servers: 0,
                 endpoints: Vec::from_iter(is_controller.then_some(endpoint)),
                 tuning: Tuning::default(),
@@ -161,6 +163,7 @@ impl State {
         if death == Death::PowerLoss {
             self.lose_power(id);
         }
+        self.tell_ended(id, death);
     }
 
     /// A log as a node's disk has it, whether the node runs or not.
@@ -191,6 +194,15 @@ impl State {
     /// The cluster's id: made from the seed, so that it lasts as long as the scenario.
     pub(crate) fn cluster_id(&self) -> Uuid {
         Uuid::random(&mut Rng::new(self.scenario.seed()))
+    }
+
+    fn properties_of(&self, node: NodeId) -> SortedMap<String, String> {
+        let mut properties = self.properties();
+        let index = usize::try_from(node.0 - 1).unwrap_or(usize::MAX);
+        if let Some(rack) = self.scenario.racks.get(index).filter(|it| !it.is_empty()) {
+            properties.insert("broker.rack".to_string(), rack.clone());
+        }
+        properties
     }
 
     fn properties(&self) -> SortedMap<String, String> {

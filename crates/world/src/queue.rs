@@ -28,6 +28,8 @@ pub(crate) enum Happening {
     StopNode { node: NodeId, life: Life },
     /// A client asked to be woken now.
     WakeActor { actor: ActorId },
+    /// The scenario's topics may be created now, or its brokers have had time enough; `tries` were before.
+    SetUp { tries: u32 },
     /// A command of the scenario is due.
     Scripted { index: u32 },
     /// The members of a group had time to leave.

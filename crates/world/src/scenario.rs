@@ -10,7 +10,9 @@ use serde_json::Value;
 use sorted::SortedMap;
 
 /// Hard limits on what a scenario may ask for; a link must not be able to stop a tab.
-const BROKERS_MAX: u32 = 1;
+/// Kafka has no bound; each of these is a node with a disk and a page that shows it.
+const BROKERS_MAX: u32 = 50;
+const CONTROLLERS: [u32; 2] = [1, 3];
 const TOPICS_MAX: usize = 1_000;
 const ACTORS_MAX: usize = 1_000;
 const PARTITIONS_MAX: u32 = 1_000;
@@ -33,6 +35,12 @@ pub struct Scenario {
     pub start_ms: u64,
     /// How many brokers.
     pub brokers: u32,
+    /// How many of them are controllers as well, 1 or 3: those with the lowest numbers.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub controllers: u32,
+    /// `broker.rack` of each broker, from the first on; none where it is empty or the list ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub racks: Vec<String>,
     /// How fast the page runs it; no matter to the world.
     #[serde(default, skip_serializing)]
     pub speed: Option<IgnoredAnyEq>,
@@ -71,6 +79,15 @@ fn default_start() -> u64 {
     1_767_225_600_000
 }
 
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
 /// A command at a world time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,6 +106,9 @@ pub struct TopicSpec {
     pub name: String,
     /// How many partitions.
     pub partitions: u32,
+    /// How many replicas each has; the brokers' `default.replication.factor` where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication_factor: Option<u32>,
     /// Its configs in Kafka's names and text.
     #[serde(default)]
     pub config: SortedMap<String, String>,
@@ -202,7 +222,15 @@ impl Scenario {
             return refuse("the scenario's seed is not a decimal number below 2^64");
         }
         if self.brokers == 0 || self.brokers > BROKERS_MAX {
-            return refuse("the scenario asks for another number of brokers than 1");
+            return refuse("the scenario asks for another number of brokers than 1 to 50");
+        }
+        if !CONTROLLERS.contains(&self.controllers) || self.controllers > self.brokers {
+            return refuse(
+                "the scenario asks for another number of controllers than 1 or 3, or for more than brokers",
+            );
+        }
+        if self.racks.len() > self.brokers as usize {
+            return refuse("the scenario has more racks than brokers");
         }
         let members: usize = self.groups.iter().map(|group| group.members.len()).sum();
         if self.producers.len() + members > ACTORS_MAX {

@@ -218,6 +218,7 @@ impl State {
         for (name, log, report) in done {
             let cuts: Vec<Said> = said(&name, &report);
             self.said.extend(cuts);
+            self.tell_began(node, &name, &log);
             for op in report.ops {
                 self.write(node, &name, Write::new(op), Some(&log));
             }

@@ -2,6 +2,7 @@
 
 use crate::actors::{Actor, ActorId, Owed, OwedLog};
 use crate::apply::Reset;
+use crate::checks::Checks;
 use crate::disk::{Disk, DiskWrite};
 use crate::faults::Death;
 use crate::frames::Frames;
@@ -13,6 +14,7 @@ use crate::starting::Starting;
 use crate::storing::deletes_records;
 use crate::trace::Trace;
 use crate::traced::{event_words, input_words, trace_event, trace_input};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -75,6 +77,8 @@ pub(crate) struct State {
     pub(crate) frames: Frames,
     /// The next frame of a client is to be damaged.
     pub(crate) plants_bit: bool,
+    /// Those who judge what happens, if anyone does.
+    pub(crate) checks: Option<Box<Checks>>,
 }
 
 impl State {
@@ -110,6 +114,7 @@ impl State {
             keeps_writes: false,
             frames: Frames::default(),
             plants_bit: false,
+            checks: None,
         }
     }
 
@@ -207,6 +212,7 @@ impl State {
                     self.tell_actor(actor, &ToClient::Timer);
                 }
             }
+            Happening::SetUp { tries } => self.set_up(tries),
             Happening::Scripted { index } => self.scripted_command(index),
             Happening::Reset { input } => self.reset_now(input),
         }
@@ -220,8 +226,13 @@ impl State {
         trace_event(&mut self.trace, self.now, node, &event);
         let what = self.trace.is_recording().then(|| event_words(&event));
         let deletes = deletes_records(&event);
+        let touched = match &event {
+            Event::Disk(event) => Some(event.log()),
+            _ => None,
+        };
         let mut effects = Vec::new();
         self.cluster.step(self.now, node, event, &mut effects);
+        self.tell_step(node, touched, &effects);
         for effect in effects {
             self.carry_out(node, effect);
         }

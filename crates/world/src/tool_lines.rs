@@ -28,6 +28,10 @@ pub(crate) fn create_topic(topic: &TopicSpec) -> Vec<String> {
             &partitions,
         ],
     );
+    if let Some(factor) = topic.replication_factor {
+        line.push("--replication-factor".to_string());
+        line.push(factor.to_string());
+    }
     for (name, value) in &topic.config {
         line.push("--config".to_string());
         line.push(format!("{name}={value}"));

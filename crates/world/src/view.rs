@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cluster::Broker;
 use ids::{NodeId, Offset, PartitionIndex, TopicIdPartition};
 use log::Log;
-use metadata::{Partition, TOPIC, Topic, is_internal};
+use metadata::{Image, Partition, TOPIC, Topic, is_internal};
 use serde::Serialize;
 use sorted::SortedMap;
 use wire::consumer_protocol_assignment::ConsumerProtocolAssignment;
@@ -174,8 +174,8 @@ impl World {
     pub fn actors(&self) -> Actors {
         let state = &self.state;
         let configs = |topic: &Topic| {
-            let broker = state.broker(state.controller_node());
-            let own = broker.and_then(|broker| broker.image().configs_of(TOPIC, &topic.name));
+            let image = state.newest_image();
+            let own = image.and_then(|image| image.configs_of(TOPIC, &topic.name));
             own.into_iter()
                 .flatten()
                 .map(|(name, value)| (name.to_string(), value.to_string()))
@@ -184,6 +184,7 @@ impl World {
         let topic = |topic: &Arc<Topic>| TopicSpec {
             name: topic.name.to_string(),
             partitions: u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX),
+            replication_factor: state.replication_factor(topic),
             config: configs(topic),
         };
         Actors {
@@ -212,6 +213,13 @@ impl World {
     #[must_use]
     pub fn partition_log(&self, topic: &str, partition: i32) -> Option<&Log> {
         self.state.leader_log(topic, PartitionIndex(partition))
+    }
+
+    /// A broker's own log of a partition, while it runs.
+    #[must_use]
+    pub fn replica_log(&self, node: NodeId, topic: &str, partition: i32) -> Option<&Log> {
+        let found = self.state.replica(node, topic, PartitionIndex(partition))?;
+        Some(found.2)
     }
 
     /// Number of a topic's partitions; 0 when there is no such topic.
@@ -243,19 +251,25 @@ impl State {
         self.cluster.node(node)?.broker()
     }
 
-    fn any_broker(&self) -> Option<&Broker> {
-        self.cluster.nodes().find_map(cluster::Node::broker)
+    /// The metadata as the broker has it that has followed it farthest.
+    pub(crate) fn newest_image(&self) -> Option<&Image> {
+        let brokers = self.cluster.nodes().filter_map(cluster::Node::broker);
+        brokers.map(Broker::image).max_by_key(|image| image.end())
     }
 
     pub(crate) fn image_topic(&self, topic: &str) -> Option<&Arc<Topic>> {
-        self.any_broker()?.image().topic(topic)
+        self.newest_image()?.topic(topic)
+    }
+
+    /// What a topic was created with, where a scenario would have to say it.
+    fn replication_factor(&self, topic: &Topic) -> Option<u32> {
+        let first = topic.partitions.values().next()?;
+        let factor = u32::try_from(first.replicas.len()).ok()?;
+        (self.scenario.brokers > 1).then_some(factor)
     }
 
     fn visible_topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
-        let topics = self
-            .any_broker()
-            .into_iter()
-            .flat_map(|broker| broker.image().topics());
+        let topics = self.newest_image().into_iter().flat_map(Image::topics);
         topics.filter(|topic| !is_internal(&topic.name))
     }
 
@@ -269,23 +283,37 @@ impl State {
         topic: &str,
         partition: PartitionIndex,
     ) -> Option<(NodeId, &TopicIdPartition, &Log)> {
-        let leader = self
-            .any_broker()?
-            .image()
-            .partition(topic, partition)?
-            .leader();
-        // Without a leader the log is still there to be looked at, on any broker that has it.
-        let brokers = self.cluster.nodes().filter_map(cluster::Node::broker);
-        let mut holders =
-            brokers.filter(|broker| leader.is_none_or(|leader| broker.config().node == leader));
-        holders.find_map(|broker| {
-            let (node, id) = (broker.config().node, broker.find_replica(topic, partition)?);
-            let name = self.disks.get(&node)?.name(id)?;
-            Some((node, name, broker.log(id)?))
+        let image = self.newest_image()?;
+        let leader = image.partition(topic, partition)?.leader();
+        let leader = leader.and_then(|leader| self.replica(leader, topic, partition));
+        // Without a leader that runs the log is still there to be looked at: the one in which most is committed.
+        leader.or_else(|| {
+            let brokers = self.cluster.nodes().map(cluster::Node::id);
+            let held = brokers.filter_map(|node| self.replica(node, topic, partition));
+            held.reduce(
+                |best, other| match other.2.high_watermark() > best.2.high_watermark() {
+                    true => other,
+                    false => best,
+                },
+            )
         })
     }
 
+    /// A broker's replica of a partition.
+    pub(crate) fn replica(
+        &self,
+        node: NodeId,
+        topic: &str,
+        partition: PartitionIndex,
+    ) -> Option<(NodeId, &TopicIdPartition, &Log)> {
+        let broker = self.broker(node)?;
+        let id = broker.find_replica(topic, partition)?;
+        let name = self.disks.get(&node)?.name(id)?;
+        Some((node, name, broker.log(id)?))
+    }
+
     fn broker_views(&self) -> Vec<BrokerView> {
+        let controller = self.controller_node();
         let view = |id: &NodeId| BrokerView {
             id: id.0,
             state: match self.cluster.node(*id) {
@@ -293,7 +321,7 @@ impl State {
                 Some(_) => "starting",
                 None => "stopped",
             },
-            controller: *id == self.controller_node(),
+            controller: Some(*id) == controller,
         };
         self.disks.keys().map(view).collect()
     }

@@ -4,7 +4,6 @@ use crate::network::{
     CONTROLLER_PORT, Connection, End, FIRST_PORT, Fate, Host, LATENCY_MICROS, SETUP_MICROS, Sent,
     ToEnd,
 };
-use crate::nodes::CONTROLLER;
 use crate::queue::{Happening, Life};
 use crate::state::State;
 use alloc::format;
@@ -50,10 +49,12 @@ impl State {
 
     /// A node connects to the one that has this endpoint.
     fn dial(&mut self, end: End, to: &Endpoint) {
-        if to.port == CONTROLLER_PORT {
-            return match self.cluster.node(CONTROLLER) {
-                Some(_) => self.connect(end, CONTROLLER, &to.host, to.port),
-                None => self.refuse(end, &to.host, to.port),
+        if to.port >= CONTROLLER_PORT {
+            let node = NodeId(i32::from(to.port - CONTROLLER_PORT) + 1);
+            let listens = |node: &cluster::Node| node.controller().is_some();
+            return match self.cluster.node(node).is_some_and(listens) {
+                true => self.connect(end, node, &to.host, to.port),
+                false => self.refuse(end, &to.host, to.port),
             };
         }
         let found = (self.cluster.nodes())

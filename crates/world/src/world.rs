@@ -410,7 +410,7 @@ impl State {
         for id in 1..=i32::try_from(self.scenario.brokers).unwrap_or(1) {
             self.start_node(NodeId(id));
         }
-        self.set_up();
+        self.set_up(0);
     }
 
     /// The world goes on after a reload: the logs say what there is.
@@ -553,8 +553,13 @@ impl State {
         }
     }
 
-    /// The broker that has the controller, for views.
-    pub(crate) fn controller_node(&self) -> NodeId {
-        CONTROLLER
+    /// The node that is the active controller, for views; a lone one is that also while it is down.
+    pub(crate) fn controller_node(&self) -> Option<NodeId> {
+        let leads = |node: &&cluster::Node| node.controller().is_some_and(|it| it.is_leading());
+        // One that was left behind may not know yet that another leads in a later epoch.
+        let leader = (self.cluster.nodes().filter(leads))
+            .max_by_key(|node| node.quorum().election().epoch)
+            .map(cluster::Node::id);
+        leader.or((self.scenario.controllers == 1).then_some(CONTROLLER))
     }
 }

@@ -11,4 +11,5 @@ mod made_again;
 mod members;
 mod resets;
 mod restored;
+mod several;
 mod undo;

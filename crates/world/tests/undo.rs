@@ -15,6 +15,7 @@ fn run(world: &mut World, millis: u64) {
 
 fn topic(name: &str) -> Input {
     let topic = world::TopicSpec {
+        replication_factor: None,
         name: name.to_string(),
         partitions: 2,
         config: Default::default(),

@@ -127,6 +127,7 @@ impl Cluster {
         };
         self.write(&[MetadataRecord::RegisterBroker(RegisterBrokerRecord {
             broker_id: id,
+            incarnation_id: Uuid([1; 16]),
             broker_epoch: self.metadata_end,
             end_points: vec![endpoint],
             fenced: false,

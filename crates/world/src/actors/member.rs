@@ -31,8 +31,14 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(now: Time, group: &GroupSpec, name: &str, rng: Rng) -> Member {
-        let mut config = Config::new(name, super::terminal::bootstrap());
+    pub(crate) fn new(
+        now: Time,
+        group: &GroupSpec,
+        name: &str,
+        servers: Vec<(Arc<str>, u16)>,
+        rng: Rng,
+    ) -> Member {
+        let mut config = Config::new(name, servers);
         config.group = Some(Arc::from(group.group_id.as_str()));
         config.assignors = match group.assignor.as_str() {
             "roundrobin" => alloc::vec![Assignor::RoundRobin],

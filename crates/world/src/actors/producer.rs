@@ -29,6 +29,8 @@ pub(crate) struct ProducerActor {
     /// Records given up.
     pub(crate) failed: u64,
     client: Producer,
+    /// Where it looks for its brokers.
+    servers: Vec<(Arc<str>, u16)>,
     topic: Arc<str>,
     rng: Rng,
     /// The running number of the next record.
@@ -42,12 +44,18 @@ pub(crate) struct ProducerActor {
 }
 
 impl ProducerActor {
-    pub(crate) fn new(now: Time, spec: ProducerSpec, mut rng: Rng) -> ProducerActor {
-        let client = Producer::new(config(&spec), rng.fork());
+    pub(crate) fn new(
+        now: Time,
+        spec: ProducerSpec,
+        servers: Vec<(Arc<str>, u16)>,
+        mut rng: Rng,
+    ) -> ProducerActor {
+        let client = Producer::new(config(&spec, &servers), rng.fork());
         ProducerActor {
             topic: Arc::from(spec.topic.as_str()),
             client,
             spec,
+            servers,
             sent: 0,
             failed: 0,
             rng,
@@ -78,10 +86,10 @@ impl ProducerActor {
         let anew = before.acks != self.spec.acks || before.idempotent != self.spec.idempotent;
         if anew {
             self.client.disconnect(out);
-            self.client = Producer::new(config(&self.spec), self.rng.fork());
+            self.client = Producer::new(config(&self.spec, &self.servers), self.rng.fork());
             self.client.step(now, &Input::Start, out);
         } else {
-            let wanted = config(&self.spec);
+            let wanted = config(&self.spec, &self.servers);
             self.client.configure(|config| {
                 config.batch_size = wanted.batch_size;
                 config.linger_us = wanted.linger_us;
@@ -230,8 +238,8 @@ impl ProducerActor {
     }
 }
 
-fn config(spec: &ProducerSpec) -> producer::Config {
-    let mut config = producer::Config::new(&spec.name, super::terminal::bootstrap());
+fn config(spec: &ProducerSpec, servers: &[(Arc<str>, u16)]) -> producer::Config {
+    let mut config = producer::Config::new(&spec.name, servers.to_vec());
     config.acks = match spec.acks {
         Acks::All => producer::Acks::All,
         Acks::Leader => producer::Acks::Leader,

@@ -9,9 +9,15 @@ use client::io::{Input, Output};
 use client::tools::{Env, Tool};
 use ids::{Rng, Time};
 
-/// Where a client of the world finds its brokers.
-pub(crate) fn bootstrap() -> Vec<(Arc<str>, u16)> {
-    alloc::vec![(Arc::from("localhost"), FIRST_PORT)]
+/// Brokers that a client is told of at most; it finds the others through them.
+const BOOTSTRAP_MAX: u32 = 3;
+
+/// Where a client of a world with so many brokers finds them.
+pub(crate) fn bootstrap(brokers: u32) -> Vec<(Arc<str>, u16)> {
+    let above = 0..u16::try_from(brokers.min(BOOTSTRAP_MAX)).unwrap_or(1);
+    above
+        .map(|above| (Arc::from("localhost"), FIRST_PORT + above))
+        .collect()
 }
 
 /// Whom a command line runs for.
