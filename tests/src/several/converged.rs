@@ -109,7 +109,9 @@ fn acknowledged(world: &World) -> Checked {
                 copies += 1;
                 seen.insert(number);
                 if name == "once" && last.is_some_and(|last| last >= number) {
-                    return Err(format!("{name}:{number} comes after {last:?}"));
+                    return Err(format!(
+                        "{name}:{number} comes after {last:?}; {sent} acknowledged, {failed} given up"
+                    ));
                 }
                 last = Some(number);
             }

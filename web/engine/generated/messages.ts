@@ -504,6 +504,10 @@ export interface Scenario {
   startMs?: number;
   /** How many brokers. */
   brokers: number;
+  /** How many of them are controllers as well, 1 or 3: those with the lowest numbers. */
+  controllers?: number;
+  /** `broker.rack` of each broker, from the first on; none where it is empty or the list ends. */
+  racks?: string[];
   /** How fast the page runs it; no matter to the world. */
   speed?: number;
   /** Broker properties beside Kafka's defaults. */
@@ -608,6 +612,8 @@ export interface TopicSpec {
   name: string;
   /** How many partitions. */
   partitions: number;
+  /** How many replicas each has; the brokers' `default.replication.factor` where it is not said. */
+  replicationFactor?: number;
   /** Its configs in Kafka's names and text. */
   config: Record<string, string>;
 }
