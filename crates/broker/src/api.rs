@@ -58,9 +58,19 @@ pub(crate) fn dispatch(broker: &mut Broker, cx: &mut Cx<'_>, body: Reader) -> Ha
         3 => with(cx, body, |cx, m| metadata::handle(broker, cx, &m)),
         8..=9 | 11..=16 | 42 | 47 | 69 => groups::dispatch(broker, cx, body),
         10 => with(cx, body, |cx, m| find_coordinator::handle(broker, cx, &m)),
-        17 => sasl_handshake::handle(cx),
         18 => with(cx, body, |cx, m| api_versions::handle(broker, cx, &m)),
         19 | 20 | 33 | 37 | 43..=46 | 55 | 57 | 64 => forwarded::handle(broker, cx, body),
+        _ => dispatch_later(broker, cx, body),
+    }
+}
+
+/// The APIs that no client needs to begin; they stay by themselves, so that a page that begins need not
+/// load them.
+#[inline(never)]
+fn dispatch_later(broker: &mut Broker, cx: &mut Cx<'_>, body: Reader) -> Handled {
+    let (api_key, version) = (cx.caller.api_key, cx.caller.version);
+    match api_key {
+        17 => sasl_handshake::handle(cx),
         21 => with(cx, body, |cx, m| delete_records::handle(broker, cx, &m)),
         22 => with(cx, body, |cx, m| init_producer_id::handle(broker, cx, &m)),
         23 => with(cx, body, |cx, m| {

@@ -447,6 +447,7 @@ impl AdminTool {
 
     /// One step of the job; true when it is over.
     fn go_on(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> bool {
+        // Only one of them is wanted by a page that begins; the others stay by themselves.
         let next = match &mut self.job {
             Job::Topics(job) => job.next(outcomes, say),
             Job::Groups(job) => job.next(outcomes, say),

@@ -337,6 +337,37 @@ impl Controller {
                 wire::create_topics_request::CreateTopicsRequest,
                 create_topics
             ),
+            62 => decide!(
+                wire::broker_registration_request::BrokerRegistrationRequest,
+                register_broker
+            ),
+            63 => decide!(
+                wire::broker_heartbeat_request::BrokerHeartbeatRequest,
+                heartbeat
+            ),
+            67 => decide!(
+                wire::allocate_producer_ids_request::AllocateProducerIdsRequest,
+                allocate_producer_ids
+            ),
+            _ => self.decide_later(now, header, body),
+        }
+    }
+
+    /// Judges a request without which a cluster begins; it stays by itself, so that a page that begins need
+    /// not load it.
+    #[inline(never)]
+    fn decide_later(
+        &mut self,
+        now: Time,
+        header: &RequestHeader,
+        mut body: Reader,
+    ) -> Result<Decided, ErrorCode> {
+        macro_rules! decide {
+            ($request:ty, $handle:ident) => {
+                decide_with!(self, now, header, body, $request, $handle)
+            };
+        }
+        match header.api_key {
             20 => decide!(
                 wire::delete_topics_request::DeleteTopicsRequest,
                 delete_topics
@@ -357,36 +388,6 @@ impl Controller {
                 wire::incremental_alter_configs_request::IncrementalAlterConfigsRequest,
                 incremental_alter_configs
             ),
-            62 => decide!(
-                wire::broker_registration_request::BrokerRegistrationRequest,
-                register_broker
-            ),
-            63 => decide!(
-                wire::broker_heartbeat_request::BrokerHeartbeatRequest,
-                heartbeat
-            ),
-            67 => decide!(
-                wire::allocate_producer_ids_request::AllocateProducerIdsRequest,
-                allocate_producer_ids
-            ),
-            _ => self.decide_of_cluster(now, header, body),
-        }
-    }
-
-    /// Judges a request that only clusters of several brokers know.
-    #[inline(never)]
-    fn decide_of_cluster(
-        &mut self,
-        now: Time,
-        header: &RequestHeader,
-        mut body: Reader,
-    ) -> Result<Decided, ErrorCode> {
-        macro_rules! decide {
-            ($request:ty, $handle:ident) => {
-                decide_with!(self, now, header, body, $request, $handle)
-            };
-        }
-        match header.api_key {
             45 => decide!(
                 wire::alter_partition_reassignments_request::AlterPartitionReassignmentsRequest,
                 alter_reassignments

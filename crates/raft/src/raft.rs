@@ -1,7 +1,7 @@
 //! The node itself: which event goes where, and what a step ends with.
 
 use crate::config::RaftConfig;
-use crate::message::{About, Effect, Event, LeaderNode, Peer, Request, Response, SendId};
+use crate::message::{About, CallId, Effect, Event, LeaderNode, Peer, Request, Response, SendId};
 use crate::outbox::Outbox;
 use crate::quorum_state::Election;
 use crate::snapshot::KeptSnapshot;
@@ -74,16 +74,7 @@ impl Raft {
                 call,
                 version,
                 request,
-            } => match request {
-                Request::Vote(vote) => self.on_vote(now, call, version, &vote),
-                Request::BeginQuorumEpoch(begin) => self.on_begin(now, call, version, &begin),
-                Request::EndQuorumEpoch(end) => self.on_end(now, call, version, &end),
-                Request::Fetch(fetch) => self.on_fetch(now, call, version, &fetch),
-                Request::FetchSnapshot(fetch) => self.on_fetch_snapshot(now, call, version, &fetch),
-                Request::AddRaftVoter(add) => self.on_add_voter(now, call, &add),
-                Request::RemoveRaftVoter(remove) => self.on_remove_voter(now, call, &remove),
-                Request::UpdateRaftVoter(update) => self.on_update_voter(now, call, &update),
-            },
+            } => self.on_request(now, call, version, request),
             Event::Response { id, response } => self.on_response(now, id, response),
             Event::NoResponse { id } => {
                 if let Some(flight) = self.flights.remove(&id) {
@@ -101,6 +92,21 @@ impl Raft {
             Event::Resign => self.on_resign(now),
         }
         self.finish(now, out);
+    }
+
+    /// Answers another node; whoever is alone hears none.
+    #[inline(never)]
+    fn on_request(&mut self, now: Time, call: CallId, version: i16, request: Request) {
+        match request {
+            Request::Vote(vote) => self.on_vote(now, call, version, &vote),
+            Request::BeginQuorumEpoch(begin) => self.on_begin(now, call, version, &begin),
+            Request::EndQuorumEpoch(end) => self.on_end(now, call, version, &end),
+            Request::Fetch(fetch) => self.on_fetch(now, call, version, &fetch),
+            Request::FetchSnapshot(fetch) => self.on_fetch_snapshot(now, call, version, &fetch),
+            Request::AddRaftVoter(add) => self.on_add_voter(now, call, &add),
+            Request::RemoveRaftVoter(remove) => self.on_remove_voter(now, call, &remove),
+            Request::UpdateRaftVoter(update) => self.on_update_voter(now, call, &update),
+        }
     }
 
     /// Does what is due, and gives out what this step has collected.
@@ -128,6 +134,7 @@ impl Raft {
         self.disk_rests_until.is_some_and(|until| now < until)
     }
 
+    #[inline(never)]
     fn on_response(&mut self, now: Time, id: SendId, response: Response) {
         let Some(flight) = self.flights.remove(&id) else {
             return;

@@ -49,6 +49,7 @@ pub(crate) struct ApiVersions {
 
 impl ApiVersions {
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         if outcomes.is_empty() {
             let request = MetadataRequest {

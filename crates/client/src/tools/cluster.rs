@@ -72,6 +72,7 @@ impl Cluster {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         let Some(outcome) = outcomes.into_iter().next() else {
             return Next::Ask(alloc::vec![self.call()]);

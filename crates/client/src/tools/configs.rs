@@ -183,6 +183,7 @@ impl Configs {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         match self.go(outcomes, say) {
             Ok(next) => next,

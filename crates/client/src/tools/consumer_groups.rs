@@ -162,6 +162,7 @@ impl Groups {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         match self.go(outcomes, say) {
             Ok(next) => next,

@@ -144,6 +144,7 @@ pub(crate) struct DeleteRecords {
 
 impl DeleteRecords {
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         if outcomes.is_empty() && !self.wanted.is_empty() {
             return Next::Ask(alloc::vec![self.metadata_call()]);

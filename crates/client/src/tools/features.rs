@@ -241,6 +241,7 @@ impl Features {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         let Some(outcome) = outcomes.into_iter().next() else {
             return Next::Ask(alloc::vec![self.call()]);

@@ -97,6 +97,7 @@ impl GetOffsets {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         let fail = |say: &mut Say<'_>, message: &str| {
             say.err(&format!("Error occurred: {message}"));

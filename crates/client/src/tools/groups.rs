@@ -76,6 +76,7 @@ impl AllGroups {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         if outcomes.is_empty() {
             return Next::Ask(alloc::vec![Call {

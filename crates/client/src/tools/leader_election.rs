@@ -115,6 +115,7 @@ impl Election {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         match outcomes.into_iter().next() {
             None => Next::Ask(alloc::vec![self.call()]),

@@ -73,6 +73,7 @@ impl LogDirs {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         let mut told = Vec::new();
         if outcomes.is_empty() {

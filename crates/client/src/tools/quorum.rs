@@ -111,6 +111,7 @@ impl Quorum {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         if outcomes.is_empty() {
             return Next::Ask(self.calls());

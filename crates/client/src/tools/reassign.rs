@@ -153,6 +153,7 @@ impl Reassign {
     }
 
     /// One round further.
+    #[inline(never)]
     pub(super) fn next(&mut self, outcomes: Vec<Outcome>, say: &mut Say<'_>) -> Next {
         let first = outcomes.is_empty();
         let next = match (first, self.step) {
