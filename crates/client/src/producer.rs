@@ -374,6 +374,12 @@ mod tests {
         producer.send(fake.now, record).unwrap()
     }
 
+    fn send_to(producer: &mut Producer, fake: &Fake, partition: i32) {
+        let mut record = Record::new(TOPIC.into(), Bytes::from_static(b"x"));
+        record.partition = Some(partition);
+        producer.send(fake.now, record).unwrap();
+    }
+
     fn settle(producer: &mut Producer, fake: &mut Fake) -> Vec<Event> {
         fake.run(producer, |_, producer| producer.is_settled());
         core::iter::from_fn(|| producer.take_event()).collect()
@@ -462,6 +468,34 @@ mod tests {
         let batch = &fake.logs[&0].0[0].1;
         let batch = BatchView::parse(batch).unwrap();
         assert_eq!((batch.producer_epoch.0, batch.base_sequence), (1, 0));
+    }
+
+    #[test]
+    fn a_new_epoch_leaves_alone_what_another_partition_may_have() {
+        let (mut producer, mut fake) = (producer(|_| {}), Fake::new(2));
+        // The first partition refuses its batch; the second has appended its own, and says so late.
+        fake.produce_errors.extend([
+            ErrorCode::MESSAGE_TOO_LARGE.0,
+            ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND.0,
+        ]);
+        for partition in [0, 1] {
+            send_to(&mut producer, &fake, partition);
+        }
+        settle(&mut producer, &mut fake);
+        for partition in [0, 1] {
+            send_to(&mut producer, &fake, partition);
+        }
+        settle(&mut producer, &mut fake);
+        let marks = |partition: i32| {
+            let batches = fake.logs[&partition].0.iter();
+            let marks = batches.map(|(_, batch)| {
+                let batch = BatchView::parse(batch).unwrap();
+                (batch.producer_epoch.0, batch.base_sequence)
+            });
+            marks.collect::<Vec<_>>()
+        };
+        assert_eq!(marks(0), [(1, 0)]);
+        assert_eq!(marks(1), [(0, 0), (1, 0)]);
     }
 
     #[test]

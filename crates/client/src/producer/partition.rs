@@ -6,7 +6,7 @@ use super::{Config, Event, Producer, Ticket};
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::sync::Arc;
-use ids::{ErrorCode, Time};
+use ids::{ErrorCode, ProducerEpoch, ProducerId, Time};
 use sorted::SortedMap;
 
 /// A topic that records were given for.
@@ -30,6 +30,8 @@ pub(super) struct Waiting {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     pub(super) batches: VecDeque<Batch>,
+    /// The producer id and epoch that its sequence numbers count under.
+    pub(super) counts_under: (ProducerId, ProducerEpoch),
     /// The sequence number of the next record that has none.
     pub(super) next_sequence: i32,
     /// Batches of this partition under way.
@@ -37,6 +39,11 @@ pub(super) struct Queue {
     /// Sequence numbers of first records of batches under way or waiting to be sent again, to tell
     /// whether an earlier one is still open.
     pub(super) open: VecDeque<i32>,
+    /// Its sequence has a gap, or the broker thinks so: it begins again with the next epoch.
+    pub(super) spoiled: bool,
+    /// There is a later epoch, and batches are open that have numbers of the earlier one. The broker may have
+    /// them, so they keep their numbers, and what has none waits until they are settled.
+    pub(super) outlives: bool,
 }
 
 impl Queue {
@@ -51,6 +58,9 @@ impl Queue {
         if batch.attempts > 0 {
             // A batch that is sent again goes alone, so that order is kept.
             return (self.in_flight == 0).then_some(batch.not_before);
+        }
+        if self.outlives {
+            return None;
         }
         let full = self.batches.len() > 1 || batch.size() >= u64::from(config.batch_size);
         if full || flushing {
@@ -233,6 +243,7 @@ impl Producer {
             }
             if batch.sequence.is_some() {
                 // Whether the broker has it is unknown, so the sequence cannot go on.
+                queue.spoiled = true;
                 self.identity.spoil();
             }
             let message = format!(

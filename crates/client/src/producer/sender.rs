@@ -180,7 +180,7 @@ impl Producer {
 
     /// Takes the first batch of a partition, gives it its sequence number and seals it.
     fn take_first(&mut self, number: u32, partition: i32) -> Option<(Batch, Bytes)> {
-        let (id, epoch) = self.identity.current()?;
+        let current = self.identity.current()?;
         let queue = self
             .topics
             .get_mut(number as usize)?
@@ -191,9 +191,16 @@ impl Producer {
             self.active.remove(&(number, partition));
         }
         let sequence = match batch.sequence {
-            _ if self.identity.is_off() => -1,
+            _ if self.identity.is_off() => {
+                queue.counts_under = current;
+                -1
+            }
             Some(sequence) => sequence,
             None => {
+                if queue.counts_under != current {
+                    queue.counts_under = current;
+                    queue.next_sequence = 0;
+                }
                 let first = queue.next_sequence;
                 // Sequences wrap from i32::MAX to 0 (KIP-98).
                 queue.next_sequence = first.wrapping_add(batch.count()) & i32::MAX;
@@ -204,6 +211,7 @@ impl Producer {
         };
         batch.attempts = batch.attempts.saturating_add(1);
         queue.in_flight += 1;
+        let (id, epoch) = queue.counts_under;
         let bytes = batch.seal(id, epoch, sequence);
         Some((batch, bytes))
     }
@@ -279,12 +287,12 @@ impl Producer {
                 if !self.identity.is_off() =>
             {
                 if self.is_next_in_sequence(&batch) {
-                    self.identity.spoil();
+                    self.spoil(&batch);
                 }
                 self.retry(now, batch);
             }
             ErrorCode::INVALID_PRODUCER_EPOCH if !self.identity.is_off() => {
-                self.identity.spoil();
+                self.spoil(&batch);
                 self.retry(now, batch);
             }
             code if is_passing(code) && batch.attempts <= self.config.retries => {
@@ -300,7 +308,7 @@ impl Producer {
                 let message = message.unwrap_or_else(|| crate::errors::message(code));
                 self.finish(&batch);
                 if batch.sequence.is_some() {
-                    self.identity.spoil();
+                    self.spoil(&batch);
                 }
                 self.fail_batch(&batch, code, message);
             }
@@ -329,7 +337,7 @@ impl Producer {
             };
             self.finish(&batch);
             if batch.sequence.is_some() {
-                self.identity.spoil();
+                self.spoil(&batch);
             }
             self.fail_batch(&batch, code, crate::errors::message(code));
         }
@@ -349,7 +357,17 @@ impl Producer {
             if let Some(sequence) = batch.sequence {
                 queue.open.retain(|&open| open != sequence);
             }
+            queue.outlives &= !queue.open.is_empty();
         }
+    }
+
+    /// The sequence of this batch's partition has a gap: it begins again, with a new epoch.
+    fn spoil(&mut self, batch: &Batch) {
+        let topic = self.topics.get_mut(batch.at.0 as usize);
+        if let Some(queue) = topic.and_then(|topic| topic.queues.get_mut(&batch.at.1)) {
+            queue.spoiled = true;
+        }
+        self.identity.spoil();
     }
 
     fn acknowledge(&mut self, batch: &Batch, base: Option<i64>) {
@@ -369,11 +387,17 @@ impl Producer {
         }
     }
 
-    /// After a new epoch: every batch that waits gets a new sequence number, from 0.
+    /// After a new epoch: where the sequence had a gap, every batch that waits gets a new number, from 0. In
+    /// other partitions the broker may have what is not yet acknowledged, and would take it for new under new
+    /// numbers: there the sequence ends first (KIP-360).
     fn restart_sequences(&mut self) {
         for topic in &mut self.topics {
             for queue in topic.queues.values_mut() {
-                queue.next_sequence = 0;
+                if !core::mem::take(&mut queue.spoiled) {
+                    queue.outlives = !queue.open.is_empty();
+                    continue;
+                }
+                queue.outlives = false;
                 queue.open.clear();
                 for batch in &mut queue.batches {
                     batch.sequence = None;
