@@ -6,7 +6,7 @@ use super::{Config, Event, Producer, Ticket};
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::sync::Arc;
-use ids::{ErrorCode, ProducerEpoch, ProducerId, Time};
+use ids::{ErrorCode, NodeId, ProducerEpoch, ProducerId, Time};
 use sorted::SortedMap;
 
 /// A topic that records were given for.
@@ -44,9 +44,23 @@ pub(super) struct Queue {
     /// There is a later epoch, and batches are open that have numbers of the earlier one. The broker may have
     /// them, so they keep their numbers, and what has none waits until they are settled.
     pub(super) outlives: bool,
+    /// Whom its batches are under way to.
+    pub(super) under_way_to: Option<NodeId>,
+    /// Its batches are under way to who leads no longer, or are sent again: what follows must not overtake
+    /// them, or the new leader forgets that it has them before they come to it.
+    pub(super) held: bool,
 }
 
 impl Queue {
+    /// One of its batches is no longer under way.
+    pub(super) fn came_back(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if self.in_flight == 0 {
+            self.under_way_to = None;
+            self.held = false;
+        }
+    }
+
     /// Whether the first batch may go now.
     pub(super) fn is_ready(&self, now: Time, config: &Config, flushing: bool) -> bool {
         self.ready_at(config, flushing).is_some_and(|at| at <= now)
@@ -59,7 +73,7 @@ impl Queue {
             // A batch that is sent again goes alone, so that order is kept.
             return (self.in_flight == 0).then_some(batch.not_before);
         }
-        if self.outlives {
+        if self.outlives || self.held {
             return None;
         }
         let full = self.batches.len() > 1 || batch.size() >= u64::from(config.batch_size);

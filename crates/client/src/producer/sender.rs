@@ -42,16 +42,22 @@ impl Producer {
     fn ready_by_leader(&mut self, now: Time) -> SortedMap<NodeId, Vec<(u32, i32)>> {
         let mut ready: SortedMap<NodeId, Vec<(u32, i32)>> = SortedMap::new();
         let mut leaderless = false;
+        let in_order = !self.identity.is_off();
         for &(number, partition) in &self.active {
-            let Some(topic) = self.topics.get(number as usize) else {
+            let Some(topic) = self.topics.get_mut(number as usize) else {
                 continue;
             };
-            let queue = topic.queues.get(&partition);
-            if !queue.is_some_and(|queue| queue.is_ready(now, &self.config, self.flushing)) {
+            let Some(queue) = topic.queues.get_mut(&partition) else {
+                continue;
+            };
+            if !queue.is_ready(now, &self.config, self.flushing) {
                 continue;
             }
             let known = self.net.metadata().partition(&topic.name, partition);
             match known.and_then(|known| known.leader) {
+                Some(leader) if in_order && queue.under_way_to.is_some_and(|to| to != leader) => {
+                    queue.held = true;
+                }
                 Some(leader) => ready.entry(leader).or_default().push((number, partition)),
                 None => leaderless = true,
             }
@@ -95,6 +101,9 @@ impl Producer {
         if batches.is_empty() {
             return false;
         }
+        if let Node::Broker(node) = node {
+            self.note_under_way(&batches, node);
+        }
         if self.config.acks == Acks::None {
             self.net.send_unanswered(node, version, &request, out);
             for batch in batches {
@@ -112,6 +121,16 @@ impl Producer {
                     self.retry(now, batch);
                 }
                 false
+            }
+        }
+    }
+
+    /// Notes whom batches go to.
+    fn note_under_way(&mut self, batches: &[Batch], node: NodeId) {
+        for batch in batches {
+            let topic = self.topics.get_mut(batch.at.0 as usize);
+            if let Some(queue) = topic.and_then(|topic| topic.queues.get_mut(&batch.at.1)) {
+                queue.under_way_to = Some(node);
             }
         }
     }
@@ -209,6 +228,8 @@ impl Producer {
                 first
             }
         };
+        // Only what has sequence numbers can be kept in order.
+        queue.held = batch.attempts > 0 && !self.identity.is_off();
         batch.attempts = batch.attempts.saturating_add(1);
         queue.in_flight += 1;
         let (id, epoch) = queue.counts_under;
@@ -226,7 +247,7 @@ impl Producer {
         let at = batch.at;
         let topic = self.topics.get_mut(at.0 as usize);
         if let Some(queue) = topic.and_then(|topic| topic.queues.get_mut(&at.1)) {
-            queue.in_flight = queue.in_flight.saturating_sub(1);
+            queue.came_back();
             queue.put_back(batch);
             self.active.insert(at);
         }
@@ -353,7 +374,7 @@ impl Producer {
     fn finish(&mut self, batch: &Batch) {
         let topic = self.topics.get_mut(batch.at.0 as usize);
         if let Some(queue) = topic.and_then(|topic| topic.queues.get_mut(&batch.at.1)) {
-            queue.in_flight = queue.in_flight.saturating_sub(1);
+            queue.came_back();
             if let Some(sequence) = batch.sequence {
                 queue.open.retain(|&open| open != sequence);
             }
