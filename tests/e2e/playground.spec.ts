@@ -305,6 +305,9 @@ test("undo rewinds what a hand did and redo does it again", async ({ page }) => 
 
 test("Kafka's refusals are said where they happen", async ({ page }) => {
   await open(page);
+  // Our words for them come behind the first picture; until then the tool's own are shown.
+  const came = () => performance.getEntriesByType("resource").some(({ name }) => name.includes("en.errors"));
+  await expect.poll(() => page.evaluate(came), PATIENT).toBe(true);
   await by(page, "add-topic").click();
   await by(page, "new-topic-name").fill("orders");
   await by(page, "new-topic-apply").click();

@@ -38,7 +38,9 @@ fn tools() -> String {
                 let value = value(tool.name, option.name, option.arg);
                 (option.name.to_string(), value)
             };
-            let options: Map<String, Value> = tool.options.iter().map(option).collect();
+            let mut options: Map<String, Value> = tool.options.iter().map(option).collect();
+            // Every tool takes it; some have it in no table.
+            options.entry("help").or_insert(Value::Null);
             (tool.name.to_string(), Value::Object(options))
         })
         .collect();

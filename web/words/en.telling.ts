@@ -38,6 +38,7 @@ export const events = {
   removeGroup: (p) => `Group ${p.group || p.name} removed`,
   killBroker: () => "Broker stopped, as by kill -9",
   startBroker: () => "Broker started",
+  fault: () => "Something was broken, or mended",
   addMember: (p) => `Member joined ${p.group}`,
   removeMember: (p) => `Member ${p.name} removed from ${p.group}`,
   seekMember: (p) => `Position of ${p.group} moved`,

@@ -187,7 +187,7 @@ export const en = {
     removeGroup: "group removed",
     killBroker: "broker stopped",
     startBroker: "broker started",
-    fault: "fault",
+    fault: "something broken or mended",
     addMember: "member added",
     removeMember: "member removed",
     seekMember: "position moved",

@@ -116,9 +116,11 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(state: &State) -> History {
+    /// The history of a world that begins as `first` is.
+    pub(crate) fn new(first: State) -> History {
+        let now = first.now;
         let first = Snapshot {
-            state: state.clone(),
+            state: first,
             place: Position::default(),
         };
         History {
@@ -126,7 +128,7 @@ impl History {
             journal: Journal::default(),
             events: 0,
             ticks: VecDeque::new(),
-            appended: VecDeque::from([(state.now, 0)]),
+            appended: VecDeque::from([(now, 0)]),
             steps: VecDeque::new(),
             redo: Vec::new(),
             left: Vec::new(),

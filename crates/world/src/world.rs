@@ -146,11 +146,16 @@ impl World {
     pub fn new(scenario: Scenario) -> Result<World, ScenarioError> {
         scenario.check()?;
         let start = Time::from_millis(i64::try_from(scenario.start_ms).unwrap_or(i64::MAX));
-        let mut state = State::empty(Arc::new(scenario), start);
-        state.begin();
+        let scenario = Arc::new(scenario);
+        let begin = || {
+            let mut state = State::empty(scenario.clone(), start);
+            state.begin();
+            state
+        };
+        // The same twice, not a copy: what copies a world is not run in a first visit, which need not load it.
         Ok(World {
-            history: History::new(&state),
-            state,
+            history: History::new(begin()),
+            state: begin(),
         })
     }
 
@@ -176,7 +181,7 @@ impl World {
         }
         state.resume();
         Ok(World {
-            history: History::new(&state),
+            history: History::new(state.clone()),
             state,
         })
     }
